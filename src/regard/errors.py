@@ -1,0 +1,56 @@
+"""What regard tells a user whose input cannot be used: what was found, what was wanted, what to do next."""
+
+from pathlib import Path
+
+
+class RegardError(Exception):
+    """A problem the user can solve. The command line prints it in one block and exits with code 2.
+
+    `found` and `wanted` complete the sentences "found ..." and "wanted ..."; `do` is an instruction.
+    Everything that is wrong on regard's own side is an AssertionError or an ordinary exception instead.
+    """
+
+    def __init__(self, where: Path | str, *, found: str, wanted: str, do: str) -> None:
+        self.where, self.found, self.wanted, self.do = str(where), found, wanted, do
+        super().__init__(f"{where}\n  found:  {found}\n  wanted: {wanted}\n  do:     {do}")
+
+    def __reduce__(self) -> tuple:
+        """Keep the four parts when the error crosses from a loader's worker process."""
+        return _rebuild, (type(self), self.where, self.found, self.wanted, self.do)
+
+
+class FileError(RegardError):
+    """A file or folder is missing, empty, truncated, corrupt, of another kind, or cannot be written."""
+
+
+class TableError(RegardError):
+    """A csv or parquet table lacks columns or holds values that cannot be what they claim to be."""
+
+
+class ClockError(RegardError):
+    """Times run backwards, repeat, belong to another clock, or do not meet the video."""
+
+
+class RecipeError(RegardError):
+    """A recipe names something unknown, gives a wrong type, or asks for a field that the data lacks."""
+
+
+class WeightsError(RegardError):
+    """A checkpoint belongs to another model, or lacks or exceeds the expected names."""
+
+
+class MissingExtraError(RegardError):
+    """An optional dependency is not installed."""
+
+    @classmethod
+    def of(cls, what: Path | str, *, package: str, extra: str) -> "MissingExtraError":
+        return cls(
+            what,
+            found=f"the package {package} is not installed",
+            wanted=f"{package}, which comes with regard's extra '{extra}'",
+            do=f"pip install 'regard[{extra}]'",
+        )
+
+
+def _rebuild(kind: type[RegardError], where: str, found: str, wanted: str, do: str) -> RegardError:
+    return kind(where, found=found, wanted=wanted, do=do)

@@ -1,0 +1,19 @@
+"""What every test shares: one torch thread, and the real recordings where they are at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+SHARED_DATA = Path(os.environ.get("REGARD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real recordings; tests that need it are skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real recordings at {SHARED_DATA}; set REGARD_TEST_DATA to the folder that holds neon_window/")
+    return SHARED_DATA
