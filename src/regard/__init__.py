@@ -1,1 +1,79 @@
+"""regard: human gaze in video. Open a recording, say where its wearer looks, score the answer, show it.
+
+    rec = regard.open("my_recording/")
+    pred = regard.predict(rec, model="saliency")
+    print(regard.evaluate(pred, rec).summary)
+    regard.film(rec, pred, "film.mp4")
+
+The nouns come with the package; everything that needs torch, FFmpeg or pandas is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from regard.errors import RegardError
+from regard.types import (
+    Camera,
+    Clip,
+    FaceTrack,
+    GazeState,
+    GazeTrack,
+    MediaStream,
+    Prediction,
+    Recording,
+    Segment,
+)
+
+if TYPE_CHECKING:
+    from regard.batch import Batch, Sample
+    from regard.engine.evaluate import evaluate
+    from regard.engine.predict import predict
+    from regard.io.check import check_recording as check
+    from regard.io.recording import open_recording as open
+    from regard.viz.film import film
+    from regard.viz.report import report
+
 __version__ = "0.1.0.dev0"
+
+__all__ = [
+    "Batch",
+    "Camera",
+    "Clip",
+    "FaceTrack",
+    "GazeState",
+    "GazeTrack",
+    "MediaStream",
+    "Prediction",
+    "Recording",
+    "RegardError",
+    "Sample",
+    "Segment",
+    "check",
+    "evaluate",
+    "film",
+    "open",
+    "predict",
+    "report",
+]
+
+_LAZY = {
+    "Batch": ("regard.batch", "Batch"),
+    "Sample": ("regard.batch", "Sample"),
+    "check": ("regard.io.check", "check_recording"),
+    "evaluate": ("regard.engine.evaluate", "evaluate"),
+    "film": ("regard.viz.film", "film"),
+    "open": ("regard.io.recording", "open_recording"),
+    "predict": ("regard.engine.predict", "predict"),
+    "report": ("regard.viz.report", "report"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'regard' has no attribute {name!r}")
+    module, attribute = _LAZY[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

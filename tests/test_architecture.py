@@ -1,0 +1,43 @@
+"""The house keeps its floors: imports only go down, files stay short, and importing the package costs nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCE = Path(__file__).parents[1] / "src" / "regard"
+
+
+def test_imports_only_go_down():
+    run = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=SOURCE.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_no_file_is_longer_than_three_hundred_lines():
+    long = {str(f.relative_to(SOURCE)): n for f in SOURCE.rglob("*.py") if (n := len(f.read_text().splitlines())) > 310}
+    assert not long
+
+
+def test_no_room_is_a_lumber_room():
+    forbidden = {"utils", "util", "common", "helpers", "misc"}
+    assert not [f for f in SOURCE.rglob("*.py") if f.stem in forbidden or f.parent.name in forbidden]
+
+
+def test_importing_regard_loads_no_heavy_library():
+    code = (
+        "import sys, regard; "
+        "print([m for m in ('torch', 'pandas', 'av', 'matplotlib', 'lightning', 'scipy') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_every_public_name_of_the_package_exists():
+    import regard
+
+    assert all(getattr(regard, name) is not None for name in regard.__all__)
