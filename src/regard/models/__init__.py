@@ -1,0 +1,6 @@
+"""What learns: modules with numbers in the constructor, tensors in and tensors out."""
+
+from regard.models.backbones import RandomWeightsWarning, ensure_torchvision
+from regard.models.causal_gaze import CausalGaze, CausalState
+
+__all__ = ["CausalGaze", "CausalState", "RandomWeightsWarning", "ensure_torchvision"]

@@ -1,0 +1,142 @@
+"""Picture features from torchvision, and the one door through which torchvision is imported.
+
+PyPI's torchvision wheel for Linux is linked against CUDA. Beside a CPU-only torch its compiled operators do not load,
+and `import torchvision` stops with "operator torchvision::nms does not exist", although its models need none of them.
+`ensure_torchvision` declares the two schemas that the import looks for. torchmetrics, and so lightning, import
+torchvision themselves: where they are used, call it before them.
+"""
+
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Weights = Literal["imagenet", "random"]
+"""Where a backbone starts: torchvision's ImageNet-1K weights, or an initialisation drawn from torch's generator."""
+
+ImagenetName = Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "resnet50", "resnet152"]
+
+MobileNetName = Literal["mobilenet_v3_small", "mobilenet_v3_large"]
+
+MOBILENET_CUTS: dict[MobileNetName, tuple[int, int]] = {"mobilenet_v3_small": (4, 9), "mobilenet_v3_large": (7, 13)}
+"""How many of torchvision's feature blocks end at stride 8, and how many at stride 16 (the rest, at 32, is dropped)."""
+
+CALIBRATION_SIZE = (96, 128)
+"""Height and width of the noise on which random weights are calibrated; 16 frames of it take a tenth of a second."""
+
+_declared: list[torch.library.Library] = []
+"""Declared operators exist as long as their library object does."""
+
+
+class RandomWeightsWarning(UserWarning):
+    """ImageNet weights were asked for and could not be had, so the model starts from random ones."""
+
+
+def ensure_torchvision() -> None:
+    """Make `import torchvision` work beside a torch of another build; no effect where it works anyway.
+
+    The operators `nms` and `qnms` are then declared but have no implementation: models, feature pyramids and transforms
+    run, and non-maximum suppression raises NotImplementedError. Cheap, and may be called any number of times.
+    """
+    if "torchvision" in sys.modules or hasattr(torch.ops.torchvision, "nms"):
+        return
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return
+    for compiled in Path(spec.origin).parent.glob("_C*"):
+        try:
+            torch.ops.load_library(str(compiled))
+        except OSError:  # linked against libraries that this machine lacks
+            continue
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declared.append(library)
+
+
+def imagenet_model(name: ImagenetName, *, weights: Weights) -> nn.Module:
+    """One of torchvision's classifiers with its ImageNet-1K weights, or random ones.
+
+    Weights come from torchvision's cache, or are downloaded into it. Where neither can be had, the model keeps its
+    random weights and RandomWeightsWarning says so.
+    """
+    ensure_torchvision()
+    from torchvision import models
+
+    model = models.get_model(name, weights=None)
+    if weights == "imagenet":
+        published = models.get_model_weights(name)["DEFAULT"]
+        try:
+            state = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        except OSError as error:  # no network, no such address, no space for the file
+            warnings.warn(
+                f"{name} starts from RANDOM weights: its ImageNet weights could not be had from {published.url} "
+                f"({error}). To use them, put that file into {Path(torch.hub.get_dir()) / 'checkpoints'}; "
+                "to train from random weights without this warning, say weights='random'.",
+                RandomWeightsWarning,
+                stacklevel=2,
+            )
+        else:
+            model.load_state_dict(state)
+    return model
+
+
+class MobileNetFeatures(nn.Module):
+    """MobileNetV3 up to stride 16: one map at stride 8 and one at stride 16 for each picture.
+
+    The normalisation statistics are constants, in training too: ImageNet's, or for random weights those of one pass
+    over noise, which gives every layer unit variance at the start. So a frame's features depend on that frame alone:
+    not on later or masked frames beside it, nor on how a batch is split over processes. Scale and shift are trained.
+
+    Source: Howard et al., Searching for MobileNetV3, ICCV 2019; torchvision's implementation. Calibrating random
+    weights on data follows the thought of Mishkin & Matas, All you need is a good init, ICLR 2016.
+    """
+
+    def __init__(self, name: MobileNetName, *, weights: Weights) -> None:
+        super().__init__()
+        blocks = imagenet_model(name, weights=weights).features
+        assert isinstance(blocks, nn.Sequential)
+        at_8, at_16 = MOBILENET_CUTS[name]
+        self.to_stride_8, self.to_stride_16 = blocks[:at_8], blocks[at_8:at_16]
+        if weights == "random":
+            _calibrate(self)
+        with torch.no_grad():
+            fine, coarse = self.train()(torch.zeros(1, 3, 32, 32))
+        self.fine_channels, self.coarse_channels = fine.shape[1], coarse.shape[1]
+
+    def train(self, mode: bool = True) -> "MobileNetFeatures":
+        """Training mode for everything but the normalisation statistics."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(
+        self, image: Float[Tensor, "n 3 h w"]
+    ) -> tuple[Float[Tensor, "n f h8 w8"], Float[Tensor, "n c h16 w16"]]:
+        """The maps at stride 8 and at stride 16."""
+        fine = self.to_stride_8(image.contiguous(memory_format=torch.channels_last))  # half the time on a CPU
+        return fine, self.to_stride_16(fine)
+
+
+@torch.no_grad()
+def _calibrate(features: MobileNetFeatures) -> None:
+    """Set the normalisation statistics to those of one pass over noise with structure at every scale, like pictures."""
+    h, w = CALIBRATION_SIZE
+    octaves = [torch.randn(16, 3, h // shrink, w // shrink) for shrink in (32, 8, 2, 1)]
+    noise = sum(nn.functional.interpolate(o, (h, w), mode="bilinear") for o in octaves) / len(octaves) ** 0.5
+    normalisations = [module for module in features.modules() if isinstance(module, nn.BatchNorm2d)]
+    usual = [module.momentum for module in normalisations]
+    for module in normalisations:
+        module.train()
+        module.momentum = 1.0
+    features(noise)
+    for module, momentum in zip(normalisations, usual, strict=True):
+        module.momentum = momentum
