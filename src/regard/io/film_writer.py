@@ -1,0 +1,153 @@
+"""Writing films: pictures at given times as H.264 in mp4, with the sound kept."""
+
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from jaxtyping import UInt8
+
+from regard.errors import FileError
+from regard.io.files import writing
+from regard.types import SoundSource
+
+TICKS_PER_S = 90_000
+"""MPEG's own clock: any usual frame time is a whole number of ticks, or within 6 microseconds of one."""
+
+SOUND_RATE_HZ = 48_000
+SOUND_CHUNK_S = 1.0
+CRF = 20
+"""x264's constant quality: 18 is visually lossless, 23 its default; thin lines and small text want a little more."""
+
+
+class FilmWriter:
+    """A context manager that writes an mp4 of frames at given times; the film begins with the first of them.
+
+    `size` is the (height, width) of every frame; an odd one gains a repeated row or column, for H.264 codes even
+    sizes only. `sound` is heard from the first frame's moment to the last one's end. The file appears under its name
+    when the block ends without an error. Raises FileError where it cannot be written.
+    """
+
+    def __init__(self, path: Path | str, *, size: tuple[int, int], sound: SoundSource | None = None) -> None:
+        self.path = Path(path)
+        self.size = size
+        self._sound = sound
+        self._start_s: float | None = None
+        self._last_tick, self._interval = -1, TICKS_PER_S // 30
+        self._heard_s = 0.0
+        self._held: av.VideoFrame | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            part = stack.enter_context(writing(self.path))
+            try:
+                self._container = stack.enter_context(av.open(str(part), "w", format="mp4"))
+            except FFmpegError as error:
+                raise self._cannot_write(error) from error
+            self._open_streams()
+            self._stack = stack.pop_all()
+        return self
+
+    def _open_streams(self) -> None:
+        h, w = self.size
+        video = self._container.add_stream("libx264", rate=30, options={"crf": str(CRF), "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = w + w % 2, h + h % 2, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, TICKS_PER_S)
+        video.codec_context.colorspace = Colorspace.ITU709
+        video.codec_context.color_range = ColorRange.MPEG
+        video.codec_context.color_primaries = ColorPrimaries.BT709
+        video.codec_context.color_trc = ColorTrc.BT709
+        self._video = video
+        self._audio = None
+        if self._sound is not None:
+            self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
+
+    def write(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> None:
+        """Show this RGB frame from `time_s` on, until the next one. Raises ValueError unless times increase."""
+        if frame.shape[:2] != self.size:
+            raise ValueError(f"the film shows frames of {self.size}, got one of {frame.shape[:2]}")
+        if self._start_s is None:
+            self._start_s = time_s
+        tick = round((time_s - self._start_s) * TICKS_PER_S)
+        if tick <= self._last_tick:
+            raise ValueError(
+                f"frame times must increase, got {time_s} s after {self._start_s + self._last_tick / TICKS_PER_S} s"
+            )
+        if self._held is not None:
+            self._interval = tick - self._last_tick
+            self._show_held()
+        self._held, self._last_tick = self._coded(frame, tick), tick
+
+    def _coded(self, frame: UInt8[np.ndarray, "h w 3"], tick: int) -> av.VideoFrame:
+        h, w = self.size
+        even = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge") if h % 2 or w % 2 else frame
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        coded = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+        coded.pts, coded.time_base = tick, Fraction(1, TICKS_PER_S)
+        return coded
+
+    def _show_held(self) -> None:
+        """Encode the held frame, whose duration is known now, and the sound up to its end."""
+        if self._held is None:
+            return
+        self._held.duration = self._interval
+        shown_until_s = (self._held.pts + self._interval) / TICKS_PER_S
+        try:
+            self._container.mux(self._video.encode(self._held))
+            self._write_sound(shown_until_s, last=False)
+        except (FFmpegError, OSError) as error:
+            raise self._cannot_write(error) from error
+
+    def _write_sound(self, until_s: float, *, last: bool) -> None:
+        """Encode the sound in whole chunks, and what is left of it at the film's end."""
+        if self._sound is None or self._audio is None or self._start_s is None:
+            return
+        while self._heard_s + SOUND_CHUNK_S <= until_s or (last and self._heard_s < until_s):
+            end_s = min(self._heard_s + SOUND_CHUNK_S, until_s)
+            samples = self._sound.samples_between(
+                self._start_s + self._heard_s, self._start_s + end_s, rate_hz=SOUND_RATE_HZ, channels=2
+            )
+            if samples.shape[1]:
+                chunk = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+                chunk.sample_rate = SOUND_RATE_HZ
+                chunk.pts, chunk.time_base = round(self._heard_s * SOUND_RATE_HZ), Fraction(1, SOUND_RATE_HZ)
+                self._container.mux(self._audio.encode(chunk))
+            self._heard_s = end_s
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            try:
+                self._finish()
+            except BaseException as failure:
+                self._stack.__exit__(type(failure), failure, failure.__traceback__)
+                raise
+        self._stack.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        if self._held is None:
+            raise ValueError(f"no frame was written to {self.path}")
+        self._show_held()
+        try:
+            self._write_sound((self._held.pts + self._interval) / TICKS_PER_S, last=True)
+            for stream in (self._video, self._audio):
+                if stream is not None:
+                    self._container.mux(stream.encode(None))
+            self._container.close()
+        except (FFmpegError, OSError) as error:
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: FFmpegError | OSError) -> FileError:
+        return FileError(
+            self.path,
+            found=f"the film cannot be written: {error.strerror or error}",
+            wanted="a folder that may be written to, on a disk with room",
+            do="choose another output folder, or free some space; nothing was left under the final name",
+        )

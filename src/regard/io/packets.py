@@ -1,0 +1,159 @@
+"""The packets of one stream: what lies where in a file, and when, before anything is decoded.
+
+A demux pass reads the header fields of every packet in a few milliseconds. That table, and not `index / fps` or the
+container's own seek, is what says which frame or sound lies where.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from jaxtyping import Bool, Int64
+
+from regard.errors import FileError
+from regard.io.container import Kind, choose_stream, open_media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketTable:
+    """n packets of one stream in the order they are stored and decoded. Times are in ticks of `tick_s`.
+
+    `pts` is None where the container stores no presentation times (such as AVI), `dts` where it lacks decoding times.
+    """
+
+    tick_s: float
+    pts: Int64[np.ndarray, "n"] | None
+    dts: Int64[np.ndarray, "n"] | None
+    duration: Int64[np.ndarray, "n"]
+    """0 where the container does not say."""
+    pos: Int64[np.ndarray, "n"]
+    """Where in the file the packet lies, in bytes: with `pts`, this tells one packet from another."""
+    key: Bool[np.ndarray, "n"]
+    """True where decoding can start."""
+    hidden: Bool[np.ndarray, "n"]
+    """True where the packet is decoded but never shown: cut away by an edit list, or an invisible reference."""
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+def read_tables(
+    container: InputContainer, path: Path, *streams: av.VideoStream | av.AudioStream
+) -> tuple[PacketTable, ...]:
+    """One table a stream, all in one pass over the file, which is left at its end."""
+    rows: dict[int, list[tuple]] = {s.index: [] for s in streams}
+    vp8 = {s.index for s in streams if s.codec_context.name == "vp8"}
+    try:
+        for packet in container.demux(*streams):
+            if packet.size == 0:
+                continue
+            # bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, section 9.1)
+            hidden = packet.is_discard or (packet.stream_index in vp8 and not bytes(packet)[0] & 0x10)
+            rows[packet.stream_index].append(
+                (packet.pts, packet.dts, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden)
+            )
+    except FFmpegError as error:
+        raise FileError(
+            path,
+            found=f"a file that breaks off while it is read ({error.strerror})",
+            wanted="a complete file",
+            do="copy or record it again",
+        ) from error
+    for stream in streams:
+        if not rows[stream.index]:
+            raise FileError(
+                path,
+                found=f"a {stream.type} stream ({stream.index}) without any data",
+                wanted="at least one packet",
+                do="copy or record the file again",
+            )
+    return tuple(_table(rows[s.index], float(s.time_base)) for s in streams)
+
+
+def _table(rows: list[tuple], tick_s: float) -> PacketTable:
+    pts, dts, duration, pos, key, hidden = zip(*rows, strict=True)
+    return PacketTable(
+        tick_s=tick_s,
+        pts=None if None in pts else np.array(pts, np.int64),
+        dts=None if None in dts else np.array(dts, np.int64),
+        duration=np.array(duration, np.int64),
+        pos=np.array(pos, np.int64),
+        key=np.array(key, bool),
+        hidden=np.array(hidden, bool),
+    )
+
+
+class PacketReader:
+    """Walks the packets of one stream, numbered as in its table, from any packet on, with a fresh decoder each time."""
+
+    def __init__(self, path: Path, kind: Kind, index: int | None, *, table: PacketTable, threads: int) -> None:
+        self._path, self._kind, self._index = path, kind, index
+        self._table, self._threads = table, threads
+        self._keys: list[int] = np.flatnonzero(table.key).tolist()
+        times = range(len(table)) if table.pts is None else table.pts.tolist()
+        self._number_of = {(t, b): n for n, (t, b) in enumerate(zip(times, table.pos.tolist(), strict=True))}
+        self._packets: Iterator[av.Packet] = iter(())
+        self._open()
+
+    def _open(self) -> None:
+        self._container = open_media(self._path)
+        self.stream = choose_stream(self._container, self._path, self._kind, self._index)
+        self.stream.codec_context.thread_count = self._threads
+        self.stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"
+        self.position = -1
+        """Number of the packet that comes next; -1 before `start_at`."""
+
+    def close(self) -> None:
+        """Give the file and the decoder back."""
+        self._container.close()
+
+    def start_at(self, first: int) -> None:
+        """Go to packet number `first` and forget what was decoded before.
+
+        A seek is trusted only if it lands on a packet that the table knows, at or before `first`; if not, the key
+        packet before is tried, and then the file is walked from its beginning.
+        """
+        if self._table.pts is not None and first > 0:
+            reach = bisect_right(self._keys, first)
+            for key in reversed(self._keys[max(0, reach - 2) : reach]):
+                if self._land(key, first):
+                    return
+        self.close()
+        self._open()
+        self._walk(self._data(), 0, first)
+
+    def _land(self, key: int, first: int) -> bool:
+        clocks = [c for c in (self._table.pts, self._table.dts) if c is not None]
+        try:
+            self._container.seek(int(min(c[key] for c in clocks)), stream=self.stream)
+            packets = self._data()
+            landed = next(packets, None)
+        except FFmpegError:
+            return False
+        number = None if landed is None else self._number_of.get((landed.pts, landed.pos or 0))
+        if number is None or number > first:
+            return False
+        self._walk(chain([landed], packets), number, first)
+        return True
+
+    def _data(self) -> Iterator[av.Packet]:
+        return (p for p in self._container.demux(self.stream) if p.size > 0)
+
+    def _walk(self, packets: Iterator[av.Packet], number: int, first: int) -> None:
+        for _ in range(first - number):
+            next(packets)
+        self._packets, self.position = packets, first
+
+    def next_packet(self) -> tuple[int, av.Packet] | None:
+        """(number, packet), or None at the end of the stream. Raises FFmpegError where the file breaks off."""
+        packet = next(self._packets, None)
+        if packet is None:
+            return None
+        self.position += 1
+        return self.position - 1, packet
