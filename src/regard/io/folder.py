@@ -1,4 +1,4 @@
-'''Any video with plain tables beside it: the layout to use for recordings of a device that has no reader of its own.
+"""Any video with plain tables beside it: the layout to use for recordings of a device that has no reader of its own.
 
     kitchen/                 regard.open("kitchen")
     ├── video.mp4            the only video in the folder, whatever its name
@@ -47,4 +47,153 @@ faces.csv, one line per person and moment; each person's times increase:
 
 camera.json: {"height": 1200, "width": 1600, "matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], "distortion": [k1, ...],
 "model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out.
-'''
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64, Int8
+
+from regard.errors import FileError, TableError
+from regard.io.annotations import read_camera, read_faces, read_flags, read_labels
+from regard.io.clock import require_increasing, require_overlap
+from regard.io.container import open_media, streams_of
+from regard.io.media import Video
+from regard.io.tables import Column, read_columns, read_header
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+
+GAZE_WANTED = "name the columns timestamp_s and x_px, y_px (pixels) or x, y (0 to 1)"
+NO_GAZE = "no gaze.csv beside the video: there is nothing to score against"
+
+
+def video_files(folder: Path) -> list[Path]:
+    """The video files directly in a folder, by name; hidden ones left out."""
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and p.name[0] != "."
+    )
+
+
+def open_folder(path: Path, *, min_confidence: float) -> Recording:
+    """A video file, or the folder around one, as a Recording. Raises FileError, TableError or ClockError."""
+    if path.is_dir():
+        videos = video_files(path)
+        if len(videos) != 1:
+            raise FileError(
+                path,
+                found=f"{len(videos)} videos ({', '.join(v.name for v in videos)})" if videos else "no video",
+                wanted="one video in the folder",
+                do="give the path of the video itself" if videos else f"put one there ({', '.join(VIDEO_SUFFIXES)})",
+            )
+        video = videos[0]
+    else:
+        video = path
+    beside = _Beside(video)
+    with Video(video) as frames:
+        size, end_s = frames.size, float(frames.times_s[-1])
+    notes = []
+    gaze = None
+    if table := beside.find("gaze.csv"):
+        gaze, found = read_gaze(table, size=size, end_s=end_s, min_confidence=min_confidence)
+        notes += found
+    else:
+        notes.append(NO_GAZE)
+    labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
+    resolved = video.resolve()
+    return Recording(
+        id=resolved.parent.name if path.is_dir() else resolved.stem,
+        subject="unknown",
+        video=MediaStream(path=video),
+        audio=sound_of(video),
+        gaze=gaze,
+        camera=read_camera(camera) if camera else None,
+        segments=read_labels(labels) if labels else (),
+        faces=read_faces(faces) if faces else (),
+        notes=tuple(notes),
+    )
+
+
+def sound_of(video: Path) -> MediaStream | None:
+    """The default sound stream of a video file, None where it has none."""
+    with open_media(video) as container:
+        return MediaStream(path=video) if streams_of(container, "audio") else None
+
+
+class _Beside:
+    """Finds the tables that belong to a video: `<stem>.gaze.csv`, or `gaze.csv` if no other video could claim it."""
+
+    def __init__(self, video: Path) -> None:
+        self._video = video
+        self._alone = not video.parent.is_dir() or len(video_files(video.parent)) <= 1
+
+    def find(self, name: str) -> Path | None:
+        own, common = self._video.with_name(f"{self._video.stem}.{name}"), self._video.with_name(name)
+        if own.is_file():
+            return own
+        return common if self._alone and common.is_file() else None
+
+
+def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence: float) -> tuple[GazeTrack, list[str]]:
+    """gaze.csv as a track, with notes. `size` (height, width) and `end_s`, the last frame's time, are the video's."""
+    in_pixels = {"x_px", "y_px"} <= set(read_header(path))
+    x, y = ("x_px", "y_px") if in_pixels else ("x", "y")
+    table = read_columns(
+        path,
+        (
+            Column("timestamp_s"),
+            Column(x, empty=True),
+            Column(y, empty=True),
+            Column("valid", required=False),
+            Column("confidence", required=False, empty=True),
+            Column("gaze_state", "text", required=False),
+        ),
+        do=GAZE_WANTED,
+    )
+    require_increasing(path, table, "timestamp_s")
+    time_s = table["timestamp_s"].to_numpy()
+    require_overlap(path, time_s, end_s)
+    point = table[[x, y]].to_numpy() / ((size[1], size[0]) if in_pixels else (1, 1))
+    valid = read_flags(path, table, "valid") == 1 if "valid" in table else np.ones(len(table), bool)
+    missing = np.isnan(point)
+    half = np.flatnonzero(valid & missing.any(axis=1) & ~missing.all(axis=1))
+    if len(half):
+        line = table.index[half[0]]
+        raise TableError(
+            path,
+            found=f"only one of {x} and {y} in line {line}",
+            wanted="both, or neither where the gaze is lost",
+            do="empty both, or set valid to 0 there",
+        )
+    state = np.where(valid & ~missing.any(axis=1), GazeState.TRACKED, GazeState.LOST).astype(np.int8)
+    if "gaze_state" in table:
+        state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
+    confidence = None
+    notes = []
+    if "confidence" in table:
+        confidence = table["confidence"].to_numpy()
+        notes.append(drop_doubtful(state, confidence, min_confidence))
+    point[state == GazeState.LOST] = np.nan
+    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+
+
+def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, "n"], min_confidence: float) -> str:
+    """Mark measurements below `min_confidence` as LOST in `state`, and say in a sentence how many those are."""
+    low = (confidence < min_confidence) & (state != GazeState.LOST)
+    state[low] = GazeState.LOST
+    return f"{low.sum()} of {len(low)} gaze samples have a confidence below {min_confidence:g} and count as lost"
+
+
+def _read_states(path: Path, table: pd.DataFrame) -> Int8[np.ndarray, "n"]:
+    names = {state.name.lower(): state.value for state in GazeState}
+    cells = table["gaze_state"].tolist()
+    for line, cell in zip(table.index, cells, strict=True):
+        if cell not in names:
+            raise TableError(
+                path,
+                found=f"'{cell}' in column 'gaze_state', line {line}",
+                wanted=f"one of {', '.join(names)}",
+                do="repair or remove the column",
+            )
+    return np.array([names[cell] for cell in cells], np.int8)
