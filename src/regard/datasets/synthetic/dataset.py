@@ -1,0 +1,124 @@
+"""The synthetic world as a dataset: written into the cache when first asked for."""
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from regard.datasets.synthetic.files import World, recordings, write_world
+from regard.errors import FileError, RecipeError
+from regard.types import Recording
+
+VERSION = 1
+"""Counts up when the same seed gives other files."""
+RATE_HZ = 24.0
+SPLITS = ("train", "val", "test")
+SEEDS_PER_SPLIT = 1_000_000
+
+
+class Synthetic:
+    """A RecordingSet of seeded kitchen worlds whose causes are known; no licence, no download.
+
+    `train`, `val` and `test` are the numbers of worlds; each gives one recording per observer. Worlds are written to
+    `root` (default: the user's cache) when a split is first asked for, `processes` at a time.
+    """
+
+    def __init__(
+        self,
+        root: Path | str | None = None,
+        *,
+        train: int = 24,
+        val: int = 4,
+        test: int = 8,
+        duration_s: float = 10.0,
+        size: tuple[int, int] = (192, 256),
+        seed: int = 0,
+        observers: int = 1,
+        processes: int = 1,
+    ) -> None:
+        self.counts = {"train": train, "val": val, "test": test}
+        self.duration_s, self.size, self.seed, self.observers = duration_s, tuple(size), seed, observers
+        self.processes = processes
+        facts = f"{VERSION} {duration_s} {self.size} {seed} {observers} {RATE_HZ}"
+        place = user_cache() / "regard" / "synthetic" if root is None else Path(root)
+        self.root = place / hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return SPLITS
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        """The recordings of one split, written first where they are not there yet."""
+        if split not in SPLITS:
+            raise RecipeError(
+                split,
+                found=f"the synthetic world has no split {split!r}",
+                wanted=f"one of {', '.join(SPLITS)}",
+                do="name one of these in the recipe",
+            )
+        worlds = [(split, number) for number in range(self.counts[split])]
+        missing = [world for world in worlds if not self._folder(*world).is_dir()]
+        if self.processes > 1 and len(missing) > 1:
+            with ProcessPoolExecutor(self.processes) as pool:
+                list(pool.map(self._write, *zip(*missing, strict=True)))
+        else:
+            for world in missing:
+                self._write(*world)
+        return tuple(recording for world in worlds for recording in self._described(*world))
+
+    def world_seed(self, split: str, number: int) -> int:
+        """Seed of one world; no two splits, and no two dataset seeds, share one."""
+        return (self.seed * len(SPLITS) + SPLITS.index(split)) * SEEDS_PER_SPLIT + number
+
+    def _folder(self, split: str, number: int) -> Path:
+        return self.root / f"{split}-{number:04d}"
+
+    def _described(self, split: str, number: int) -> tuple[Recording, ...]:
+        world = World(
+            self.world_seed(split, number),
+            duration_s=self.duration_s,
+            size=self.size,
+            observers=self.observers,
+            rate_hz=RATE_HZ,
+        )
+        return recordings(self._folder(split, number), world)
+
+    def _write(self, split: str, number: int) -> None:
+        """Beside its place first, and then moved as a whole, so that two processes may do the same at once."""
+        folder = self._folder(split, number)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            beside = Path(tempfile.mkdtemp(prefix=".", dir=self.root))
+        except OSError as error:
+            raise FileError(
+                self.root,
+                found=f"it cannot be written: {error.strerror or error}",
+                wanted="a folder for the synthetic recordings",
+                do="choose another root, or set XDG_CACHE_HOME to a folder that may be written to",
+            ) from error
+        try:
+            write_world(
+                beside / folder.name, seed=self.world_seed(split, number), duration_s=self.duration_s, size=self.size,
+                observers=self.observers, rate_hz=RATE_HZ,
+            )  # fmt: skip
+            if not folder.is_dir():
+                os.replace(beside / folder.name, folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def user_cache() -> Path:
+    """Where this platform keeps what programs can make again."""
+    if "XDG_CACHE_HOME" in os.environ:
+        return Path(os.environ["XDG_CACHE_HOME"])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    return Path.home() / ".cache"
