@@ -1,0 +1,71 @@
+"""Scores: functions of numbers that answer with one value per item, and the table those values are kept in."""
+
+from regard.metrics.adaptive_f1 import (
+    ESTIMATION_THRESHOLDS,
+    FORECAST_ARIA_THRESHOLDS,
+    FORECAST_EGO4D_THRESHOLDS,
+    AdaptiveF1,
+    F1Score,
+    recall_precision,
+    rescaled_published,
+)
+from regard.metrics.angles import (
+    angular_error_deg,
+    centre_of_mass_angle_published,
+    gaze_angular_error_deg,
+    normalised_distance,
+)
+from regard.metrics.heatmaps import (
+    auc_judd,
+    auc_judd_on_map,
+    cc,
+    centre_of_mass_auc_published,
+    information_gain,
+    kl,
+    nss,
+    nss_on_map,
+    sim,
+)
+from regard.metrics.table import (
+    Interval,
+    bootstrap_interval,
+    corpus_f1,
+    corpus_f1_interval,
+    f1_columns,
+    item_table,
+    masked_mean,
+    paired_difference,
+    summarise,
+)
+
+__all__ = [
+    "ESTIMATION_THRESHOLDS",
+    "FORECAST_ARIA_THRESHOLDS",
+    "FORECAST_EGO4D_THRESHOLDS",
+    "AdaptiveF1",
+    "F1Score",
+    "Interval",
+    "angular_error_deg",
+    "auc_judd",
+    "auc_judd_on_map",
+    "bootstrap_interval",
+    "cc",
+    "centre_of_mass_angle_published",
+    "centre_of_mass_auc_published",
+    "corpus_f1",
+    "corpus_f1_interval",
+    "f1_columns",
+    "gaze_angular_error_deg",
+    "information_gain",
+    "item_table",
+    "kl",
+    "masked_mean",
+    "normalised_distance",
+    "nss",
+    "nss_on_map",
+    "paired_difference",
+    "recall_precision",
+    "rescaled_published",
+    "sim",
+    "summarise",
+]

@@ -1,0 +1,55 @@
+"""How far off a gaze direction or a gaze point is: one number per item, lower is better, NaN for unknown."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.metrics.heatmaps import centre_of_mass_published
+from regard.ops.geometry import angle_between_deg, visual_angle_deg
+from regard.types import Camera
+
+
+def angular_error_deg(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b"]:
+    """Angle between two gaze directions of any length, in degrees; 0 is perfect.
+
+    NaN for a zero vector, which has no direction. Source: Kellnhofer et al., Gaze360, ICCV 2019.
+    """
+    return angle_between_deg(a, b)
+
+
+def gaze_angular_error_deg(
+    predicted: Float[Tensor, "*b 2"], target: Float[Tensor, "*b 2"], camera: Camera
+) -> Float[Tensor, "*b"]:
+    """Angle in degrees between two normalised gaze points as the scene camera sees them; 0 is perfect.
+
+    Also scores gaze off the image, as far as the camera's calibration reaches; NaN beyond.
+    """
+    return visual_angle_deg(predicted, target, camera)
+
+
+def normalised_distance(predicted: Float[Tensor, "*b 2"], target: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b"]:
+    """Euclidean distance between two normalised points: x in image widths, y in image heights; 0 is perfect.
+
+    The "L2" of gaze following. In an image that is not square the same number of pixels weighs more along the short
+    side. Off-screen points count with their true place. Source: Recasens et al., Where are they looking?, NIPS 2015.
+    """
+    return torch.linalg.vector_norm(predicted - target, dim=-1)
+
+
+def centre_of_mass_angle_published(
+    rescaled: Float[Tensor, "*b h w"], point: Float[Tensor, "*b 2"]
+) -> Float[Tensor, "*b"]:
+    """The angle error of GLC's code, in degrees: between a map's centre of mass and the gaze; lower is better.
+
+    Both are measured in cells from the map's middle, at a distance that makes the map's width 60 degrees wide. The
+    centre of mass lies half a cell low in x and y, because it counts from the first cell's centre. `rescaled` is the
+    min-max rescaled density. Source: Lai et al., GLC, BMVC 2022; BolinLai/GLC@0025371, where nothing calls it.
+    """
+    h, w = rescaled.shape[-2:]
+    middle = point.new_tensor([h / 2, w / 2])
+    label = point.flip(-1) * point.new_tensor([h, w]) - middle
+    found = centre_of_mass_published(rescaled).to(label.dtype) - middle
+    depth = torch.full_like(label[..., :1], w / 2 / math.tan(math.radians(30)))
+    return angle_between_deg(torch.cat([found, depth], -1), torch.cat([label, depth], -1))

@@ -1,0 +1,120 @@
+"""Maps over the image: from a gaze point to a density, from logits to a density, from a density back to a point.
+
+An h x w map lies over the whole image: column c covers x in [c / w, (c + 1) / w] and its centre is (c + 0.5) / w;
+rows go the same way. A *density* holds the probability mass of each cell, so it sums to 1; a *log density* is its
+natural logarithm. Only the functions called `published_...` follow another convention, and they say which.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def gaussian_maps(
+    point: Float[Tensor, "*b 2"], size: tuple[int, int], *, sigma_cells: float | tuple[float, float]
+) -> Float[Tensor, "*b h w"]:
+    """One Gaussian density of mass 1 per point, on a grid of (height, width) `size`.
+
+    `sigma_cells` is the standard deviation in cells: one number, or one along x and one along y. The Gaussian is taken
+    at each cell's centre and divided by its sum, so a point outside the image keeps the tail that reaches the image,
+    and a point far outside puts nearly all mass on the border next to it. A NaN point gives a NaN map.
+    """
+    sigma_x, sigma_y = sigma_cells if isinstance(sigma_cells, tuple) else (sigma_cells, sigma_cells)
+    columns = _bell(point[..., 0], size[1], sigma_x)
+    rows = _bell(point[..., 1], size[0], sigma_y)
+    return rows[..., :, None] * columns[..., None, :]
+
+
+def published_label_maps(
+    point: Float[Tensor, "*b 2"], size: tuple[int, int] = (64, 64), *, kernel_cells: int = 19
+) -> Float[Tensor, "*b h w"]:
+    """The label maps on which the published egocentric gaze models were trained and scored; mass 1, float32.
+
+    The centre is the *corner* nearest to the point, round(x * w) with halves to the even number, which lies half a cell
+    right of and below where `gaussian_maps` puts it (x = 1 is off the map). The bell is OpenCV's Gaussian of
+    `kernel_cells` taps with its default sigma (3.2 cells for 19 taps), cut at the map's border and divided by its sum.
+    A bell that touches fewer than two rows or two columns counts as absent: the map is uniform. NaN gives NaN.
+    Source: Lai et al., GLC, BMVC 2022 (BolinLai/GLC@0025371) and CSTS, ECCV 2024 (BolinLai/CSTS@8b94eec).
+    """
+    h, w = size
+    columns, on_columns = _cut_kernel(point[..., 0] * w, w, kernel_cells)
+    rows, on_rows = _cut_kernel(point[..., 1] * h, h, kernel_cells)
+    maps = rows[..., :, None] * columns[..., None, :]
+    maps = maps / maps.sum(dim=(-2, -1), keepdim=True)
+    maps = torch.where((on_columns & on_rows)[..., None, None], maps, 1 / (h * w))
+    return torch.where(point.isnan().any(-1)[..., None, None], torch.nan, maps)
+
+
+def log_density(logits: Float[Tensor, "*b h w"], *, temperature: float = 1.0) -> Float[Tensor, "*b h w"]:
+    """Log-softmax of each map over its cells. A log density is itself a valid logit map, and stays as it is."""
+    return (logits / temperature).flatten(-2).log_softmax(-1).reshape(logits.shape)
+
+
+def argmax_point(density: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b 2"]:
+    """Centre of each map's highest cell, normalised; the first in reading order where several are equal.
+
+    Works on any increasing function of the density (logits, log density). A map with NaN gives a NaN point.
+    """
+    h, w = density.shape[-2:]
+    flat = density.flatten(-2)
+    best = flat.argmax(-1)
+    point = torch.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], dim=-1).to(density.dtype)
+    return torch.where(flat.isnan().any(-1)[..., None], torch.nan, point)
+
+
+def soft_argmax(log_density: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b 2"]:
+    """The expected gaze point: mean of the cell centres under the density, normalised; has a gradient.
+
+    Between two peaks it names a place where nobody looks; `argmax_point` does not.
+    """
+    h, w = log_density.shape[-2:]
+    density = log_density.exp()
+    x = (density.sum(-2) * _centres(w, like=density)).sum(-1)
+    y = (density.sum(-1) * _centres(h, like=density)).sum(-1)
+    return torch.stack([x, y], dim=-1)
+
+
+def resample(density: Float[Tensor, "*b h w"], size: tuple[int, int]) -> Float[Tensor, "*b new_h new_w"]:
+    """The same density on a grid of (height, width) `size`, exact by area for any ratio: the mass stays.
+
+    A cell's mass is spread evenly over its area, so enlarging gives flat tiles and not a smooth map.
+    """
+    rows = _overlap(density.shape[-2], size[0], like=density)
+    columns = _overlap(density.shape[-1], size[1], like=density)
+    return rows @ density @ columns.T
+
+
+def min_max(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
+    """Each map stretched to [0, 1] as the published gaze scores do: (p - min) / (max - min + 1e-6).
+
+    The 1e-6 shrinks maps that are nearly flat, and is part of the published numbers.
+    """
+    low, high = maps.amin(dim=(-2, -1), keepdim=True), maps.amax(dim=(-2, -1), keepdim=True)
+    return (maps - low) / (high - low + 1e-6)
+
+
+def _centres(n: int, *, like: Tensor) -> Float[Tensor, "n"]:
+    return (torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) / n
+
+
+def _bell(x: Float[Tensor, "*b"], n: int, sigma_cells: float) -> Float[Tensor, "*b n"]:
+    distance_cells = (x[..., None] - _centres(n, like=x)) * n
+    return torch.softmax(-0.5 * (distance_cells / sigma_cells) ** 2, dim=-1)
+
+
+def _overlap(n: int, m: int, *, like: Tensor) -> Float[Tensor, "m n"]:
+    """Share of each of n equal cells that lies in each of m equal cells; integers until the last step."""
+    new = torch.arange(m, device=like.device)[:, None] * n
+    old = torch.arange(n, device=like.device)[None, :] * m
+    return (torch.minimum(new + n, old + m) - torch.maximum(new, old)).clamp_min(0).to(like.dtype) / m
+
+
+def _cut_kernel(centre: Float[Tensor, "*b"], n: int, taps: int) -> tuple[Float[Tensor, "*b n"], Bool[Tensor, "*b"]]:
+    """OpenCV's Gaussian around the rounded centre along one axis, and whether at least two cells of it are on it."""
+    sigma = 0.3 * ((taps - 1) * 0.5 - 1) + 0.8
+    offset = torch.arange(taps, device=centre.device) - taps // 2
+    kernel = torch.softmax(-0.5 * (offset / sigma) ** 2, dim=0)
+    centre = centre.nan_to_num().round().clamp(-taps, n + taps).long()
+    tap = torch.arange(n, device=centre.device) - centre[..., None] + taps // 2
+    inside = (tap >= 0) & (tap < taps)
+    return torch.where(inside, kernel[tap.clamp(0, taps - 1)], 0), inside.sum(-1) > 1
