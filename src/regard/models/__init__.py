@@ -2,9 +2,11 @@
 
 from regard.models.backbones import RandomWeightsWarning, ensure_torchvision
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
+from regard.models.causal_anticipation import CausalAnticipation
 from regard.models.causal_gaze import CausalGaze, CausalState
 
 __all__ = [
+    "CausalAnticipation",
     "CausalGaze",
     "CausalState",
     "CentrePrior",

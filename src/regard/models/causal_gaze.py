@@ -73,7 +73,7 @@ class ConvGRU(nn.Module):
 
 
 class DensityDecoder(nn.Module):
-    """Memory at stride 16 and features at stride 8 to one logit map of `size` (height, width), over a position prior."""
+    """Memory (stride 16) and features (stride 8) to one logit map of `size` (height, width), over a position prior."""
 
     def __init__(self, *, coarse: int, fine: int, width: int, size: tuple[int, int]) -> None:
         super().__init__()

@@ -1,0 +1,167 @@
+"""A light anticipation model: where somebody will look, from what they saw, heard and looked at so far.
+
+It shares the features, the memory and the decoder of `causal_gaze`. Sound tells *what* comes next, pictures tell where
+that is: a summary of the heard windows is compared with the features of every place of the last frame, and the decoder
+sees the agreement as maps. The asked horizon takes part in the comparison, so that one model answers all horizons.
+0.6 million parameters (1.2 with the large backbone).
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from regard.models.backbones import MobileNetName, Weights
+from regard.models.causal_gaze import ConvGRU, DensityDecoder, FrameEncoder
+from regard.ops.heatmap import gaussian_maps
+
+LOG_POWER = (-7.0, 4.0)
+"""Middle and spread, in nats, by which log-power spectrograms are scaled: digital silence, ln 1e-6 = -13.8, is -1.7."""
+
+SOUND_CELLS = (8, 8)
+"""Bands of frequency and of time that are told apart in a window: what it sounds like, and how long ago."""
+
+
+class SoundEncoder(nn.Module):
+    """One vector for each spectrogram window of log power (nats), whatever its size."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.listen = nn.Sequential(
+            nn.Conv2d(1, 16, 7, stride=4, padding=3),
+            nn.Hardswish(),
+            nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.Hardswish(),
+            nn.Conv2d(32, 16, 3, stride=2, padding=1),
+            nn.Hardswish(),
+            nn.AdaptiveAvgPool2d(SOUND_CELLS),
+            nn.Flatten(),
+            nn.Linear(16 * SOUND_CELLS[0] * SOUND_CELLS[1], width),
+            nn.Hardswish(),
+        )
+
+    def forward(self, sound: Float[Tensor, "n f k"]) -> Float[Tensor, "n c"]:
+        """The windows' vectors."""
+        middle, spread = LOG_POWER
+        return self.listen((sound[:, None] - middle) / spread)
+
+
+class CausalAnticipation(nn.Module):
+    """Gaze at moments `ahead_s` after the last shown frame, from the frames, sounds and gaze up to it.
+
+    `video` is RGB normalised by ImageNet's mean and standard deviation; `sound` holds log-power windows in nats, one
+    for each frame, which may hold nothing later than the last frame. With `use_sound` or `use_gaze` off, the model has
+    the same parameters and does not read that input, which may then be None, as it does not read a frame's sound or
+    gaze where `sound_valid` or `observed_valid` is False.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int] = (64, 64),
+        width: int = 64,
+        num_matches: int = 8,
+        backbone: MobileNetName = "mobilenet_v3_small",
+        weights: Weights = "imagenet",
+        use_sound: bool = True,
+        use_gaze: bool = True,
+    ) -> None:
+        super().__init__()
+        self.width, self.num_matches = width, num_matches
+        self.use_sound, self.use_gaze = use_sound, use_gaze
+        self.frames = FrameEncoder(width=width, backbone=backbone, weights=weights)
+        self.memory = ConvGRU(width + 1, width)
+        self.hear = SoundEncoder(width)
+        self.sound_memory = nn.GRUCell(width, width)
+        self.horizon = nn.Sequential(nn.Linear(1, width), nn.Hardswish(), nn.Linear(width, width))
+        self.query = nn.Linear(2 * width, num_matches * width // 2)
+        self.key = nn.Conv2d(width // 2, num_matches * width // 2, 1)
+        self.modulate = nn.Linear(2 * width, 2 * width)
+        self.decoder = DensityDecoder(coarse=width, fine=width // 2 + num_matches + 1, width=width // 2, size=size)
+        if not use_sound:
+            self.hear.requires_grad_(False)
+            self.sound_memory.requires_grad_(False)
+
+    def forward(
+        self,
+        video: Float[Tensor, "b t 3 h_in w_in"],
+        ahead_s: Float[Tensor, "b u"],
+        *,
+        sound: Float[Tensor, "b t f k"] | None = None,
+        sound_valid: Bool[Tensor, "b t"] | None = None,
+        observed_point: Float[Tensor, "b t 2"] | None = None,
+        observed_valid: Bool[Tensor, "b t"] | None = None,
+        frame_valid: Bool[Tensor, "b t"] | None = None,
+    ) -> Float[Tensor, "b u h w"]:
+        """Unnormalised log density for each asked moment."""
+        b, t = video.shape[:2]
+        if frame_valid is None:
+            frame_valid = video.new_ones(b, t, dtype=torch.bool)
+        fine, coarse = self.frames(video, frame_valid)
+        point, known = self._observed(observed_point, observed_valid, frame_valid, like=video)
+        seen = self._seen(coarse, point, known, frame_valid)
+        heard = self._heard(sound, sound_valid, frame_valid, like=video)
+
+        last_fine = _at_last(fine, frame_valid)
+        last_gaze = gaze_map(_at_last(point, known), known.any(dim=1), (fine.shape[-2], fine.shape[-1]))
+        told = torch.cat([heard[:, None].expand(-1, ahead_s.shape[1], -1), self.horizon(ahead_s[..., None])], dim=-1)
+        gain, shift = self.modulate(told)[..., None, None].chunk(2, dim=2)
+        answers = []
+        matches = self._matches(told, last_fine)
+        for i in range(ahead_s.shape[1]):
+            places = torch.cat([last_fine, matches[:, i], last_gaze], dim=1)
+            answers.append(self.decoder(seen * (1 + gain[:, i]) + shift[:, i], places))
+        return torch.stack(answers, dim=1)
+
+    def _observed(
+        self, point: Tensor | None, valid: Tensor | None, frame_valid: Tensor, *, like: Tensor
+    ) -> tuple[Float[Tensor, "b t 2"], Bool[Tensor, "b t"]]:
+        """Gaze that may be used, in the middle where there is none, and where there is some."""
+        if not self.use_gaze or point is None or valid is None:
+            return like.new_full((*frame_valid.shape, 2), 0.5), torch.zeros_like(frame_valid)
+        known = valid & frame_valid
+        return torch.where(known[..., None], point, 0.5), known
+
+    def _seen(self, coarse: Tensor, point: Tensor, known: Tensor, frame_valid: Tensor) -> Float[Tensor, "b c h16 w16"]:
+        """The memory after the last valid frame."""
+        b, t, _, h, w = coarse.shape
+        hidden = coarse.new_zeros(b, self.width, h, w)
+        for i in range(t):
+            looked = gaze_map(point[:, i], known[:, i], (h, w))
+            new = self.memory(torch.cat([coarse[:, i], looked], dim=1), hidden)
+            hidden = torch.where(frame_valid[:, i, None, None, None], new, hidden)
+        return hidden
+
+    def _heard(
+        self, sound: Tensor | None, valid: Tensor | None, frame_valid: Tensor, *, like: Tensor
+    ) -> Float[Tensor, "b c"]:
+        """What the windows up to the last valid frame told; zeros where nothing could be heard."""
+        b, t = frame_valid.shape
+        summary = like.new_zeros(b, self.width)
+        if not self.use_sound or sound is None or valid is None:
+            return summary
+        valid = valid & frame_valid
+        readable = torch.where(valid[..., None, None], sound, 0.0)
+        windows = self.hear(readable.flatten(0, 1)).unflatten(0, (b, t))
+        for i in range(t):
+            summary = torch.where(valid[:, i, None], self.sound_memory(windows[:, i], summary), summary)
+        return summary
+
+    def _matches(self, told: Float[Tensor, "b u d"], fine: Float[Tensor, "b f h8 w8"]) -> Float[Tensor, "b u m h8 w8"]:
+        """How well each place fits what was told, m times over."""
+        query = self.query(told).unflatten(-1, (self.num_matches, -1))
+        key = self.key(fine).unflatten(1, (self.num_matches, -1))
+        return torch.einsum("bumd,bmdhw->bumhw", query, key) / query.shape[-1] ** 0.5
+
+
+def gaze_map(
+    point: Float[Tensor, "b 2"], known: Bool[Tensor, "b"], grid: tuple[int, int]
+) -> Float[Tensor, "b 1 h8 w8"]:
+    """A bump of one cell's width and height 1 where somebody looked; zeros where that is not known."""
+    bump = 2 * torch.pi * gaussian_maps(point, grid, sigma_cells=1.0)
+    return torch.where(known[:, None, None], bump, 0.0)[:, None]
+
+
+def _at_last(values: Float[Tensor, "b t *s"], valid: Bool[Tensor, "b t"]) -> Float[Tensor, "b *s"]:
+    """Each example's value at its last valid moment; at the first moment where there is none."""
+    order = torch.arange(1, valid.shape[1] + 1, device=valid.device)
+    return values[torch.arange(len(values), device=valid.device), (valid * order).argmax(dim=1)]
