@@ -58,15 +58,14 @@ from jaxtyping import Float64, Int8
 from regard.errors import FileError, TableError
 from regard.io.annotations import read_camera, read_faces, read_flags, read_labels
 from regard.io.clock import require_increasing, require_overlap
-from regard.io.container import open_media, streams_of
 from regard.io.media import Video
+from regard.io.sound import has_sound
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 
 GAZE_WANTED = "name the columns timestamp_s and x_px, y_px (pixels) or x, y (0 to 1)"
-NO_GAZE = "no gaze.csv beside the video: there is nothing to score against"
 
 
 def video_files(folder: Path) -> list[Path]:
@@ -98,27 +97,19 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
     if table := beside.find("gaze.csv"):
         gaze, found = read_gaze(table, size=size, end_s=end_s, min_confidence=min_confidence)
         notes += found
-    else:
-        notes.append(NO_GAZE)
     labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
     resolved = video.resolve()
     return Recording(
         id=resolved.parent.name if path.is_dir() else resolved.stem,
         subject="unknown",
         video=MediaStream(path=video),
-        audio=sound_of(video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
         gaze=gaze,
         camera=read_camera(camera) if camera else None,
         segments=read_labels(labels) if labels else (),
         faces=read_faces(faces) if faces else (),
         notes=tuple(notes),
     )
-
-
-def sound_of(video: Path) -> MediaStream | None:
-    """The default sound stream of a video file, None where it has none."""
-    with open_media(video) as container:
-        return MediaStream(path=video) if streams_of(container, "audio") else None
 
 
 class _Beside:

@@ -24,8 +24,8 @@ from jaxtyping import Bool, Float64, Int64
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import onto_video_clock
-from regard.io.folder import sound_of
 from regard.io.media import Video
+from regard.io.sound import has_sound
 from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
 
 SCENE_SIZE = (1200, 1600)
@@ -65,7 +65,7 @@ def open_neon(path: Path) -> Recording:
         id=path.resolve().name,
         subject=str(about.get("wearer_name") or about.get("wearer_id") or "unknown"),
         video=MediaStream(path=video),
-        audio=sound_of(video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
         gaze=gaze,
         camera=camera,
         notes=tuple(notes),

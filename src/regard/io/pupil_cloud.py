@@ -24,8 +24,9 @@ from jaxtyping import Bool
 
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
-from regard.io.folder import sound_of, video_files
+from regard.io.folder import video_files
 from regard.io.media import Video
+from regard.io.sound import has_sound
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
 
@@ -80,7 +81,7 @@ def open_pupil_cloud(path: Path) -> Recording:
         id=path.resolve().name,
         subject=_wearer(path / "info.json"),
         video=MediaStream(path=video),
-        audio=sound_of(video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
         gaze=GazeTrack(
             time_s=time_s,
             point=np.where(lost[:, None], np.nan, point),

@@ -20,8 +20,9 @@ from jaxtyping import Float64
 
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
-from regard.io.folder import drop_doubtful, sound_of
+from regard.io.folder import drop_doubtful
 from regard.io.media import Video
+from regard.io.sound import has_sound
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
@@ -51,7 +52,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
         id=path.resolve().name,
         subject="unknown",
         video=MediaStream(path=video),
-        audio=sound_of(video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
         gaze=gaze,
         notes=(*notes, "Pupil Player exports no camera: angles in degrees cannot be computed"),
     )

@@ -1,0 +1,168 @@
+"""Opening a Project Aria VRS file through projectaria-tools (extra `aria`), and its upright RGB camera."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Int64
+
+from regard.errors import FileError, MissingExtraError
+from regard.types import Camera
+
+if TYPE_CHECKING:
+    from projectaria_tools.core.calibration import CameraCalibration, DeviceCalibration
+    from projectaria_tools.core.data_provider import VrsDataProvider
+    from projectaria_tools.core.stream_id import StreamId
+
+RGB, MICROPHONES = "camera-rgb", "mic"
+FISHEYE624_NUMBERS = 12
+"""Distortion coefficients: six radial, two tangential, four thin prism."""
+
+
+def open_vrs(path: Path) -> "VrsDataProvider":
+    """The opened file, without the library's log on the console. Raises FileError, MissingExtraError."""
+    try:
+        from projectaria_tools.core import data_provider
+    except ImportError as problem:
+        raise MissingExtraError.of(path, package="projectaria-tools", extra="aria") from problem
+    if not path.is_file():
+        raise FileError(path, found="no such file", wanted="a VRS file", do="check the path")
+    with _quiet() as log:
+        provider = data_provider.create_vrs_data_provider(str(path))
+        if provider is None:
+            raise FileError(
+                path,
+                found=f"content that is not VRS ({_first_complaint(log)})",
+                wanted="a complete VRS file of Project Aria",
+                do="download or copy it again",
+            )
+    return provider
+
+
+def stream_id(provider: "VrsDataProvider", path: Path, label: str) -> "StreamId":
+    """The stream of that label. Raises FileError where the file has none, or nothing in it."""
+    found = provider.get_stream_id_from_label(label)
+    if found is None or provider.get_num_data(found) == 0:
+        labels = [provider.get_label_from_stream_id(s) or str(s) for s in provider.get_all_streams()]
+        raise FileError(
+            path,
+            found=f"no data of {label} (its streams: {', '.join(labels) or 'none'})",
+            wanted=f"a recording with {label}",
+            do="record or download it with a profile that includes it",
+        )
+    return found
+
+
+def has_microphones(provider: "VrsDataProvider") -> bool:
+    """True where the file holds sound."""
+    found = provider.get_stream_id_from_label(MICROPHONES)
+    return found is not None and provider.get_num_data(found) > 0
+
+
+def picture_times_ns(provider: "VrsDataProvider", path: Path) -> Int64[np.ndarray, "n"]:
+    """Capture time of each RGB picture in nanoseconds of the device's clock."""
+    from projectaria_tools.core.sensor_data import TimeDomain
+
+    return np.array(provider.get_timestamps_ns(stream_id(provider, path, RGB), TimeDomain.DEVICE_TIME), np.int64)
+
+
+def device_calibration(provider: "VrsDataProvider", path: Path) -> "DeviceCalibration":
+    """Where the device's sensors are and how they see. Raises FileError where the file lacks it."""
+    device = provider.get_device_calibration()
+    if device is None:
+        raise FileError(
+            path, found="no calibration", wanted="a VRS with the device's calibration", do="download it again"
+        )
+    return device
+
+
+def upright_calibration(provider: "VrsDataProvider", path: Path) -> "CameraCalibration":
+    """The RGB camera's calibration for upright pictures, as projectaria-tools' own object."""
+    from projectaria_tools.core import calibration
+
+    stored = device_calibration(provider, path).get_camera_calib(RGB)
+    if stored is None:
+        raise FileError(
+            path,
+            found="a calibration without the RGB camera",
+            wanted="a VRS with a calibrated RGB camera",
+            do="download it again",
+        )
+    return calibration.rotate_camera_calib_cw90deg(stored) if lies_on_its_side(provider) else stored
+
+
+def lies_on_its_side(provider: "VrsDataProvider") -> bool:
+    """True for Aria Gen1, whose RGB pictures are stored a quarter counter-clockwise."""
+    from projectaria_tools.core.calibration import DeviceVersion
+
+    return provider.get_device_version() == DeviceVersion.Gen1
+
+
+def to_camera(calibration: "CameraCalibration") -> Camera:
+    """projectaria-tools' FISHEYE624 parameters (f, cx, cy, k0..k5, p0, p1, s0..s3) as a Camera, convention unchanged.
+
+    Its shorter relatives (FISHEYE62) lack the last coefficients, which are 0 then. It, too, counts pixels from the
+    centre of the first.
+    """
+    focal, cx, cy, *coefficients = calibration.get_projection_params().tolist()
+    width, height = calibration.get_image_size().tolist()
+    distortion = np.zeros(FISHEYE624_NUMBERS)
+    distortion[: len(coefficients)] = coefficients
+    return Camera(
+        height=height,
+        width=width,
+        matrix=np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]]),
+        distortion=distortion,
+        model="fisheye624",
+    )
+
+
+class VrsFile:
+    """An opened file that survives pickling and forking: each process opens it for itself, when first asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._provider: VrsDataProvider | None = None
+        self._process = os.getpid()
+
+    def __getstate__(self) -> Mapping[str, object]:
+        return {"path": self.path, "_provider": None, "_process": 0}
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        self._provider = None
+
+    @property
+    def provider(self) -> "VrsDataProvider":
+        """The opened file."""
+        if self._provider is None or self._process != os.getpid():
+            self._provider, self._process = open_vrs(self.path), os.getpid()
+        return self._provider
+
+
+@contextmanager
+def _quiet() -> Iterator[IO[bytes]]:
+    """Keep what native code writes to the console in a temporary file; the library has no switch for its log."""
+    with tempfile.TemporaryFile() as log:
+        sys.stderr.flush()
+        console = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield log
+        finally:
+            os.dup2(console, 2)
+            os.close(console)
+
+
+def _first_complaint(log: IO[bytes]) -> str:
+    """The first warning or error in the library's log, without its colours and prefix."""
+    log.seek(0)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read().decode(errors="replace"))
+    complaint = re.search(r"\[(?:WARNING|ERROR)\]: (.+)", text)
+    return complaint[1].strip() if complaint else "it cannot be opened"

@@ -1,0 +1,270 @@
+"""What is good, odd or unusable about a recording, before anybody computes with it. Facts only; nothing is printed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from regard.errors import RegardError
+from regard.io.aria_media import AriaVideo
+from regard.io.media import Video
+from regard.io.recording import device_frame_times_s, open_sound, open_video
+from regard.types import FrameSource, GazeTrack, Recording
+
+Level = Literal["ok", "note", "warning", "unusable"]
+
+GAP_MEDIANS = 3.0
+"""A pause is a gap when it lasts longer than this many usual intervals."""
+
+STEADY = 0.05
+"""Frame intervals that all lie this near to their median, relatively, are a constant frame rate."""
+
+CLOCKS_AGREE_S = 0.001
+"""Two clocks agree when no frame's times differ by more: a fifth of a 200 Hz gaze interval."""
+
+CLOCKS_DIFFER_S = 0.02
+"""Beyond this, about half a frame, a frame may show another moment than its stamp says."""
+
+MUCH_LOST, MUCH_OFF_SCREEN = 0.5, 0.2
+"""Shares of gaze samples beyond which a recording needs a look before its scores are believed."""
+
+SOUND_SHORT_S = 0.5
+"""Sound that ends this long before the last frame was cut off, or lags."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fact about a recording. `value` is its number in the unit that `text` names, where one number says it."""
+
+    level: Level
+    name: str
+    text: str
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingCheck:
+    """Everything that was found, in reading order; `check["gaze lost"]` is the first finding of that name."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """True unless the pictures cannot be read, or gaze was recorded but not one moment of it is valid."""
+        return all(f.level != "unusable" for f in self.findings)
+
+    def __getitem__(self, name: str) -> Finding:
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        raise KeyError(name)
+
+
+def check_recording(recording: Recording) -> RecordingCheck:
+    """Look at a recording's pictures, times, clocks, sound and gaze; of the frames, only the two ends are decoded.
+
+    A file that cannot be read is a finding here, not an exception.
+    """
+    findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
+    video = open_video(recording.video)
+    try:
+        findings += _picture(video)
+        times_s = video.times_s
+    except RegardError as problem:
+        return RecordingCheck(findings=(*findings, _unreadable("picture", problem, "unusable")))
+    finally:
+        video.close()
+    findings += _frame_times(times_s)
+    findings += _clocks(recording, times_s)
+    findings += _sound(recording, float(times_s[-1]))
+    findings += _gaze(recording.gaze, times_s)
+    findings += _labels(recording, float(times_s[-1]))
+    return RecordingCheck(findings=tuple(findings))
+
+
+def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
+    return Finding(level=level, name=name, text=f"{problem.where}: found {problem.found}; wanted {problem.wanted}")
+
+
+def _picture(video: FrameSource) -> Iterator[Finding]:
+    height, width = video.size
+    video.frames_at(video.times_s[:1], size=(16, 16))
+    yield Finding(level="ok", name="picture", text=f"{width} x {height} pixels, upright")
+    if isinstance(video, Video | AriaVideo) and video.is_turned:
+        yield Finding(
+            level="note", name="rotation", text="stored turned or mirrored; frames are turned upright on reading"
+        )
+    if isinstance(video, Video) and video.pixel_aspect != 1:
+        yield Finding(
+            level="note",
+            name="pixel aspect",
+            text=f"pixels are {video.pixel_aspect:.3f} times as wide as high",
+            value=video.pixel_aspect,
+        )
+    try:
+        video.frames_at(video.times_s[-1:], size=(16, 16))
+    except RegardError as problem:
+        yield _unreadable("last frame", problem, "warning")
+
+
+def _frame_times(times_s: Float64[np.ndarray, "n"]) -> Iterator[Finding]:
+    n = len(times_s)
+    if n < 2:
+        yield Finding(level="warning", name="frames", text=f"{n} frame: a picture rather than a video", value=float(n))
+        return
+    steps_s = np.diff(times_s)
+    usual_s = float(np.median(steps_s))
+    steady = bool((np.abs(steps_s - usual_s) <= STEADY * usual_s).all())
+    yield Finding(level="ok", name="frames", text=f"{n} frames in {times_s[-1] + usual_s:.2f} s", value=float(n))
+    yield Finding(
+        level="ok" if steady else "note",
+        name="frame rate",
+        text=f"{1 / usual_s:.2f} Hz, constant"
+        if steady
+        else f"variable, usually {1 / usual_s:.2f} Hz; a frame lasts {steps_s.min() * 1e3:.1f} to "
+        f"{steps_s.max() * 1e3:.1f} ms",
+        value=1 / usual_s,
+    )
+    yield from _gaps("frame gaps", times_s, usual_s)
+
+
+def _gaps(name: str, times_s: Float64[np.ndarray, "n"], usual_s: float) -> Iterator[Finding]:
+    steps_s = np.diff(times_s)
+    gaps = np.flatnonzero(steps_s > GAP_MEDIANS * usual_s)
+    if len(gaps) == 0:
+        return
+    longest = gaps[np.argmax(steps_s[gaps])]
+    yield Finding(
+        level="note",
+        name=name,
+        text=f"{len(gaps)} pauses over {GAP_MEDIANS:g} intervals, {steps_s[gaps].sum():.2f} s in all; "
+        f"the longest is {steps_s[longest]:.2f} s at {times_s[longest]:.2f} s",
+        value=float(len(gaps)),
+    )
+
+
+def _clocks(recording: Recording, times_s: Float64[np.ndarray, "n"]) -> Iterator[Finding]:
+    try:
+        stamped_s = device_frame_times_s(recording.video)
+    except RegardError as problem:
+        yield _unreadable("clocks", problem, "warning")
+        return
+    if stamped_s is None:
+        return
+    if len(stamped_s) != len(times_s):
+        yield Finding(
+            level="warning",
+            name="clocks",
+            text=f"the device stamped {len(stamped_s)} frames, the video shows {len(times_s)}: "
+            "gaze is placed by the first frame alone",
+            value=float(len(stamped_s) - len(times_s)),
+        )
+        return
+    ahead_s = stamped_s - times_s
+    apart_s = float(np.abs(ahead_s).max())
+    slope = float(np.polyfit(times_s, ahead_s, 1)[0]) if len(times_s) > 1 else 0.0
+    level = "ok" if apart_s <= CLOCKS_AGREE_S else "note" if apart_s <= CLOCKS_DIFFER_S else "warning"
+    yield Finding(
+        level=level,
+        name="clocks",
+        text=f"device and video times of a frame differ by {apart_s * 1e3:.2f} ms at most "
+        f"(median {np.median(ahead_s) * 1e3:+.2f} ms)",
+        value=apart_s,
+    )
+    yield Finding(
+        level=level,
+        name="clock drift",
+        text=f"the device's clock gains {slope * 6e4:+.2f} ms a minute on the video; gaze is placed frame by frame",
+        value=slope,
+    )
+
+
+def _sound(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
+    if recording.audio is None:
+        yield Finding(level="note", name="sound", text="none")
+        return
+    sound = open_sound(recording.audio)
+    try:
+        end_s = sound.duration_s
+    except RegardError as problem:
+        yield _unreadable("sound", problem, "warning")
+        return
+    finally:
+        sound.close()
+    short = last_frame_s - end_s > SOUND_SHORT_S
+    yield Finding(
+        level="warning" if short else "ok",
+        name="sound",
+        text=f"ends at {end_s:.2f} s; the last frame is shown from {last_frame_s:.2f} s",
+        value=end_s,
+    )
+
+
+def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator[Finding]:
+    if gaze is None:
+        yield Finding(level="note", name="gaze", text="none: predictions are possible, scores are not")
+        return
+    if len(gaze) == 0 or not gaze.valid.any():
+        yield Finding(
+            level="unusable", name="gaze", text=f"{len(gaze)} samples, none valid: there is nothing to score against"
+        )
+        return
+    during = (gaze.time_s >= times_s[0]) & (gaze.time_s <= times_s[-1])
+    yield Finding(
+        level="ok",
+        name="gaze",
+        text=f"{len(gaze)} samples"
+        + (f" at {1 / gaze.interval_s:.1f} Hz" if len(gaze) > 1 else "")
+        + f" from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s; {during.sum()} during the video",
+        value=1 / gaze.interval_s,
+    )
+    if not (during & gaze.valid).any():
+        yield Finding(
+            level="unusable", name="overlap", text="no valid gaze during the video: other times, or another video"
+        )
+        return
+    yield from _gaps("gaze gaps", gaze.time_s[during], gaze.interval_s)
+    yield _share("gaze lost", ~gaze.valid[during], "of the gaze samples during the video are lost", MUCH_LOST)
+    yield _share(
+        "frames without gaze",
+        ~gaze.at(times_s).valid,
+        "of the frames have no valid gaze within one interval",
+        MUCH_LOST,
+    )
+    shown = gaze.point[during & gaze.valid]
+    yield _share(
+        "gaze off screen",
+        np.any((shown < 0) | (shown > 1), axis=1),
+        "of the valid samples lie outside the picture",
+        MUCH_OFF_SCREEN,
+        hint="; were the pixels measured in a video of this size?",
+    )
+
+
+def _share(name: str, is_so: Bool[np.ndarray, "n"], text: str, much: float, *, hint: str = "") -> Finding:
+    share = float(is_so.mean())
+    return Finding(
+        level="warning" if share > much else "ok",
+        name=name,
+        text=f"{share:.1%} {text}" + hint * (share > much),
+        value=share,
+    )
+
+
+def _labels(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
+    if recording.camera is None:
+        yield Finding(level="note", name="camera", text="unknown: errors in pixels, not in degrees")
+    if recording.segments:
+        late = sum(s.start_s > last_frame_s or s.end_s <= 0 for s in recording.segments)
+        yield Finding(
+            level="warning" if late else "ok",
+            name="segments",
+            text=f"{len(recording.segments)} labelled segments" + f", {late} of them outside the video" * bool(late),
+            value=float(len(recording.segments)),
+        )
+    if recording.faces:
+        yield Finding(
+            level="ok", name="faces", text=f"{len(recording.faces)} people in view", value=float(len(recording.faces))
+        )

@@ -1,0 +1,167 @@
+"""Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, UInt8
+
+from regard.errors import FileError
+from regard.io import neon, pupil_cloud, pupil_core
+from regard.io.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
+from regard.io.aria_media import AriaSound, AriaVideo
+from regard.io.folder import open_folder, video_files
+from regard.io.media import Video
+from regard.io.sound import Sound
+from regard.types import FrameSource, MediaStream, Recording, SoundSource
+
+MIN_CONFIDENCE = 0.6
+"""Pupil Labs' own default: "results are acceptable" from here on (Pupil Core documentation, pupil data)."""
+
+KNOWN = (
+    "a video file; or a folder that holds a Project Aria .vrs, a Neon recording (Neon Scene Camera*.mp4, gaze*.raw), "
+    "a Pupil Cloud export (gaze.csv, world_timestamps.csv), a Pupil Core export (gaze_positions.csv, world.mp4), "
+    "or one video with a gaze.csv"
+)
+
+
+def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) -> Recording:
+    """A recording of any known layout: regard.open.
+
+    `min_confidence` is for layouts whose gaze carries a confidence (Pupil Core, gaze.csv): gaze below it is LOST.
+    Raises FileError where the path is none of the known layouts, and FileError, TableError, ClockError or
+    MissingExtraError where it is one but cannot be read.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        if _is_vrs(path):
+            return open_aria(path)
+        around = _open_pupil_labs(path.parent, min_confidence)
+        if around is not None and around.video.path.samefile(path):
+            return around
+        return open_folder(path, min_confidence=min_confidence)
+    if not path.is_dir():
+        raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
+    if is_aria(path):
+        return open_aria(path)
+    if (recording := _open_pupil_labs(path, min_confidence)) is not None:
+        return recording
+    if (tables := find_eye_gaze(path)) and not (path / "gaze.csv").is_file():
+        raise vrs_missing(path, tables[0])
+    if video_files(path):
+        return open_folder(path, min_confidence=min_confidence)
+    raise FileError(path, found=_contents(path), wanted=KNOWN, do="name the folder or file of one recording")
+
+
+def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
+    """A folder of one of Pupil Labs' three layouts; None where it is none of them."""
+    if neon.is_neon(folder):
+        return neon.open_neon(folder)
+    if pupil_core.is_pupil_core(folder):
+        return pupil_core.open_pupil_core(folder, min_confidence=min_confidence)
+    if pupil_cloud.is_pupil_cloud(folder):
+        return pupil_cloud.open_pupil_cloud(folder)
+    return None
+
+
+def open_video(stream: MediaStream) -> FrameSource:
+    """The pictures of a stream, on the recording's clock."""
+    if _is_vrs(stream.path):
+        _require_default(stream)
+        source = AriaVideo(stream.path)
+    else:
+        source = Video(stream.path, stream=stream.index)
+    return source if stream.start_s == 0 else LaterVideo(source, stream.start_s)
+
+
+def open_sound(stream: MediaStream) -> SoundSource:
+    """The sound of a stream, on the recording's clock."""
+    if _is_vrs(stream.path):
+        _require_default(stream)
+        source = AriaSound(stream.path)
+    else:
+        source = Sound(stream.path, stream=stream.index)
+    return source if stream.start_s == 0 else LaterSound(source, stream.start_s)
+
+
+def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None:
+    """When the device says it took each frame, from the first, apart from the video file's own times.
+
+    None where nothing but the file says it. `check_recording` compares the two clocks.
+    """
+    if _is_vrs(stream.path):
+        return None
+    for reader in (neon, pupil_core, pupil_cloud):
+        if (times_s := reader.frame_clock_s(stream.path)) is not None:
+            return times_s
+    return None
+
+
+class LaterVideo:
+    """A video whose own zero lies at `start_s` on the recording's clock."""
+
+    def __init__(self, source: FrameSource, start_s: float) -> None:
+        self._source, self._start_s = source, start_s
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        self._source.close()
+
+    @property
+    def times_s(self) -> Float64[np.ndarray, "n"]:
+        """Presentation time of each shown frame, in order; the first is `start_s`."""
+        return self._source.times_s + self._start_s
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the upright picture in pixels."""
+        return self._source.size
+
+    def frames_at(
+        self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int] | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """The RGB frame shown at each asked moment, scaled to (height, width) `size` where given."""
+        return self._source.frames_at(times_s - self._start_s, size=size)
+
+
+class LaterSound:
+    """A sound whose own zero lies at `start_s` on the recording's clock."""
+
+    def __init__(self, source: SoundSource, start_s: float) -> None:
+        self._source, self._start_s = source, start_s
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        self._source.close()
+
+    @property
+    def duration_s(self) -> float:
+        """Moment on the recording's clock at which the sound ends."""
+        return self._source.duration_s + self._start_s
+
+    def samples_between(
+        self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
+    ) -> Float32[np.ndarray, "c n"]:
+        """round((end_s - start_s) * rate_hz) samples in [-1, 1]; silence (0) outside the recorded sound."""
+        return self._source.samples_between(
+            start_s - self._start_s, end_s - self._start_s, rate_hz=rate_hz, channels=channels
+        )
+
+
+def _is_vrs(path: Path) -> bool:
+    return path.suffix.lower() == ".vrs"
+
+
+def _require_default(stream: MediaStream) -> None:
+    if stream.index is not None:
+        raise FileError(
+            stream.path,
+            found=f"stream {stream.index} asked for",
+            wanted="the RGB camera or the microphones, the only streams that regard reads from a VRS",
+            do="leave the stream's number out",
+        )
+
+
+def _contents(folder: Path) -> str:
+    names = sorted(p.name for p in folder.iterdir())
+    return f"a folder of {', '.join(names[:6])}{', ...' * (len(names) > 6)}" if names else "an empty folder"
