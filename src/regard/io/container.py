@@ -1,16 +1,18 @@
 """Opening media files and choosing among their streams, with an error that says what is wrong with the file."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
+from av.video.stream import VideoStream
 
 from regard.errors import FileError
 
-Kind = Literal["video", "audio"]
+S = TypeVar("S", VideoStream, AudioStream)
 
 
 def open_media(path: Path) -> InputContainer:
@@ -34,31 +36,41 @@ def open_media(path: Path) -> InputContainer:
         raise FileError(path, found=found, wanted=wanted, do="check that it is media, and complete") from error
 
 
-def streams_of(container: InputContainer, kind: Kind) -> list[av.VideoStream] | list[av.AudioStream]:
-    """The file's streams of one kind that can be decoded; cover pictures of sound files are not video."""
+def video_streams(container: InputContainer) -> list[VideoStream]:
+    """The video streams that can be decoded; the cover picture of a sound file is not video."""
     return [
         s
-        for s in container.streams
-        if s.type == kind and s.codec_context is not None and not s.disposition & Disposition.attached_pic
+        for s in container.streams.video
+        if s.codec_context is not None and not s.disposition & Disposition.attached_pic
     ]
 
 
-def choose_stream(
-    container: InputContainer, path: Path, kind: Kind, index: int | None
-) -> av.VideoStream | av.AudioStream:
-    """The stream with that number in the file, or FFmpeg's best one for None. Raises FileError if there is none."""
-    streams = streams_of(container, kind)
-    noun = "video" if kind == "video" else "sound"
+def sound_streams(container: InputContainer) -> list[AudioStream]:
+    """The sound streams that can be decoded."""
+    return [s for s in container.streams.audio if s.codec_context is not None]
+
+
+def choose_video(container: InputContainer, path: Path, index: int | None) -> VideoStream:
+    """The video stream with that number in the file, or FFmpeg's best one for None. Raises FileError without any."""
+    return _choose(container, path, "video", video_streams(container), index)
+
+
+def choose_sound(container: InputContainer, path: Path, index: int | None) -> AudioStream:
+    """The sound stream with that number in the file, or FFmpeg's best one for None. Raises FileError without any."""
+    return _choose(container, path, "sound", sound_streams(container), index)
+
+
+def _choose(container: InputContainer, path: Path, noun: str, streams: list[S], index: int | None) -> S:
     if not streams:
         raise FileError(
             path,
-            found=f"no {noun} stream (its streams: {', '.join(s.type for s in container.streams) or 'none'})",
+            found=f"no {noun} stream that can be decoded (streams: {', '.join(s.type for s in container.streams)})",
             wanted=f"a file with {noun}",
             do=f"name a file that has {noun}, or go without",
         )
     if index is None:
-        best = container.streams.best(kind)
-        return best if best in streams else streams[0]
+        best = container.streams.best("video" if noun == "video" else "audio")
+        return next((s for s in streams if s is best), streams[0])
     for stream in streams:
         if stream.index == index:
             return stream

@@ -9,6 +9,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from regard.errors import FileError
+from regard.io.container import choose_video
 from regard.io.packets import PacketReader, PacketTable
 from regard.io.time_index import TimeIndex
 
@@ -21,11 +22,12 @@ class FrameDecoder:
 
     def __init__(self, path: Path, stream: int | None, *, table: PacketTable, index: TimeIndex, threads: int) -> None:
         self._path, self._table, self._index = path, table, index
-        self._reader = PacketReader(path, "video", stream, table=table, threads=threads)
+        self._reader = PacketReader(path, choose_video, stream, table=table, threads=threads)
         self._number_of = None if index.pts is None else {p: n for n, p in enumerate(index.pts.tolist())}
         self._keys = np.flatnonzero(table.key)
         self._ready: deque[tuple[int, av.VideoFrame]] = deque()
         self._last: tuple[int, av.VideoFrame] | None = None
+        self._count = 0
         self._ended = False
 
     def close(self) -> None:
@@ -99,12 +101,14 @@ class FrameDecoder:
             if self._number_of is None:
                 self._ready.append((self._count, frame))
                 self._count += 1
-            elif frame.pts in self._number_of:
+            elif frame.pts is not None and frame.pts in self._number_of:
                 self._ready.append((self._number_of[frame.pts], frame))
 
     def _is_before(self, packet: int, last: int) -> bool:
         """True for a packet shown before frame `last`: what lies beyond it may be asked for next, and is decoded."""
-        return self._index.pts is not None and self._table.pts[packet] < self._index.pts[last]
+        if self._table.pts is None or self._index.pts is None:
+            return False
+        return bool(self._table.pts[packet] < self._index.pts[last])
 
     def _damaged(self, number: int, what: str) -> FileError:
         return FileError(

@@ -97,12 +97,16 @@ class FilmWriter:
         if self._held is None:
             return
         self._held.duration = self._interval
-        shown_until_s = (self._held.pts + self._interval) / TICKS_PER_S
         try:
             self._container.mux(self._video.encode(self._held))
-            self._write_sound(shown_until_s, last=False)
+            self._write_sound(self._shown_until_s, last=False)
         except (FFmpegError, OSError) as error:
             raise self._cannot_write(error) from error
+
+    @property
+    def _shown_until_s(self) -> float:
+        """When the held frame stops being shown, from the film's start."""
+        return (self._last_tick + self._interval) / TICKS_PER_S
 
     def _write_sound(self, until_s: float, *, last: bool) -> None:
         """Encode the sound in whole chunks, and what is left of it at the film's end."""
@@ -136,7 +140,7 @@ class FilmWriter:
             raise ValueError(f"no frame was written to {self.path}")
         self._show_held()
         try:
-            self._write_sound((self._held.pts + self._interval) / TICKS_PER_S, last=True)
+            self._write_sound(self._shown_until_s, last=True)
             for stream in (self._video, self._audio):
                 if stream is not None:
                     self._container.mux(stream.encode(None))

@@ -13,9 +13,9 @@ from av.error import FFmpegError
 from jaxtyping import Float, Float64, UInt8
 
 from regard.errors import ClockError, FileError
-from regard.io.container import choose_stream, open_media
+from regard.io.container import choose_video, open_media
 from regard.io.decoder import FrameDecoder
-from regard.io.packets import PacketTable, read_tables
+from regard.io.packets import PacketTable, read_table
 from regard.io.time_index import TimeIndex, index_frames
 from regard.io.upright import Turn, Upright, turn_of
 
@@ -75,11 +75,11 @@ class Video:
     @cached_property
     def _facts(self) -> _Facts:
         with open_media(self.path) as container:
-            stream = choose_stream(container, self.path, "video", self.stream)
+            stream = choose_video(container, self.path, self.stream)
             rate = stream.average_rate or stream.guessed_rate
-            (table,) = read_tables(container, self.path, stream)
+            table = read_table(container, self.path, stream)
         with open_media(self.path) as container:
-            stream = choose_stream(container, self.path, "video", self.stream)
+            stream = choose_video(container, self.path, self.stream)
             try:
                 first = next(container.decode(stream), None)
             except FFmpegError as error:

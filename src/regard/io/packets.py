@@ -5,19 +5,22 @@ container's own seek, is what says which frame or sound lies where.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Generic
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 from jaxtyping import Bool, Int64
 
 from regard.errors import FileError
-from regard.io.container import Kind, choose_stream, open_media
+from regard.io.container import S, open_media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,21 +46,17 @@ class PacketTable:
         return len(self.key)
 
 
-def read_tables(
-    container: InputContainer, path: Path, *streams: av.VideoStream | av.AudioStream
-) -> tuple[PacketTable, ...]:
-    """One table a stream, all in one pass over the file, which is left at its end."""
-    rows: dict[int, list[tuple]] = {s.index: [] for s in streams}
-    vp8 = {s.index for s in streams if s.codec_context.name == "vp8"}
+def read_table(container: InputContainer, path: Path, stream: VideoStream | AudioStream) -> PacketTable:
+    """Every packet of the stream, in one pass over the file, which is left at its end."""
+    rows: list[tuple] = []
+    is_vp8 = stream.codec_context.name == "vp8"
     try:
-        for packet in container.demux(*streams):
+        for packet in container.demux(stream):
             if packet.size == 0:
                 continue
             # bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, section 9.1)
-            hidden = packet.is_discard or (packet.stream_index in vp8 and not bytes(packet)[0] & 0x10)
-            rows[packet.stream_index].append(
-                (packet.pts, packet.dts, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden)
-            )
+            hidden = packet.is_discard or (is_vp8 and not bytes(packet)[0] & 0x10)
+            rows.append((packet.pts, packet.dts, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden))
     except FFmpegError as error:
         raise FileError(
             path,
@@ -65,21 +64,16 @@ def read_tables(
             wanted="a complete file",
             do="copy or record it again",
         ) from error
-    for stream in streams:
-        if not rows[stream.index]:
-            raise FileError(
-                path,
-                found=f"a {stream.type} stream ({stream.index}) without any data",
-                wanted="at least one packet",
-                do="copy or record the file again",
-            )
-    return tuple(_table(rows[s.index], float(s.time_base)) for s in streams)
-
-
-def _table(rows: list[tuple], tick_s: float) -> PacketTable:
+    if not rows:
+        raise FileError(
+            path,
+            found=f"a {stream.type} stream ({stream.index}) without any data",
+            wanted="at least one packet",
+            do="copy or record the file again",
+        )
     pts, dts, duration, pos, key, hidden = zip(*rows, strict=True)
     return PacketTable(
-        tick_s=tick_s,
+        tick_s=float(stream.time_base or 0),
         pts=None if None in pts else np.array(pts, np.int64),
         dts=None if None in dts else np.array(dts, np.int64),
         duration=np.array(duration, np.int64),
@@ -89,11 +83,19 @@ def _table(rows: list[tuple], tick_s: float) -> PacketTable:
     )
 
 
-class PacketReader:
+class PacketReader(Generic[S]):
     """Walks the packets of one stream, numbered as in its table, from any packet on, with a fresh decoder each time."""
 
-    def __init__(self, path: Path, kind: Kind, index: int | None, *, table: PacketTable, threads: int) -> None:
-        self._path, self._kind, self._index = path, kind, index
+    def __init__(
+        self,
+        path: Path,
+        choose: Callable[[InputContainer, Path, int | None], S],
+        index: int | None,
+        *,
+        table: PacketTable,
+        threads: int,
+    ) -> None:
+        self._path, self._choose, self._index = path, choose, index
         self._table, self._threads = table, threads
         self._keys: list[int] = np.flatnonzero(table.key).tolist()
         times = range(len(table)) if table.pts is None else table.pts.tolist()
@@ -103,7 +105,7 @@ class PacketReader:
 
     def _open(self) -> None:
         self._container = open_media(self._path)
-        self.stream = choose_stream(self._container, self._path, self._kind, self._index)
+        self.stream = self._choose(self._container, self._path, self._index)
         self.stream.codec_context.thread_count = self._threads
         self.stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"
         self.position = -1
@@ -136,7 +138,9 @@ class PacketReader:
             landed = next(packets, None)
         except FFmpegError:
             return False
-        number = None if landed is None else self._number_of.get((landed.pts, landed.pos or 0))
+        if landed is None or landed.pts is None:
+            return False
+        number = self._number_of.get((landed.pts, landed.pos or 0))
         if number is None or number > first:
             return False
         self._walk(chain([landed], packets), number, first)

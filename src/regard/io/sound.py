@@ -1,7 +1,7 @@
 """Sound in media files, listened to by time: the samples between two moments, exactly, at the rate that is wanted."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
@@ -12,13 +12,14 @@ from typing import Literal, Self
 import av
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from regard.errors import FileError
-from regard.io.container import choose_stream, open_media, streams_of
+from regard.io.container import choose_sound, open_media, sound_streams, video_streams
 from regard.io.media import Video
-from regard.io.packets import PacketReader, PacketTable, read_tables
+from regard.io.packets import PacketReader, PacketTable, read_table
 
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
@@ -34,7 +35,7 @@ RESAMPLER_TAPS = 64
 def has_sound(path: Path | str) -> bool:
     """True where the file has a sound stream that can be decoded; nothing but its header is read."""
     with open_media(Path(path)) as container:
-        return bool(streams_of(container, "audio"))
+        return bool(sound_streams(container))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class _Facts:
     """What the first look at a sound stream finds out."""
 
     table: PacketTable
+    pts: Int64[np.ndarray, "n"]
     sample_at: Int64[np.ndarray, "n"]
     """Number of each packet's first sample, counted from the first packet that is heard."""
     rate_hz: int
@@ -61,7 +63,7 @@ class Sound:
     def __init__(self, path: Path | str, *, stream: int | None = None) -> None:
         self.path = Path(path)
         self.stream = stream
-        self._reader: PacketReader | None = None
+        self._reader: PacketReader[AudioStream] | None = None
         self._process = os.getpid()
 
     def __repr__(self) -> str:
@@ -84,23 +86,24 @@ class Sound:
     def __getstate__(self) -> Mapping[str, object]:
         return {**self.__dict__, "_reader": None}
 
-    def _opened(self) -> PacketReader:
+    def _opened(self) -> PacketReader[AudioStream]:
         """This process's own reader: one inherited through a fork shares its file position with the parent."""
         if self._reader is None or self._process != os.getpid():
-            self._reader = PacketReader(self.path, "audio", self.stream, table=self._facts.table, threads=1)
+            self._reader = PacketReader(self.path, choose_sound, self.stream, table=self._facts.table, threads=1)
             self._process = os.getpid()
         return self._reader
 
     @cached_property
     def _facts(self) -> _Facts:
         with open_media(self.path) as container:
-            stream = choose_stream(container, self.path, "audio", self.stream)
-            has_video = bool(streams_of(container, "video"))
-            (table,) = read_tables(container, self.path, stream)
-        if table.pts is None:
+            stream = choose_sound(container, self.path, self.stream)
+            has_video = bool(video_streams(container))
+            table = read_table(container, self.path, stream)
+        pts = table.pts
+        if pts is None:
             raise self._unusable("its packets carry no times")
         with open_media(self.path) as container:
-            stream = choose_stream(container, self.path, "audio", self.stream)
+            stream = choose_sound(container, self.path, self.stream)
             try:
                 sizes = [f.samples for f, _ in zip(container.decode(stream), range(4), strict=False)]
             except FFmpegError as error:
@@ -110,15 +113,16 @@ class Sound:
             raise self._unusable("the decoder gives no samples")
         tick = table.tick_s
         heard = int(np.argmin(table.hidden))
-        first_s = float(table.pts[heard] * tick)
+        first_s = float(pts[heard] * tick)
         zero_s = Video(self.path).first_stamp_s if has_video else first_s
         constant = sizes[-1] if len(set(sizes[1:])) == 1 and len(sizes) == 4 else None
         return _Facts(
             table=table,
-            sample_at=place_packets(table, rate, heard=heard, constant=constant),
+            pts=pts,
+            sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant),
             rate_hz=rate,
             start_s=first_s - zero_s,
-            end_s=float((table.pts[-1] + table.duration[-1]) * tick) - zero_s,
+            end_s=float((pts[-1] + table.duration[-1]) * tick) - zero_s,
         )
 
     def _unusable(self, what: str) -> FileError:
@@ -153,47 +157,39 @@ class Sound:
         the start is rounded to it, by at most half a sample. One channel is the mean of all that were recorded.
         Raises FileError, with the time, where the file is damaged.
         """
-        facts = self._facts
-        wanted = round((end_s - start_s) * rate_hz)
-        if wanted <= 0:
-            return np.zeros((channels, 0), np.float32)
-        first = round((start_s - facts.start_s) * rate_hz)
-        if rate_hz == facts.rate_hz:
-            return self._recorded(first, first + wanted, channels)
-        # `block_in` recorded samples last exactly as long as `block_out` wanted ones
-        common = gcd(facts.rate_hz, rate_hz)
-        block_in, block_out = facts.rate_hz // common, rate_hz // common
-        margin = -(-RESAMPLER_TAPS * max(1, facts.rate_hz // rate_hz + 1) // block_in)
-        head = first // block_out - margin
-        tail = -(-(first + wanted) // block_out) + margin
-        recorded = self._recorded(head * block_in, tail * block_in, channels)
-        resampled = _resample(recorded, facts.rate_hz, rate_hz)
-        skip = first - head * block_out
-        return np.ascontiguousarray(resampled[:, skip : skip + wanted])
+        return resampled(
+            lambda begin, end: self._recorded(begin, end, channels),
+            self.rate_hz,
+            rate_hz,
+            first=round((start_s - self.start_s) * rate_hz),
+            count=max(0, round((end_s - start_s) * rate_hz)),
+        )
 
     def _recorded(self, first: int, last: int, channels: int) -> Float32[np.ndarray, "c n"]:
         """Samples [first, last) as recorded, counted from the sound's first; silence where there are none."""
         facts = self._facts
         out = np.zeros((channels, last - first), np.float32)
         at = facts.sample_at
-        if last <= at[0]:
+        if last <= max(at[0], first):
             return out
         begin = max(0, int(np.searchsorted(at, first, side="right")) - 1)
         reader = self._opened()
-        mix = AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=facts.rate_hz)
+        # FFmpeg folds surround sound to two channels by its own weights; one and two channels stay as they are
+        folded = "stereo" if channels == 2 and reader.stream.codec_context.channels > 2 else None
+        convert = AudioResampler(format="fltp", layout=folded)
         try:
             reader.start_at(max(0, begin - PREROLL_PACKETS))
             while (item := reader.next_packet()) is not None and at[item[0]] < last:
                 number, packet = item
-                for frame in self._decode(packet, forgive=number < begin):
-                    late = (frame.pts - packet.pts) * facts.table.tick_s if frame.pts is not None else 0.0
-                    start = int(at[number]) + round(late * facts.rate_hz) - first
-                    _paste(out, _mixed(mix, frame, channels), start)
+                for frame in self._decode(number, packet, forgive=number < begin):
+                    late = 0 if frame.pts is None else frame.pts - facts.pts[number]
+                    start = int(at[number] - first) + round(late * facts.table.tick_s * facts.rate_hz)
+                    _paste(out, _mixed(convert, frame, channels), start)
         except FFmpegError as error:
             raise self._damaged(first / facts.rate_hz + facts.start_s, error) from error
         return out
 
-    def _decode(self, packet: av.Packet, *, forgive: bool) -> list[av.AudioFrame]:
+    def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[av.AudioFrame]:
         """The packet's frames. Before the wanted stretch, a packet may refer to what lies before the seek."""
         try:
             return packet.decode()
@@ -201,9 +197,7 @@ class Sound:
             if forgive:
                 return []
             facts = self._facts
-            raise self._damaged(
-                (packet.pts - facts.table.pts[0]) * facts.table.tick_s + facts.start_s, error
-            ) from error
+            raise self._damaged(facts.sample_at[number] / facts.rate_hz + facts.start_s, error) from error
 
     def _damaged(self, time_s: float, error: FFmpegError) -> FileError:
         return FileError(
@@ -214,15 +208,21 @@ class Sound:
         )
 
 
-def place_packets(table: PacketTable, rate_hz: int, *, heard: int, constant: int | None) -> Int64[np.ndarray, "n"]:
+def place_packets(
+    time_s: Float64[np.ndarray, "n"],
+    duration_s: Float64[np.ndarray, "n"],
+    rate_hz: int,
+    *,
+    heard: int,
+    constant: int | None,
+) -> Int64[np.ndarray, "n"]:
     """Number of each packet's first sample, counted from that of packet `heard`.
 
     Packets follow each other without a seam, because their stamps are rounded and jitter; a jump of SEAM_S or more
     is a pause and is kept. `constant` is the codec's fixed number of samples in a packet, where it has one.
     """
-    ticks = table.tick_s * rate_hz
-    stamped = np.rint((table.pts - table.pts[heard]) * ticks).astype(np.int64).tolist()
-    lengths = np.rint(table.duration * ticks).astype(np.int64).tolist()
+    stamped = np.rint((time_s - time_s[heard]) * rate_hz).astype(np.int64).tolist()
+    lengths = np.rint(duration_s * rate_hz).astype(np.int64).tolist()
     placed, follow = [], stamped[0]
     for stamp, length in zip(stamped, lengths, strict=True):
         placed.append(follow if abs(stamp - follow) < SEAM_S * rate_hz else stamp)
@@ -230,12 +230,33 @@ def place_packets(table: PacketTable, rate_hz: int, *, heard: int, constant: int
     return np.array(placed, np.int64) - placed[heard]
 
 
-def _mixed(mix: AudioResampler, frame: av.AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
-    """The frame as float, in the wanted number of channels; a mono recording sounds equally loud from both sides."""
-    if frame.layout.nb_channels == 1 and channels == 2:
-        return np.repeat(_mixed(AudioResampler(format="fltp", layout="mono"), frame, 1), 2, axis=0)
+def resampled(
+    recorded: Callable[[int, int], Float32[np.ndarray, "c n"]], from_hz: int, to_hz: int, *, first: int, count: int
+) -> Float32[np.ndarray, "c m"]:
+    """`count` samples at `to_hz` from number `first` on, out of `recorded(begin, end)`, which gives those at `from_hz`.
+
+    Sample 0 is the same moment at both rates. The samples do not depend on where a stretch begins or ends.
+    """
+    if from_hz == to_hz or count == 0:
+        return recorded(first, first + count)
+    # `block_in` recorded samples last exactly as long as `block_out` wanted ones
+    common = gcd(from_hz, to_hz)
+    block_in, block_out = from_hz // common, to_hz // common
+    margin = -(-RESAMPLER_TAPS * max(1, from_hz // to_hz + 1) // block_in)
+    head = first // block_out - margin
+    tail = -(-(first + count) // block_out) + margin
+    samples = _resample(recorded(head * block_in, tail * block_in), from_hz, to_hz)
+    skip = first - head * block_out
+    return np.ascontiguousarray(samples[:, skip : skip + count])
+
+
+def _mixed(convert: AudioResampler, frame: av.AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
+    """The frame as float in the wanted number of channels; a mono recording sounds equally loud from both sides."""
     frame.pts = None
-    return np.concatenate([f.to_ndarray() for f in mix.resample(frame)], axis=1)
+    samples = np.concatenate([f.to_ndarray() for f in convert.resample(frame)], axis=1)
+    if channels == 1:
+        return samples.mean(axis=0, keepdims=True)
+    return np.repeat(samples, 2, axis=0) if len(samples) == 1 else samples
 
 
 def _paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], start: int) -> None:

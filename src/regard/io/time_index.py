@@ -71,11 +71,11 @@ def index_frames(table: PacketTable, *, first_pts: int | None, frame_s: float) -
 def _counted(table: PacketTable, frame_s: float) -> TimeIndex:
     """Frames without stamps: shown in the rhythm of the decoding times, which empty packets may stretch."""
     n = len(table)
-    dts = None if table.dts is None else np.unique(table.dts)
-    steady = dts is None or len(dts) != n
-    time_s = np.arange(n) * frame_s if steady else (dts - dts[0]) * table.tick_s
+    time_s = np.arange(n) * frame_s
+    if table.dts is not None and len(ticks := np.unique(table.dts)) == n:
+        time_s = (ticks - ticks[0]) * table.tick_s
     return TimeIndex(
-        time_s=time_s.astype(np.float64),
+        time_s=time_s,
         end_s=float(time_s[-1] + _usual(time_s, frame_s)),
         pts=None,
         packet=np.arange(n),
