@@ -1,0 +1,9 @@
+"""Questions about a clip: what goes in, how an answer is trained and scored."""
+
+from regard.tasks.anticipation import GazeAnticipation
+from regard.tasks.base import Task
+from regard.tasks.density import DensityScoring
+from regard.tasks.estimation import GazeEstimation
+from regard.tasks.losses import GazeKL
+
+__all__ = ["DensityScoring", "GazeAnticipation", "GazeEstimation", "GazeKL", "Task"]

@@ -1,0 +1,74 @@
+"""The command line: few verbs, each ends by saying what it wrote and what to do next.
+
+Nothing heavy is imported before a verb is known, so that `regard --help` answers at once. A user's mistake prints one
+block and exits with 2; `--debug` shows the traceback instead. `regard check` exits with 1 when a recording is unusable.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from jsonargparse import ArgumentParser
+
+from regard import __version__
+from regard.errors import RegardError
+
+DESCRIPTION = "Human gaze in video: read recordings, say where their wearers look, score it, see it."
+
+VERBS = {
+    "demo": "show everything at once on a recording, or on the built-in synthetic world",
+    "check": "can this recording be used? streams, clocks, gaps, lost gaze",
+    "show": "film and report of the recorded gaze",
+    "predict": "say where the wearer looks: predictions as parquet, and a film",
+    "evaluate": "score a model on a recording",
+    "info": "versions and devices, for bug reports",
+}
+"""Each verb is a module `regard.cli.<verb>` with `add_arguments(parser)` and `run(options) -> exit code`."""
+
+HINT = "'regard VERB --help' explains one; 'regard demo' is a good start; 'regard --version' says which."
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verb = next((w for w in words if not w.startswith("-")), None)
+    if verb is None:
+        print(__version__ if "--version" in words else overview())
+        return 0
+    if verb not in VERBS:
+        print(f"regard: no verb {verb!r}\n\n{overview()}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    words.remove(verb)
+    debug = "--debug" in words
+    try:
+        room = import_module(f"regard.cli.{verb}")
+        parser = ArgumentParser(prog=f"regard {verb}", description=VERBS[verb], default_env=False)
+        room.add_arguments(parser)
+        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return room.run(parser.parse_args(words))
+    except RegardError as error:
+        if debug:
+            raise
+        print(f"regard {verb} cannot go on:\n{error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("\nstopped; nothing half-written was left under its final name", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away (`regard ... | head`); nothing is left to say to anybody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
+
+
+def overview() -> str:
+    """What `regard --help` prints."""
+    lines = [f"  {verb:<10}{text}" for verb, text in VERBS.items()]
+    return "\n".join([DESCRIPTION, "", "usage: regard VERB [options]", "", *lines, "", HINT])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

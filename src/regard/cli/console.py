@@ -1,0 +1,58 @@
+"""What the verbs print: small tables, progress, where each file lies, the next command to try."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+out = Console(highlight=False, soft_wrap=False)
+
+
+def heading(text: str) -> None:
+    """One bold line."""
+    out.print(f"\n[bold]{escape(text)}[/]")
+
+
+def table(frame: pd.DataFrame, *, digits: int = 3) -> None:
+    """A data frame as a small table; NaN prints as a dash."""
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for name in frame.columns:
+        grid.add_column(str(name), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
+    for row in frame.itertuples(index=False):
+        grid.add_row(*(_cell(value, digits) for value in row))
+    out.print(grid)
+
+
+def wrote(files: Sequence[Path], *, then: str) -> None:
+    """Where each written file lies, and the next command to try."""
+    heading("wrote")
+    for file in files:
+        out.print(f"  {escape(str(file))}", soft_wrap=True)
+    out.print(f"[dim]next:[/] {escape(then)}", soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr that is told the share done, in [0, 1]; only shown on a terminal."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bars:
+        bar = bars.add_task(what, total=1.0)
+        yield lambda share: bars.update(bar, completed=share)
+
+
+def _cell(value: object, digits: int) -> str:
+    if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN is not itself
+        return "-"
+    return f"{value:.{digits}f}" if isinstance(value, float) else escape(str(value))

@@ -1,0 +1,94 @@
+"""`regard demo [PATH]`: open, check, predict, score, film and report, in one go and in under a minute."""
+
+from pathlib import Path
+
+import pandas as pd
+from jsonargparse import ArgumentParser, Namespace
+
+from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
+from regard.cli.console import heading, out, progress, table, wrote
+from regard.cli.evaluate import save_scores
+from regard.cli.options import add_out, add_recording, out_folder
+from regard.datasets.synthetic import write_world
+from regard.engine.evaluate import Scores, evaluate
+from regard.engine.predict import predict
+from regard.io.check import check_recording
+from regard.io.predictions import write_prediction
+from regard.io.recording import open_recording
+from regard.types import Prediction, Recording
+from regard.viz.film import film
+from regard.viz.report import report
+
+MODELS = ("centre-prior", "saliency")
+WORLD = Path("regard-out") / "synthetic-world"
+WORLD_SEED = 7
+SHOWN = ["model", "score", "value", "low", "high", "num_items"]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """A recording, or nothing for the built-in world."""
+    add_recording(parser, optional=True)
+    add_out(parser)
+
+
+def run(options: Namespace) -> int:
+    """Do everything once, and say where the pictures lie."""
+    if options.path is None:
+        options.path = str(_built_in())
+    recording = open_recording(options.path, min_confidence=options.min_confidence)
+    folder = out_folder(options, recording)
+    found = check_recording(recording)
+    heading(f"{recording.id}: {options.path}")
+    print_findings(found)
+    if not found.usable:
+        return EXIT_UNUSABLE
+    predictions = {model: _predict(recording, model, folder) for model in MODELS}
+    files = [folder / f"{model}.parquet" for model in MODELS]
+    summary = None
+    if recording.gaze is None:
+        out.print("no recorded gaze: predictions, but nothing to score them against")
+    else:
+        scores = {model: evaluate(prediction, recording) for model, prediction in predictions.items()}
+        summary = side_by_side(scores)
+        heading("scores")
+        table(summary[SHOWN])
+        out.print(f"[dim]{scores[MODELS[0]].protocol}[/]", soft_wrap=True)
+        files += [file for model, score in scores.items() for file in save_scores(score, folder, model)]
+    shown = predictions["saliency"]
+    with progress("film") as bar:
+        film(recording, shown, folder / "film.mp4", progress=bar)
+    report(
+        recording,
+        folder / "report.html",
+        prediction=shown,
+        findings=findings_table(found),
+        scores=summary,
+        command=f"regard demo {options.path}",
+    )
+    wrote([folder / "film.mp4", folder / "report.html", *files], then=_next(options.path, recording))
+    return 0
+
+
+def side_by_side(scores: dict[str, Scores]) -> pd.DataFrame:
+    """The models' summaries in one table, score by score."""
+    rows = pd.concat([s.summary.assign(model=model) for model, s in scores.items()], ignore_index=True)
+    order = {score: i for i, score in enumerate(rows["score"].unique())}
+    return rows.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+
+
+def _built_in() -> Path:
+    if not WORLD.exists():
+        out.print("no recording given: writing a synthetic world (a seeded kitchen; nobody's data)")
+        write_world(WORLD, seed=WORLD_SEED)
+    return WORLD
+
+
+def _predict(recording: Recording, model: str, folder: Path) -> Prediction:
+    with progress(model) as bar:
+        prediction = predict(recording, model=model, progress=bar)
+    write_prediction(prediction, folder / f"{model}.parquet")
+    return prediction
+
+
+def _next(path: str, recording: Recording) -> str:
+    return f"regard predict {path} --model centre-prior" if recording.gaze is None else f"regard show {path}"

@@ -1,0 +1,52 @@
+"""Options that several verbs share."""
+
+import re
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from regard.types import Recording
+
+OUT = Path("regard-out")
+
+
+def add_recording(parser: ArgumentParser, *, optional: bool = False) -> None:
+    """Which recording."""
+    parser.add_argument(
+        "path",
+        nargs="?" if optional else None,
+        help="a recording: a device's folder, a folder with a video and gaze.csv, or a video",
+    )
+    parser.add_argument(
+        "--min_confidence",
+        type=float,
+        default=0.6,
+        help="where the device gives a confidence: below it, gaze counts as lost (Pupil's own default is 0.6)",
+    )
+
+
+def add_model(parser: ArgumentParser) -> None:
+    """Who answers."""
+    parser.add_argument(
+        "--model",
+        default="saliency",
+        help="centre-prior, saliency, gaze-stays, or a folder that `regard train` wrote (default: saliency)",
+    )
+    parser.add_argument("--horizon_s", type=float, help="how far ahead gaze-stays is asked (default: 0.5)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
+
+
+def add_out(parser: ArgumentParser) -> None:
+    """Where the files go."""
+    parser.add_argument("--out", type=Path, help="folder for what is written (default: regard-out/<recording>)")
+
+
+def out_folder(options: Namespace, recording: Recording) -> Path:
+    """The folder asked for, or one named after the recording."""
+    safe = re.sub(r"[^\w.-]+", "_", recording.id).strip("._") or "recording"
+    return OUT / safe if options.out is None else options.out
+
+
+def file_stem(model: str) -> str:
+    """A model's name as the beginning of a file name."""
+    return Path(model).name

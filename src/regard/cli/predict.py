@@ -1,0 +1,44 @@
+"""`regard predict PATH --model NAME`: where the wearer looks, as a table of densities and a film."""
+
+from jsonargparse import ArgumentParser, Namespace
+
+from regard.cli.console import progress, wrote
+from regard.cli.options import add_model, add_out, add_recording, file_stem, out_folder
+from regard.engine.predict import predict
+from regard.io.predictions import write_prediction
+from regard.io.recording import open_recording
+from regard.viz.film import film
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which recording, who answers, and where to."""
+    add_recording(parser)
+    add_model(parser)
+    add_out(parser)
+    parser.add_argument("--no_film", action="store_true", help="write the predictions only")
+
+
+def run(options: Namespace) -> int:
+    """Write the predictions and the film."""
+    recording = open_recording(options.path, min_confidence=options.min_confidence)
+    folder, stem = out_folder(options, recording), file_stem(options.model)
+    with progress(options.model) as bar:
+        prediction = predict(
+            recording, model=options.model, horizon_s=options.horizon_s, device=options.device, progress=bar
+        )
+    files = [folder / f"{stem}.parquet"]
+    write_prediction(prediction, files[0])
+    if not options.no_film:
+        files.append(folder / f"{stem}.mp4")
+        with progress("film") as bar:
+            film(recording, prediction, files[1], progress=bar)
+    wrote(files, then=next_step(options, has_gaze=recording.gaze is not None))
+    return 0
+
+
+def next_step(options: Namespace, *, has_gaze: bool) -> str:
+    """Scores where there is gaze to score against; otherwise another model."""
+    if has_gaze:
+        return f"regard evaluate {options.path} --model {options.model}"
+    other = "centre-prior" if options.model == "saliency" else "saliency"
+    return f"regard predict {options.path} --model {other}"

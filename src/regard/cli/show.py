@@ -1,0 +1,29 @@
+"""`regard show PATH`: a film and a report of the recorded gaze."""
+
+from jsonargparse import ArgumentParser, Namespace
+
+from regard.cli.check import findings_table
+from regard.cli.console import progress, wrote
+from regard.cli.options import add_out, add_recording, out_folder
+from regard.io.check import check_recording
+from regard.io.recording import open_recording
+from regard.viz.film import film
+from regard.viz.report import report
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which recording, and where to."""
+    add_recording(parser)
+    add_out(parser)
+
+
+def run(options: Namespace) -> int:
+    """Write both and say where they lie."""
+    recording = open_recording(options.path, min_confidence=options.min_confidence)
+    folder = out_folder(options, recording)
+    with progress("film") as bar:
+        film(recording, None, folder / "gaze.mp4", progress=bar)
+    findings = findings_table(check_recording(recording))
+    report(recording, folder / "report.html", findings=findings, command=f"regard show {options.path}")
+    wrote([folder / "gaze.mp4", folder / "report.html"], then=f"regard predict {options.path} --model saliency")
+    return 0

@@ -1,0 +1,78 @@
+"""Score a recipe on its test split, by its own protocol, on any number of processes."""
+
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+
+from regard.engine.checkpoints import FOLDER, load_weights
+from regard.engine.evaluate import Scores, describe
+from regard.engine.module import TaskModule, gather_rows
+from regard.engine.provenance import data_hash, git_commit
+from regard.engine.recipe import Published, Recipe, read_recipe
+from regard.engine.train import RECIPE_FILE
+from regard.errors import FileError
+
+
+def recipe_of_run(run: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """The recipe that a run folder keeps. Raises FileError where the folder holds no run."""
+    if not (run / RECIPE_FILE).exists():
+        raise FileError(
+            run, found=f"a folder without {RECIPE_FILE}", wanted="a folder that `regard train` wrote", do="ls runs/"
+        )
+    return read_recipe(run / RECIPE_FILE, overrides)
+
+
+def best_weights(run: Path) -> Path:
+    """The checkpoint that scored best in validation; the last one where none was validated."""
+    for name in ("best.ckpt", "last.ckpt"):
+        if (run / FOLDER / name).exists():
+            return run / FOLDER / name
+    raise FileError(
+        run, found="a run without a checkpoint", wanted=f"{FOLDER}/best.ckpt or last.ckpt", do=f"regard train {run / RECIPE_FILE}"
+    )
+
+
+def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool = False) -> Scores:
+    """The rows and the table of a recipe's test split.
+
+    `weights` is a checkpoint of the same model; None scores the model as it is built (baselines, or a model that loads
+    published weights itself).
+    """
+    if weights is not None:
+        load_weights(recipe.task.model, weights)
+    say, data, task = recipe.training, recipe.data, recipe.task
+    torch.set_num_threads(say.threads)
+    trainer = pl.Trainer(
+        accelerator=say.accelerator,
+        devices=say.devices,
+        num_nodes=say.num_nodes,
+        strategy=say.strategy,
+        precision=say.precision,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+    batches = data.loader(data.test, task.needs, shuffle=False, rank=trainer.global_rank, world_size=trainer.world_size)
+    module = TaskModule(task, say.optimiser)
+    trainer.test(module, batches, verbose=False)
+    items = pd.DataFrame(gather_rows(module.items))
+    items = items.sort_values(["recording", "clip_s", "time_s"], kind="stable", ignore_index=True)
+    skipped = f"; {len(module.skipped)} clips skipped: {'; '.join(module.skipped)}" if module.skipped else ""
+    protocol = (
+        f"{describe(task.scoring, items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
+        f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
+    )
+    return Scores(items=items, summary=_beside(task.summarise(items), recipe.published), protocol=protocol)
+
+
+def _beside(summary: pd.DataFrame, published: list[Published]) -> pd.DataFrame:
+    """The published values beside the measured ones, with the difference and their source."""
+    if not published:
+        return summary
+    known = pd.DataFrame({"score": p.score, "published": p.value, "source": p.source} for p in published)
+    both = summary.merge(known, on="score", how="left")
+    return both.assign(difference=both["value"] - both["published"])

@@ -1,0 +1,79 @@
+"""Score answers against the recorded gaze: a row for each item, and a table that says what was measured and how."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from regard.errors import RegardError
+from regard.tasks.density import BLOCK_S, DensityScoring
+from regard.types import Prediction, Recording
+
+
+class NothingToScoreError(RegardError):
+    """A recording without gaze, or whose gaze meets no answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """`items`: one row per moment, from which everything else can be recomputed. `summary`: one row per score."""
+
+    items: pd.DataFrame
+    summary: pd.DataFrame
+    protocol: str
+    """One line: what was counted, and how the threshold was chosen."""
+
+
+def evaluate(prediction: Prediction, recording: Recording, *, scoring: DensityScoring | None = None) -> Scores:
+    """Compare a prediction with the recorded gaze at the same moments.
+
+    Raises NothingToScoreError where the recording has no gaze, or none that is valid and on the image at any of the
+    predicted moments.
+    """
+    scoring = DensityScoring() if scoring is None else scoring
+    if prediction.recording != recording.id:
+        raise NothingToScoreError(
+            recording.id,
+            found=f"a prediction about {prediction.recording!r}",
+            wanted=f"a prediction about {recording.id!r}",
+            do="predict on this recording first",
+        )
+    if recording.gaze is None:
+        raise NothingToScoreError(
+            recording.id,
+            found="a recording without gaze",
+            wanted="recorded gaze to compare with",
+            do="use `regard predict` for videos without gaze, or put a gaze.csv beside the video",
+        )
+    gaze = recording.gaze.at(prediction.time_s)
+    columns = scoring.columns(
+        torch.from_numpy(prediction.log_density),
+        torch.from_numpy(gaze.point),
+        torch.from_numpy(gaze.state),
+        [recording.camera] * len(prediction.time_s),
+    )
+    if not columns["counted"].any():
+        raise NothingToScoreError(
+            recording.id,
+            found=f"no valid gaze on the image at any of the {len(gaze)} predicted moments",
+            wanted="at least one",
+            do="regard check tells how much of the gaze is lost, and whether its clock is the video's",
+        )
+    about = {
+        "recording": recording.id,
+        "time_s": prediction.time_s,
+        "ahead_s": np.round(prediction.time_s - prediction.seen_until_s, 6),
+    }
+    items = pd.DataFrame({**about, **columns})
+    return Scores(items=items, summary=scoring.summarise(items), protocol=describe(scoring, items))
+
+
+def describe(scoring: DensityScoring, items: pd.DataFrame) -> str:
+    """The protocol in one line."""
+    threshold = "chosen on the scored data (oracle)" if scoring.policy == "oracle" else f"{scoring.policy:g}, given"
+    return (
+        f"{int(items['counted'].sum())} of {len(items)} moments counted "
+        f"({', '.join(scoring.states)} gaze on the image); F1 threshold {threshold}; "
+        f"intervals: 95 %, bootstrap over {'recordings' if items['recording'].nunique() > 1 else f'{BLOCK_S:g} s blocks'}"
+    )

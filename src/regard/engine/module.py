@@ -1,0 +1,117 @@
+"""The one LightningModule: it runs any Task and knows none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from regard.batch import Batch
+from regard.errors import RegardError
+from regard.tasks.base import Task
+
+
+class NonFiniteLossError(RegardError):
+    """Training met a loss that is NaN or infinite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimiser:
+    """AdamW with linear warm-up and a cosine to `final_lr`, per step; weight decay on matrices, not on vectors."""
+
+    lr: float = 1e-3
+    final_lr: float = 1e-5
+    weight_decay: float = 0.05
+    betas: tuple[float, float] = (0.9, 0.999)
+    warmup_steps: int = 0
+
+    def build(self, model: nn.Module, num_steps: int) -> dict[str, object]:
+        """Optimiser and schedule in the form that Lightning takes."""
+        weights = [p for p in model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr, betas=self.betas)
+        warm = max(self.warmup_steps, 1)
+        schedule = torch.optim.lr_scheduler.SequentialLR(
+            adam,
+            [
+                torch.optim.lr_scheduler.LinearLR(adam, 1 / warm, total_iters=warm - 1 or 1),
+                torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(num_steps - warm, 1), eta_min=self.final_lr),
+            ],
+            milestones=[warm],
+        )
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class TaskModule(pl.LightningModule):
+    """Runs a task's steps; everything about devices, precision and processes is the Trainer's."""
+
+    def __init__(self, task: Task, optimiser: Optimiser, *, about: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self.task, self.optimiser, self.about = task, optimiser, dict(about or {})
+        self.model = task.model
+        self.items: list[dict[str, object]] = []
+        self.skipped: list[str] = []
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move the tensors, keep the clips."""
+        return batch.to(device, non_blocking=True)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One loss; a non-finite one stops the run and names the clips."""
+        self.skipped += batch.skipped
+        losses = self.task.loss(self.task.answer(batch), batch)
+        if not torch.isfinite(losses["loss"]):
+            raise NonFiniteLossError(
+                f"step {self.global_step}",
+                found=f"loss {float(losses['loss'])} on clips {'; '.join(map(str, batch.clips))}",
+                wanted="a finite loss",
+                do="look at these clips (saved in non_finite_batch.json of the run), lower the learning rate or the precision",
+            )
+        self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), prog_bar=True)
+        return losses["loss"]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score every item; nothing is averaged here."""
+        answer = self.task.answer(batch)
+        self.log_dict(
+            {f"val/{k}": v for k, v in self.task.loss(answer, batch).items()}, batch_size=len(batch), sync_dist=True
+        )
+        self._score(answer, batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score every item; `items` holds the rows of this process afterwards."""
+        self._score(self.task.answer(batch), batch)
+
+    def _score(self, answer: Tensor, batch: Batch) -> None:
+        self.skipped += batch.skipped
+        self.items += self.task.score(answer, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Sum up the rows of all processes."""
+        rows = gather_rows(self.items)
+        self.items = []
+        for line in self.task.summarise(pd.DataFrame(rows)).itertuples():
+            self.log(f"val/{line.score}", float(line.value))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Every checkpoint says what it was made from."""
+        checkpoint["regard"] = self.about
+
+    def configure_optimizers(self) -> dict[str, object]:
+        """AdamW over the model's weights."""
+        return self.optimiser.build(self.model, int(self.trainer.estimated_stepping_batches))
+
+
+def gather_rows(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The rows of every process, in rank order; the same list where there is one process."""
+    if not torch.distributed.is_initialized():
+        return rows
+    everyone: list[list[dict[str, object]] | None] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, rows)
+    return [row for part in everyone for row in part or []]

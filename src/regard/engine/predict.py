@@ -1,0 +1,60 @@
+"""A model's answers about one whole recording."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from regard.clips.collate import collate
+from regard.clips.dataset import ClipDataset
+from regard.engine.answerer import answerer
+from regard.types import Prediction, Recording
+
+
+def predict(
+    recording: Recording,
+    *,
+    model: str | Path = "saliency",
+    horizon_s: float | None = None,
+    device: str = "cpu",
+    progress: Callable[[float], None] | None = None,
+) -> Prediction:
+    """Where the wearer looks (or will look) over the whole recording, as one density for each moment.
+
+    `model` is a baseline ("centre-prior", "saliency", "gaze-stays") or a folder that `regard train` wrote. `horizon_s`
+    is how far ahead an anticipating baseline is asked. `progress` is told the share done. Raises a RegardError where
+    the recording lacks what the model reads.
+    """
+    asked = answerer(model, horizon_s=horizon_s)
+    dataset = ClipDataset(
+        (recording,),
+        asked.sampler,
+        needs=asked.task.inputs,
+        transforms=asked.transforms,
+        decode_size=asked.decode_size,
+        sound=asked.sound,
+    )
+    asked.task.model.to(device).eval()
+    answers: list[Prediction] = []
+    with torch.inference_mode():
+        for i in range(len(dataset)):
+            batch = collate([dataset[i]]).to(device)
+            answers += asked.task.predictions(asked.task.answer(batch), batch)
+            if progress is not None:
+                progress((i + 1) / len(dataset))
+    return _joined(answers, model=asked.name)
+
+
+def _joined(answers: list[Prediction], *, model: str) -> Prediction:
+    time_s = np.concatenate([a.time_s for a in answers])
+    order = np.argsort(time_s, kind="stable")
+    _, first = np.unique(time_s[order], return_index=True)
+    keep = order[first]
+    return Prediction(
+        recording=answers[0].recording,
+        model=model,
+        time_s=time_s[keep],
+        seen_until_s=np.concatenate([a.seen_until_s for a in answers])[keep],
+        log_density=np.concatenate([a.log_density for a in answers])[keep],
+    )

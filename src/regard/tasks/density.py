@@ -1,0 +1,158 @@
+"""What estimation and anticipation share: how a density answer is scored, row by row and summed up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int8
+from torch import Tensor
+
+from regard.batch import Batch
+from regard.metrics import angles, heatmaps
+from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision
+from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, item_table, summarise
+from regard.models.baselines import CentrePrior
+from regard.ops.geometry import inside
+from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
+from regard.tasks.losses import DensityLoss
+from regard.types import Camera, GazeState, Prediction
+
+SCORES = ("nss", "information_gain_bits", "auc", "kl", "cc", "sim", "distance", "angle_deg")
+"""Columns of the item table that are averaged; `angle_deg` is NaN where the recording has no camera."""
+
+BLOCK_S = 1.0
+"""Stretches that the bootstrap draws of a single recording: longer than a fixation, so nearly independent."""
+
+FINE_THRESHOLDS = tuple(np.round(np.concatenate([ESTIMATION_THRESHOLDS, np.arange(0.03, 0.985, 0.02)]), 6).tolist())
+"""The published estimation grid, continued to 1, so that the best threshold of any density lies within it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityScoring:
+    """How density answers are scored; all that a published protocol may choose differently.
+
+    `states` are the gaze states that count ("fixation" alone on EGTEA, say); gaze that is LOST or off the image never
+    counts. `sigma` is the target Gaussian's deviation as a share of the map's width, for KL, CC and SIM; adaptive F1
+    uses the published label maps. `policy` is the threshold of adaptive F1: "oracle" chooses the best on the data it is
+    scored on, as the papers do; a number was chosen elsewhere.
+    """
+
+    thresholds: tuple[float, ...] = FINE_THRESHOLDS
+    policy: Policy = "oracle"
+    sigma: float = 0.05
+    states: tuple[str, ...] = ("tracked", "fixation", "saccade", "pursuit")
+
+    def counted(self, state: Int8[Tensor, "n"], point: Float[Tensor, "n 2"]) -> Bool[Tensor, "n"]:
+        """True for the moments that are scored."""
+        wanted = torch.tensor([int(GazeState[s.upper()]) for s in self.states], device=state.device)
+        return torch.isin(state.long(), wanted) & inside(point)
+
+    def columns(
+        self,
+        logits: Float[Tensor, "n h w"],
+        point: Float[Tensor, "n 2"],
+        state: Int8[Tensor, "n"],
+        cameras: Sequence[Camera | None],
+    ) -> dict[str, np.ndarray]:
+        """One value per moment and score, NaN where it does not count."""
+        counted = self.counted(state, point)
+        point = torch.where(counted[:, None], point, torch.nan).float()
+        density = log_density(logits.float())
+        h, w = density.shape[-2:]
+        target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
+        prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
+        peak = argmax_point(density)
+        recall, precision = recall_precision(density, published_label_maps(point, (h, w)), self.thresholds)
+        values = {
+            "counted": counted,
+            "x": point[:, 0],
+            "y": point[:, 1],
+            "predicted_x": peak[:, 0],
+            "predicted_y": peak[:, 1],
+            "nss": heatmaps.nss(density, point),
+            "information_gain_bits": heatmaps.information_gain(density, prior, point),
+            "auc": heatmaps.auc_judd(density, point),
+            "kl": heatmaps.kl(density, target),
+            "cc": heatmaps.cc(density, target),
+            "sim": heatmaps.sim(density, target),
+            "distance": angles.normalised_distance(peak, point),
+            "angle_deg": _angles_deg(peak, point, cameras),
+            **f1_columns(recall, precision, self.thresholds),
+        }
+        return {name: value.cpu().numpy() for name, value in values.items()}
+
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        """One row a score: score, value, low, high, num_items, policy. Scores that no item has are left out.
+
+        Intervals are of 95 %, from a bootstrap over recordings, or over `BLOCK_S` stretches of a single one.
+        """
+        block_s = None if items["recording"].nunique() > 1 else BLOCK_S
+        f1 = corpus_f1(items, self.policy)
+        low, high = corpus_f1_interval(items, self.policy, block_s=block_s)
+        policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else 'given'}"
+        counted = int(items["counted"].sum())
+        rows = [
+            {"score": "f1", "value": f1.f1, "low": low, "high": high, "num_items": counted, "policy": policy},
+            {"score": "recall", "value": f1.recall, "num_items": counted, "policy": policy},
+            {"score": "precision", "value": f1.precision, "num_items": counted, "policy": policy},
+        ]
+        means = summarise(items, SCORES, block_s=block_s).rename(columns={"metric": "score", "mean": "value"})
+        return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
+
+
+def _angles_deg(
+    predicted: Float[Tensor, "n 2"], point: Float[Tensor, "n 2"], cameras: Sequence[Camera | None]
+) -> Float[Tensor, "n"]:
+    angle = torch.full((len(point),), torch.nan, device=point.device)
+    for camera in {id(c): c for c in cameras if c is not None}.values():
+        of_it = torch.tensor([c is camera for c in cameras], device=point.device)
+        angle[of_it] = angles.gaze_angular_error_deg(predicted[of_it], point[of_it], camera)
+    return angle
+
+
+def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
+    """Mean loss over the asked moments whose gaze is known and on the image; 0 where there is none."""
+    assert batch.gaze_point is not None and batch.gaze_valid is not None
+    known = batch.asked_valid & batch.gaze_valid & inside(batch.gaze_point)
+    if not known.any():
+        return logits.sum() * 0.0
+    return loss(logits[known].float(), batch.gaze_point[known].float()).mean()
+
+
+def batch_rows(logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring) -> list[dict[str, object]]:
+    """One row for each asked moment that is not padding, in the order of the clips."""
+    assert batch.gaze_point is not None and batch.gaze_state is not None
+    real = batch.asked_valid
+    clip_of, asked_of = (i.cpu().numpy() for i in real.nonzero(as_tuple=True))
+    clips = [batch.clips[i] for i in clip_of]
+    about = {
+        "recording": [c.recording.id for c in clips],
+        "clip_s": [float(c.frame_s[0]) for c in clips],
+        "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
+        "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
+    }
+    cameras = [c.recording.camera for c in clips]
+    scores = scoring.columns(logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras)
+    return pd.DataFrame({**about, **scores}).to_dict("records")
+
+
+def batch_predictions(
+    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool
+) -> list[Prediction]:
+    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame."""
+    densities = log_density(logits.float()).cpu()
+    answers = []
+    for clip, density, real in zip(batch.clips, densities, batch.asked_valid.cpu(), strict=True):
+        time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
+        answers.append(
+            Prediction(
+                recording=clip.recording.id,
+                model=model,
+                time_s=time_s,
+                seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
+                log_density=density[real].numpy(),
+            )
+        )
+    return answers
