@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int8, UInt8
@@ -243,6 +243,7 @@ class Prediction:
         return np.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], axis=1)
 
 
+@runtime_checkable
 class RecordingSet(Protocol):
     """A dataset: recordings by split, and nothing else."""
 
@@ -256,6 +257,7 @@ class RecordingSet(Protocol):
         ...
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """Something that shows pictures by time: an ordinary video file, or a VRS."""
 
@@ -276,6 +278,7 @@ class FrameSource(Protocol):
         ...
 
 
+@runtime_checkable
 class SoundSource(Protocol):
     """Something that can be heard by time."""
 
