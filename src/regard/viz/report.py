@@ -1,0 +1,198 @@
+"""One page about one recording: what it is, what is wrong with it, where its wearer looked, how well that was told.
+
+The page is a single HTML file that needs nothing else: pictures and styles are inside, and no script is.
+"""
+
+import base64
+import io
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from regard import __version__
+from regard.io import writing
+from regard.io.recording import open_video
+from regard.types import FrameSource, Prediction, Recording
+from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet, moment
+from regard.viz.timeline import runs, timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHEET_FRAMES = 8
+SHEET_HEIGHT = 300
+STRIP = (21, 24, 28)
+"""Ground of the contact sheet, a film strip on light and dark pages alike."""
+
+STYLE = """
+:root { color-scheme: light dark; --ground: #fff; --text: #1b1f24; --dim: #667; --line: #d8dce2; }
+@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --text: #e6e8eb; --dim: #9aa3ad; --line: #343a42; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 66rem; padding: 2.2rem 1.4rem; background: var(--ground); color: var(--text);
+  font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+h1 { font-size: 1.7rem; margin: 0 0 .2rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
+p { margin: .3rem 0; } .dim { color: var(--dim); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .22rem 1.1rem .22rem 0; vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; }
+tbody tr + tr td, tbody tr + tr th { border-top: 1px solid var(--line); }
+svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px; }
+.key span { white-space: nowrap; margin-right: 1.2rem; }
+.key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
+code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }
+@media print {
+  :root { color-scheme: light; --ground: #fff; --text: #000; --dim: #444; --line: #bbb; }
+  body { padding: 0; font-size: 10.5pt; max-width: none; } h2 { break-after: avoid; }
+  svg, img, tr { break-inside: avoid; } @page { margin: 15mm; }
+}
+"""
+
+
+def report(
+    recording: Recording,
+    path: Path | str,
+    *,
+    prediction: Prediction | None = None,
+    findings: "pd.DataFrame | None" = None,
+    scores: "pd.DataFrame | None" = None,
+    command: str = "",
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Write a one-page HTML report of a recording; returns its path.
+
+    `findings` and `scores` are shown as they are, a row a line, with numbers to three places. `command` is what made
+    the page. `progress` is told the share done. Nothing is left under `path` when writing fails, which raises
+    FileError.
+    """
+    path = Path(path)
+    source = open_video(recording.video)
+    sheet = _sheet(recording, source, prediction, progress)
+    parts = [
+        _section("Recording", _facts_table(_facts(recording, source))),
+        _section("Check", "" if findings is None else _table(findings)),
+        _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
+        _section("At a glance", sheet),
+        _section("Scores", "" if scores is None else _table(scores)),
+        _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
+    ]
+    made = f"made by regard {escape(__version__)}" + (f" with <code>{escape(command)}</code>" if command else "")
+    title = escape(recording.id)
+    page = (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title} &middot; regard</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
+        f'<body>\n<h1>{title}</h1>\n<p class="dim">worn by {escape(recording.subject)}</p>\n'
+        f"{''.join(parts)}<footer>{made}</footer>\n</body>\n</html>\n"
+    )
+    with writing(path) as part:
+        part.write_text(page, encoding="utf-8")
+    return path
+
+
+def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
+    h, w = source.size
+    times_s = source.times_s
+    duration_s = float(times_s[-1])
+    rate = f", {(len(times_s) - 1) / duration_s:.2f} a second on average" if duration_s > 0 else ""
+    audio, gaze, camera = recording.audio, recording.gaze, recording.camera
+    rows = [
+        ("video", f"{recording.video.path.name}, {w} x {h} pixels"),
+        ("frames", f"{len(times_s)} in {duration_s:.2f} s{rate}"),
+        ("sound", "none" if audio is None else audio.path.name),
+    ]
+    if gaze is None:
+        rows.append(("gaze", "none"))
+    elif len(gaze) == 0:
+        rows.append(("gaze", "no measurements"))
+    else:
+        often = f", {1 / gaze.interval_s:.0f} a second" if len(gaze) > 1 else ""
+        lost = 1 - float(gaze.valid.mean())
+        seen = gaze.point[gaze.valid]
+        outside = float(((seen < 0) | (seen > 1)).any(axis=1).mean()) if len(seen) else 0.0
+        rows += [
+            ("gaze", f"{len(gaze)} measurements from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s{often}"),
+            ("lost, off screen", f"{lost:.1%} of the measurements lost, {outside:.1%} of the others off screen"),
+        ]
+    rows.append(("camera", "not calibrated" if camera is None else camera.model))
+    if recording.segments:
+        kinds = sorted({segment.kind for segment in recording.segments})
+        rows.append(("labelled stretches", f"{len(recording.segments)} ({', '.join(kinds)})"))
+    if recording.faces:
+        rows.append(("faces", ", ".join(face.person for face in recording.faces)))
+    return rows
+
+
+def _gaze_over_time(recording: Recording, prediction: Prediction | None, source: FrameSource) -> str:
+    if recording.gaze is None and prediction is None:
+        return ""
+    end_s = float(source.times_s[-1])
+    key = []
+    if recording.gaze is not None:
+        present = {state for _, _, state in runs(recording.gaze, end_s=end_s)}
+        key += [(STATE_COLOURS[state], state.name.lower()) for state in sorted(present)]
+    if prediction is not None:
+        key.append((PREDICTED_COLOUR, f"predicted by {prediction.model}"))
+    spans = "".join(f'<span><i style="background: rgb{colour}"></i>{escape(name)}</span>' for colour, name in key)
+    drawing = timeline(recording.gaze, predicted=prediction, end_s=end_s)
+    return f'{drawing}<p class="key dim">{spans}</p>'
+
+
+def _sheet(
+    recording: Recording,
+    source: FrameSource,
+    prediction: Prediction | None,
+    progress: Callable[[float], None] | None,
+) -> str:
+    """Frames spread evenly over the recording, the middles of as many equal parts, with gaze and prediction."""
+    times_s = source.times_s
+    count = min(SHEET_FRAMES, len(times_s))
+    picked_s = times_s[((np.arange(count) + 0.5) / count * len(times_s)).astype(int)]
+    h, w = source.size
+    size = (SHEET_HEIGHT, max(1, round(SHEET_HEIGHT * w / h)))
+    frames = []
+    for k, time_s in enumerate(picked_s.tolist()):
+        frame = source.frames_at(picked_s[k : k + 1], size=size)[0]
+        frames.append(moment(frame, time_s, recorded=recording.gaze, predicted=prediction))
+        if progress is not None:
+            progress((k + 1) / count)
+    captions = [f"{int(t // 60)}:{t % 60:05.2f}" for t in picked_s.tolist()]
+    picture = io.BytesIO()
+    Image.fromarray(contact_sheet(frames, captions, columns=4, background=STRIP)).save(picture, "JPEG", quality=88)
+    code = base64.b64encode(picture.getvalue()).decode()
+    return (
+        f'<img alt="{count} frames of the recording with the gaze drawn on them" src="data:image/jpeg;base64,{code}">'
+    )
+
+
+def _section(name: str, inside: str) -> str:
+    return f"<h2>{escape(name)}</h2>\n{inside}\n" if inside else ""
+
+
+def _facts_table(rows: list[tuple[str, str]]) -> str:
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f"<table><tbody>{lines}</tbody></table>"
+
+
+def _table(frame: "pd.DataFrame") -> str:
+    """A data frame as an HTML table; NaN is a dash, and everything that is text is escaped."""
+    from pandas.api.types import is_numeric_dtype
+
+    kinds = [' class="number"' if is_numeric_dtype(frame.dtypes.iloc[k]) else "" for k in range(frame.shape[1])]
+    head = "".join(f"<th{kind}>{escape(str(name))}</th>" for kind, name in zip(kinds, frame.columns, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{_cell(value)}</td>" for kind, value in zip(kinds, row, strict=True)) + "</tr>"
+        for row in frame.itertuples(index=False, name=None)
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if np.isnan(value) else f"{value:.3f}"
+    return "-" if value is None else escape(str(value))
