@@ -61,6 +61,8 @@ class Batch:
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
+    skipped: tuple[str, ...] = ()
+    """One line for each example that could not be read and was left out on the user's wish (`on_error="skip"`)."""
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -75,3 +77,9 @@ class Batch:
             elif f.name == "label" and value is not None:
                 moved[f.name] = {k: v.to(device, non_blocking=non_blocking) for k, v in value.items()}
         return replace(self, **moved)
+
+    def pin_memory(self) -> "Batch":
+        """The same batch in page-locked memory, from which a GPU copies faster; a DataLoader calls this."""
+        tensors = {f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
+        label = None if self.label is None else {k: v.pin_memory() for k, v in self.label.items()}
+        return replace(self, **tensors, label=label)

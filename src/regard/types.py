@@ -49,7 +49,9 @@ class GazeTrack:
     def __post_init__(self) -> None:
         n = len(self.time_s)
         if len(self.point) != n or len(self.state) != n or (self.confidence is not None and len(self.confidence) != n):
-            raise ValueError(f"time_s, point, state and confidence must have one length, got {n}, {len(self.point)}, ...")
+            raise ValueError(
+                f"time_s, point, state and confidence must have one length, got {n}, {len(self.point)}, ..."
+            )
         if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
             raise ValueError("gaze times must be finite and strictly increasing")
         if not np.array_equal(self.valid, np.isfinite(self.point).all(axis=1)):
@@ -203,13 +205,17 @@ class Clip:
     """Which moments make one example; no pixels.
 
     `frame_s` are the frames shown to the model, `gaze_s` the moments asked about: equal for estimation, later for
-    anticipation. Sound may be read up to `heard_until_s`, and nothing after it.
+    anticipation. Sound may be read up to `heard_until_s`, and nothing after it. `segment` is the labelled stretch that
+    the clip was cut from, if any. `frame_valid` is False where a too-short stretch was filled up by repeating its last
+    frame; None means that every frame is real.
     """
 
     recording: Recording
     frame_s: Float64[np.ndarray, "t"]
     gaze_s: Float64[np.ndarray, "u"]
     labels: Mapping[str, int] = field(default_factory=dict)
+    segment: Segment | None = None
+    frame_valid: Bool[np.ndarray, "t"] | None = None
 
     @property
     def heard_until_s(self) -> float:

@@ -1,0 +1,46 @@
+"""What we cut from recordings: clips, their pixels and targets, transforms and batches."""
+
+from regard.clips.collate import Skipped, collate
+from regard.clips.colours import ColourJitter, Normalise, ToFloat
+from regard.clips.dataset import ClipDataset
+from regard.clips.hearing import SoundWindows
+from regard.clips.load import ClipLoader, loader
+from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip, Sampler
+from regard.clips.transforms import (
+    CentreCrop,
+    ClampGaze,
+    HorizontalFlip,
+    MaskGazeOutside,
+    RandomCrop,
+    RandomResize,
+    RandomResizedCrop,
+    Resize,
+    Transform,
+)
+
+__all__ = [
+    "AroundSegment",
+    "CentreCrop",
+    "ClampGaze",
+    "ClipDataset",
+    "ClipLoader",
+    "ColourJitter",
+    "EveryClip",
+    "FirstFrames",
+    "HorizontalFlip",
+    "LastFrames",
+    "MaskGazeOutside",
+    "Normalise",
+    "RandomClip",
+    "RandomCrop",
+    "RandomResize",
+    "RandomResizedCrop",
+    "Resize",
+    "Sampler",
+    "Skipped",
+    "SoundWindows",
+    "ToFloat",
+    "Transform",
+    "collate",
+    "loader",
+]

@@ -1,0 +1,31 @@
+"""How many processor cores this process may really use."""
+
+import os
+from pathlib import Path
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def usable_cores(cgroup: Path = CGROUP) -> int:
+    """Cores that the scheduler and the container's quota leave to this process, shared with its sister processes.
+
+    A machine's core count says nothing inside a container or a batch job. torchrun's LOCAL_WORLD_SIZE processes on one
+    machine share its cores.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota(cgroup)
+    cores = affinity if quota is None else min(affinity, quota)
+    return max(1, int(cores) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _quota(cgroup: Path) -> float | None:
+    """Cores by the control group's time quota, version 2 or 1; None where there is no limit."""
+    try:
+        if (cgroup / "cpu.max").exists():
+            quota, period = (cgroup / "cpu.max").read_text().split()
+        else:
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
+        return max(1.0, float(quota) / float(period)) if quota != "max" and float(quota) > 0 else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,252 @@
+"""Clips with their pixels, sound and gaze: the one torch Dataset.
+
+Whatever is random about an example follows from (seed, epoch, number of the clip) and from nothing else. So no two
+workers share a stream, the number of workers does not change the result, and a resumed epoch goes on as it would have.
+"""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+from torch.utils.data import Dataset, get_worker_info
+
+from regard.batch import Field, Sample
+from regard.clips.collate import Skipped
+from regard.clips.hearing import SoundWindows
+from regard.clips.order import Draw, generator_for
+from regard.clips.sampling import TOLERANCE_S, Sampler
+from regard.clips.transforms import Transform, target_size
+from regard.errors import ClockError, FileError, RecipeError, RegardError
+from regard.io import open_sound, open_video
+from regard.types import Clip, FrameSource, Recording, SoundSource
+
+MAX_OPEN = 8
+"""Files that one worker keeps open; each holds a decoder and the few frames it looks back on."""
+
+
+@runtime_checkable
+class SupportsClose(Protocol):
+    """A source that keeps its file open between two questions."""
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        ...
+
+
+class ClipDataset(Dataset[Sample | Skipped | RegardError]):
+    """Clips cut by a sampler from recordings, as Samples with the fields in `needs`.
+
+    `decode_size` is the short side, or the (height, width), to which the decoder scales; None keeps the recorded size.
+    `gaze` says how the gaze at a moment is found, and `max_gap_s` how far a measurement may be from it (None: the
+    track's own interval). With `on_error="skip"`, what cannot be read is left out and listed: a whole recording in
+    `unusable`, a clip in its Batch's `skipped`. `left_out` lists the stretches of which the sampler cut nothing.
+
+    Raises RecipeError where a recording lacks a needed field, or where there is not one clip.
+    """
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        sampler: Sampler,
+        *,
+        needs: frozenset[Field],
+        transforms: Sequence[Transform] = (),
+        decode_size: int | tuple[int, int] | None = None,
+        sound: SoundWindows | None = None,
+        gaze: Literal["nearest", "interpolated"] = "nearest",
+        max_gap_s: float | None = None,
+        seed: int = 0,
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> None:
+        _check_fields(recordings, needs, sound)
+        self.sampler, self.needs, self.transforms, self.seed = sampler, needs, tuple(transforms), seed
+        self.decode_size, self.sound, self.gaze, self.max_gap_s = decode_size, sound, gaze, max_gap_s
+        self.on_error = on_error
+        self.epoch = 0
+        self.unusable: tuple[str, ...] = ()
+        self.recordings, self._videos = self._usable(recordings)
+        self._sounds = [open_sound(r.audio) if sound is not None and r.audio else None for r in self.recordings]
+        self._in_use: OrderedDict[int, FrameSource | SoundSource] = OrderedDict()
+        self._cut: tuple[int, dict[int, tuple[Clip, ...]]] = (0, {})
+        cut = [self._clips(0, r) for r in range(len(self.recordings))]
+        self._ends = list(accumulate(len(clips) for clips in cut))
+        self.left_out = tuple(
+            f"{r.id} [{s.start_s:.3f}..{s.end_s:.3f} s] {s.kind} {s.name}".rstrip()
+            for r, video in zip(self.recordings, self._videos, strict=True)
+            for s in sampler.left_out(r, times_s=video.times_s)
+        )
+        self._check_clips(cut)
+
+    def _usable(self, recordings: Sequence[Recording]) -> tuple[tuple[Recording, ...], tuple[FrameSource, ...]]:
+        """The recordings whose video can be opened, and their videos, which now know when they show which frame."""
+        usable: list[Recording] = []
+        videos: list[FrameSource] = []
+        for recording in recordings:
+            try:
+                video = open_video(recording.video)
+                assert len(video.times_s)
+            except RegardError as error:
+                if self.on_error == "raise":
+                    raise
+                self.unusable += (f"{recording.id}: {error.where}: {error.found}",)
+                continue
+            usable.append(recording)
+            videos.append(video)
+        return tuple(usable), tuple(videos)
+
+    def _check_clips(self, cut: Sequence[Sequence[Clip]]) -> None:
+        if not any(cut):
+            raise RecipeError(
+                type(self.sampler).__name__,
+                found=f"not one clip in {len(self.recordings)} recordings; {len(self.unusable)} could not be read",
+                wanted="at least one",
+                do="check num_frames, interval_s, kind and avoid against the recordings; left out: "
+                + ("; ".join(self.left_out[:5]) or "nothing"),
+            )
+        if "label" in self.needs:
+            for recording, clips in zip(self.recordings, cut, strict=True):
+                if clips and not all(c.labels for c in clips):
+                    raise _lacks(recording, "label", "clips without a label")
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch a plain number asked of this dataset belongs to; the loader says it with each number."""
+        self.epoch = epoch
+
+    def clip(self, index: int | Draw) -> Clip:
+        """Which moments example number `index` is made of; for a random sampler, in the epoch set or given."""
+        epoch, i = index if isinstance(index, tuple) else (self.epoch, index)
+        if not 0 <= i < len(self):
+            raise IndexError(f"clip {i} of {len(self)}")
+        r = bisect_right(self._ends, i)
+        return self._clips(epoch, r)[i - (self._ends[r - 1] if r else 0)]
+
+    def __getitem__(self, index: int | Draw) -> Sample | Skipped | RegardError:
+        """One example. In a worker, whose exceptions torch would turn into text, an error is handed over instead."""
+        epoch, i = index if isinstance(index, tuple) else (self.epoch, index)
+        clip, r = self.clip((epoch, i)), bisect_right(self._ends, i)
+        generator = generator_for(self.seed, epoch, i)
+        try:
+            sample = self._read(clip, r)
+            for transform in self.transforms:
+                sample = transform(sample, generator=generator)
+        except RegardError as error:
+            if self.on_error == "skip" and isinstance(error, FileError | ClockError):
+                return Skipped(f"{clip}: {error.where}: {error.found}")
+            if get_worker_info() is not None:
+                return error
+            raise
+        return sample
+
+    def _clips(self, epoch: int, r: int) -> tuple[Clip, ...]:
+        if not self.sampler.is_random:
+            epoch = 0
+        if self._cut[0] != epoch:
+            self._cut = epoch, {}
+        cut = self._cut[1]
+        if r not in cut:
+            rng = np.random.default_rng((self.seed, epoch, r))
+            cut[r] = self.sampler.clips(self.recordings[r], times_s=self._videos[r].times_s, rng=rng)
+        return cut[r]
+
+    def _read(self, clip: Clip, r: int) -> Sample:
+        """The fields that are needed, as recorded."""
+        needs = self.needs
+        gaze_point, gaze_valid, gaze_state = self._looked(clip, clip.gaze_s) if "gaze" in needs else (None, None, None)
+        seen_point, seen_valid, _ = self._looked(clip, clip.frame_s) if "observed_gaze" in needs else (None, None, None)
+        sound, sound_valid = self._heard(clip, r) if "sound" in needs else (None, None)
+        return Sample(
+            clip=clip,
+            video=self._seen(clip, r) if "video" in needs else None,
+            sound=sound,
+            sound_valid=sound_valid,
+            gaze_point=gaze_point,
+            gaze_valid=gaze_valid,
+            gaze_state=gaze_state,
+            observed_point=seen_point,
+            observed_valid=seen_valid,
+            label=dict(clip.labels) if "label" in needs else None,
+        )
+
+    def _seen(self, clip: Clip, r: int) -> Tensor:
+        video = self._videos[r]
+        self._keep_open(video)
+        size = None if self.decode_size is None else target_size(video.size, self.decode_size)
+        frames = video.frames_at(_meant(clip.frame_s, video.times_s), size=size)
+        return torch.from_numpy(frames).permute(0, 3, 1, 2)
+
+    def _heard(self, clip: Clip, r: int) -> tuple[Tensor, Tensor]:
+        assert self.sound is not None
+        sound = self._sounds[r]
+        if sound is None:
+            return self.sound.silence(len(clip.frame_s))
+        self._keep_open(sound)
+        return self.sound.hear(sound, clip)
+
+    def _looked(self, clip: Clip, time_s: Float64[np.ndarray, "n"]) -> tuple[Tensor, Tensor, Tensor]:
+        track = clip.recording.gaze
+        assert track is not None
+        found = (track.at if self.gaze == "nearest" else track.interpolated)(time_s, max_gap_s=self.max_gap_s)
+        return torch.from_numpy(found.point).float(), torch.from_numpy(found.valid), torch.from_numpy(found.state)
+
+    def _keep_open(self, source: FrameSource | SoundSource) -> None:
+        """Close the file that was used longest ago when too many are open."""
+        self._in_use[id(source)] = source
+        self._in_use.move_to_end(id(source))
+        if len(self._in_use) > MAX_OPEN:
+            oldest = self._in_use.popitem(last=False)[1]
+            if isinstance(oldest, SupportsClose):
+                oldest.close()
+
+
+def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "t"]:
+    """The moments, except that one just before a frame, whose time the container may have rounded, means that frame.
+
+    Without this, frames 1 / 24 s apart in a file that keeps milliseconds would show every third one twice.
+    """
+    begun = np.searchsorted(times_s, moment_s, side="right") - 1
+    following = times_s[np.minimum(begun + 1, len(times_s) - 1)]
+    is_just_before = (following - moment_s <= TOLERANCE_S) & (moment_s - times_s[begun] > TOLERANCE_S)
+    return np.where(is_just_before, following, moment_s)
+
+
+def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound: SoundWindows | None) -> None:
+    ids = [r.id for r in recordings]
+    if len(set(ids)) < len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise RecipeError(
+            "recordings",
+            found=f"two recordings with the id {twice!r}",
+            wanted="an id of its own for each",
+            do="rename one, or list it once",
+        )
+    if needs & {"gaze", "observed_gaze"}:
+        for recording in recordings:
+            if recording.gaze is None:
+                raise _lacks(recording, "gaze", "no gaze track")
+    if "sound" in needs and sound is None:
+        raise RecipeError(
+            "sound",
+            found="no SoundWindows",
+            wanted="how sound becomes windows",
+            do="give ClipDataset a sound=SoundWindows()",
+        )
+    if "sound" in needs and recordings and all(r.audio is None for r in recordings):
+        raise _lacks(recordings[0], "sound", "no sound in this or any other recording")
+
+
+def _lacks(recording: Recording, field: Field, found: str) -> RecipeError:
+    return RecipeError(
+        recording.id,
+        found=found,
+        wanted=f"the field {field!r}, which the task or the model needs",
+        do="choose a dataset that has it, or a task or model that does without",
+    )

@@ -1,0 +1,95 @@
+"""In which order clips are visited, and which process gets which: functions of the seed and the epoch alone."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from regard.errors import RecipeError
+
+Draw = tuple[int, int]
+"""(epoch, number of the clip): all that a worker needs to know to make an example."""
+
+
+class EpochOrder(Sampler[Draw]):
+    """Every clip once, in order, or shuffled anew in each epoch. The engine calls `set_epoch` before each epoch."""
+
+    def __init__(self, length: int, *, shuffle: bool, seed: int) -> None:
+        self.length, self.shuffle, self.seed = length, shuffle, seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch the next pass is."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __iter__(self) -> Iterator[Draw]:
+        order = torch.arange(self.length)
+        if self.shuffle:
+            order = torch.randperm(self.length, generator=generator_for(self.seed, self.epoch))
+        epoch = self.epoch
+        return ((epoch, i) for i in order.tolist())
+
+
+class RankBatches(Sampler[list[Draw]]):
+    """This process's part of each global batch: with n processes, they see together what one would see alone.
+
+    `batch_size` counts the clips of all processes together. Nothing is repeated to fill up: at the end a process may
+    get a smaller batch or one batch less, so training over several processes wants `drop_last`.
+    """
+
+    def __init__(
+        self, sampler: EpochOrder, *, batch_size: int, drop_last: bool, rank: int = 0, world_size: int = 1
+    ) -> None:
+        if batch_size < 1 or (drop_last and batch_size % world_size):
+            raise RecipeError(
+                "batch_size",
+                found=f"{batch_size} clips a step over {world_size} processes",
+                wanted="a positive multiple of the number of processes",
+                do=f"set batch_size to a multiple of {world_size}",
+            )
+        self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
+        self.rank, self.world_size = rank, world_size
+        self._given = (0, 0)
+        self._resume: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole + (not self.drop_last and rest > self.rank)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        epoch = self.sampler.epoch
+        given = self._resume[1] if self._resume is not None and self._resume[0] == epoch else 0
+        self._resume, self._given = None, (epoch, given)
+        draws = islice(self.sampler, given * self.batch_size, None)
+        while batch := list(islice(draws, self.batch_size)):
+            mine = batch[self.rank :: self.world_size]
+            if not mine or (self.drop_last and len(batch) < self.batch_size):
+                return
+            given += 1
+            self._given = epoch, given
+            yield mine
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch, and how many batches of it were given."""
+        epoch, given = self._given
+        return {"epoch": epoch, "given": given}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """The next pass begins after the batches that were given; a pass through another epoch begins at its start."""
+        self.sampler.set_epoch(state["epoch"])
+        self._resume = self._given = state["epoch"], state["given"]
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """A torch generator whose stream depends on these numbers and on nothing else."""
+    return torch.Generator().manual_seed(seed_for(*numbers))
+
+
+def seed_for(*numbers: int) -> int:
+    """One seed from several numbers, well mixed: neighbouring numbers give unrelated streams."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

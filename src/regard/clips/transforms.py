@@ -1,0 +1,260 @@
+"""Changes to where things are in a Sample: pixels and points move together, and all frames of a clip share one draw.
+
+A transform holds only numbers. Whatever is random comes from the generator it is handed, so a clip's augmentation
+depends on nothing else. Points stay normalised to the picture as it becomes: after a crop a point may lie outside
+[0, 1], which says that the gaze left the picture. Whether such a target counts is a choice of its own
+(`MaskGazeOutside`, `ClampGaze`), because published systems differ in it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from regard.batch import Sample
+from regard.errors import RecipeError
+from regard.types import GazeState
+
+Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """A Sample in, a Sample out."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample, changed; the one handed in stays as it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Scale to a short side in pixels, keeping the proportions, or to a (height, width) whatever they were."""
+
+    size: int | tuple[int, int]
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with its video scaled; points are normalised and stay."""
+        video = video_of(sample, self)
+        return replace(sample, video=_scale(video, target_size(video.shape[-2:], self.size)))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomResize:
+    """Scale to a short side drawn from `smallest` to `largest` pixels, both included, keeping the proportions."""
+
+    smallest: int
+    largest: int
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with its video scaled; points are normalised and stay."""
+        video = video_of(sample, self)
+        side = int(torch.randint(self.smallest, self.largest + 1, (), generator=generator))
+        return replace(sample, video=_scale(video, target_size(video.shape[-2:], side)))
+
+
+@dataclass(frozen=True, slots=True)
+class CentreCrop:
+    """Keep the middle (height, width), or a square of that side."""
+
+    size: int | tuple[int, int]
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample cropped."""
+        h, w = _pair(self.size)
+        height, width = _room_for(sample, self, h, w)
+        return _crop(sample, top=(height - h + 1) // 2, left=(width - w + 1) // 2, height=h, width=w)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomCrop:
+    """Keep a (height, width), or a square of that side, at a random place.
+
+    `keep_gaze` draws only among places that keep all known gaze points in the picture; where no place keeps all, one
+    after the other of the points farthest out is given up (as the training crop of Lai et al., GLC, BMVC 2022).
+    """
+
+    size: int | tuple[int, int]
+    keep_gaze: bool = False
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample cropped."""
+        h, w = _pair(self.size)
+        height, width = _room_for(sample, self, h, w)
+        points = _known_points(sample) if self.keep_gaze else torch.zeros(0, 2)
+        left = _offset(points[:, 0] * width, width, w, generator)
+        top = _offset(points[:, 1] * height, height, h, generator)
+        return _crop(sample, top=top, left=left, height=h, width=w)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomResizedCrop:
+    """Keep a random part of the picture and scale it to a (height, width), or to a square of that side.
+
+    The part's area is a share of the picture's drawn from `scale`, its width / height is drawn log-uniformly from
+    `ratio`; a side that would stick out is cut to the picture's.
+    """
+
+    size: int | tuple[int, int]
+    scale: tuple[float, float] = (0.5, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample cropped and scaled."""
+        height, width = video_of(sample, self).shape[-2:]
+        area = uniform(*self.scale, generator) * height * width
+        low, high = torch.tensor(self.ratio).log().tolist()
+        ratio = float(torch.tensor(uniform(low, high, generator)).exp())
+        w = min(width, max(1, round((area * ratio) ** 0.5)))
+        h = min(height, max(1, round((area / ratio) ** 0.5)))
+        no_points = torch.zeros(0)
+        left, top = _offset(no_points, width, w, generator), _offset(no_points, height, h, generator)
+        cropped = _crop(sample, top=top, left=left, height=h, width=w)
+        return replace(cropped, video=_scale(video_of(cropped, self), _pair(self.size)))
+
+
+@dataclass(frozen=True, slots=True)
+class HorizontalFlip:
+    """Mirror left and right with probability `p`."""
+
+    p: float = 0.5
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample, mirrored or not."""
+        video = video_of(sample, self)
+        if uniform(0, 1, generator) >= self.p:
+            return sample
+        mirror, shift = torch.tensor([-1.0, 1.0]), torch.tensor([1.0, 0.0])
+        return _move(replace(sample, video=video.flip(-1)), scale=mirror, shift=shift)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskGazeOutside:
+    """Gaze that lies outside the picture, for instance after a crop, counts as unknown."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with such points NaN, not valid, and LOST."""
+        gaze_point, gaze_valid = _mask_outside(sample.gaze_point, sample.gaze_valid)
+        observed_point, observed_valid = _mask_outside(sample.observed_point, sample.observed_valid)
+        state = sample.gaze_state
+        if state is not None and gaze_valid is not None:
+            state = torch.where(gaze_valid, state, torch.full_like(state, GazeState.LOST))
+        return replace(
+            sample,
+            gaze_point=gaze_point,
+            gaze_valid=gaze_valid,
+            gaze_state=state,
+            observed_point=observed_point,
+            observed_valid=observed_valid,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClampGaze:
+    """Gaze that lies outside the picture is moved to its border and stays valid, as GLC and CSTS were trained."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with all known points inside [0, 1]."""
+        gaze, observed = sample.gaze_point, sample.observed_point
+        return replace(
+            sample,
+            gaze_point=None if gaze is None else gaze.clamp(0, 1),
+            observed_point=None if observed is None else observed.clamp(0, 1),
+        )
+
+
+def target_size(size: Sequence[int], wanted: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) that a picture of (height, width) `size` gets: a short side, or both sides as wanted."""
+    if not isinstance(wanted, int):
+        return wanted
+    height, width = size
+    short = min(height, width)
+    return max(1, round(height * wanted / short)), max(1, round(width * wanted / short))
+
+
+def _scale(video: Video, size: tuple[int, int]) -> Video:
+    if tuple(video.shape[-2:]) == size:
+        return video
+    return interpolate(video, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def _crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
+    assert sample.video is not None
+    h, w = sample.video.shape[-2:]
+    scale = torch.tensor([w / width, h / height])
+    shift = torch.tensor([-left / width, -top / height])
+    video = sample.video[..., top : top + height, left : left + width]
+    return _move(replace(sample, video=video), scale=scale, shift=shift)
+
+
+def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]) -> Sample:
+    """Every point p of the sample becomes p * scale + shift."""
+    gaze, observed = sample.gaze_point, sample.observed_point
+    return replace(
+        sample,
+        gaze_point=None if gaze is None else gaze * scale.to(gaze) + shift.to(gaze),
+        observed_point=None if observed is None else observed * scale.to(observed) + shift.to(observed),
+    )
+
+
+def _known_points(sample: Sample) -> Float[Tensor, "n 2"]:
+    if sample.gaze_point is None:
+        return torch.zeros(0, 2)
+    return sample.gaze_point[torch.isfinite(sample.gaze_point).all(dim=-1)]
+
+
+def _offset(points_px: Float[Tensor, "n"], length: int, kept: int, generator: torch.Generator) -> int:
+    """Where the kept stretch of a side begins: anywhere that keeps all points, or as many as can be kept."""
+    points = sorted(points_px.tolist())
+    low, high = 0.0, float(length - kept)
+    while points:
+        if max(0.0, points[-1] - kept) <= min(high, points[0]):
+            low, high = max(0.0, points[-1] - kept), min(high, points[0])
+            break
+        points = points[1:] if len(points) % 2 == 0 else points[:-1]
+    first, last = -int(-low // 1), int(high // 1)
+    return int(torch.randint(min(first, last), max(first, last) + 1, (), generator=generator))
+
+
+def _mask_outside(point: Tensor | None, valid: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    if point is None or valid is None:
+        return point, valid
+    inside = ((point >= 0) & (point <= 1)).all(dim=-1)
+    return torch.where(inside[:, None], point, torch.nan), valid & inside
+
+
+def uniform(low: float, high: float, generator: torch.Generator) -> float:
+    """A number drawn evenly from `low` to `high`."""
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
+
+
+def video_of(sample: Sample, transform: Transform) -> Video:
+    """The video that a transform is about to change. Raises RecipeError where the sample has none."""
+    if sample.video is None:
+        raise RecipeError(
+            type(transform).__name__,
+            found=f"a sample without video ({sample.clip})",
+            wanted="video, because this transform changes pixels",
+            do="remove the transform from the recipe, or choose a task that needs video",
+        )
+    return sample.video
+
+
+def _room_for(sample: Sample, transform: Transform, h: int, w: int) -> tuple[int, int]:
+    height, width = video_of(sample, transform).shape[-2:]
+    if height < h or width < w:
+        raise RecipeError(
+            type(transform).__name__,
+            found=f"pictures of {height} x {width} pixels in {sample.clip}",
+            wanted=f"at least {h} x {w} (height x width)",
+            do="put a Resize before the crop, or raise decode_size",
+        )
+    return height, width

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from regard.batch import Sample
+from regard.clips import Skipped, collate
+from regard.errors import RecipeError
+from regard.types import Clip, GazeState, MediaStream, Recording
+
+RECORDING = Recording(id="r", subject="s", video=MediaStream(path=Path("none.mp4")))
+
+
+def sample(
+    t: int, ahead_s: tuple[float, ...] | None = None, *, side: int = 4, label: dict[str, int] | None = None
+) -> Sample:
+    frame_s = np.arange(t) / 10
+    gaze_s = frame_s if ahead_s is None else frame_s[-1] + np.array(ahead_s)
+    u = len(gaze_s)
+    return Sample(
+        clip=Clip(recording=RECORDING, frame_s=frame_s, gaze_s=gaze_s),
+        video=torch.arange(t, dtype=torch.uint8)[:, None, None, None].expand(t, 3, side, side),
+        gaze_point=torch.full((u, 2), 0.5),
+        gaze_valid=torch.ones(u, dtype=torch.bool),
+        gaze_state=torch.full((u,), GazeState.FIXATION, dtype=torch.int8),
+        label=label,
+    )
+
+
+def test_shorter_clips_are_padded_at_the_end_and_masked():
+    batch = collate([sample(3), sample(1)])
+    assert batch.frame_valid.tolist() == [[True] * 3, [True, False, False]]
+    assert torch.equal(batch.asked_valid, batch.frame_valid)
+    assert batch.video is not None
+    assert batch.video[:, :, 0, 0, 0].tolist() == [[0, 1, 2], [0, 0, 0]]
+    assert torch.isnan(batch.gaze_point[1, 1:]).all()
+    assert batch.gaze_valid.tolist() == [[True] * 3, [True, False, False]]
+    assert batch.gaze_state[1].tolist() == [GazeState.FIXATION, GazeState.LOST, GazeState.LOST]
+    torch.testing.assert_close(batch.ahead_s, torch.tensor([[-0.2, -0.1, 0.0], [0.0, 0.0, 0.0]]))
+
+
+def test_asked_moments_are_counted_from_the_last_frame():
+    batch = collate([sample(2, (0.5, 1.0)), sample(2, (0.25,))])
+    torch.testing.assert_close(batch.ahead_s, torch.tensor([[0.5, 1.0], [0.25, 0.25]]))
+    assert batch.asked_valid.tolist() == [[True, True], [True, False]]
+
+
+def test_a_frame_repeated_to_fill_up_a_clip_is_neither_shown_nor_asked_about():
+    clip = Clip(
+        recording=RECORDING,
+        frame_s=np.array([0.0, 0.1, 0.1]),
+        gaze_s=np.array([0.0, 0.1, 0.1]),
+        frame_valid=np.array([True, True, False]),
+    )
+    batch = collate([Sample(clip=clip)])
+    assert batch.frame_valid.tolist() == batch.asked_valid.tolist() == [[True, True, False]]
+    assert batch.video is None
+
+
+def test_what_could_not_be_read_is_named_and_the_rest_is_kept():
+    batch = collate([sample(1), Skipped("film.mp4: broken at 3 s"), sample(2)])
+    assert len(batch) == 2
+    assert batch.skipped == ("film.mp4: broken at 3 s",)
+    nothing = collate([Skipped("a"), Skipped("b")])
+    assert len(nothing) == 0
+    assert nothing.skipped == ("a", "b")
+    assert nothing.frame_valid.shape == (0, 0)
+
+
+def test_labels_are_stacked_by_name():
+    batch = collate([sample(1, label={"verb": 3, "noun": 0}), sample(1, label={"verb": 1, "noun": 7})])
+    assert {k: v.tolist() for k, v in batch.label.items()} == {"verb": [3, 1], "noun": [0, 7]}
+
+
+def test_pictures_of_two_sizes_or_labels_of_two_kinds_do_not_make_a_batch():
+    with pytest.raises(RecipeError, match="video of different shapes"):
+        collate([sample(1, side=4), sample(1, side=6)])
+    with pytest.raises(RecipeError, match="labels"):
+        collate([sample(1, label={"verb": 1}), sample(1, label={"noun": 1})])
