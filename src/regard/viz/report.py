@@ -7,13 +7,13 @@ import base64
 import io
 from collections.abc import Callable
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from regard import __version__
 from regard.io import writing
 from regard.io.recording import open_video
 from regard.types import FrameSource, Prediction, Recording
@@ -82,7 +82,7 @@ def report(
         _section("Scores", "" if scores is None else _table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
-    made = f"made by regard {escape(__version__)}" + (f" with <code>{escape(command)}</code>" if command else "")
+    made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
     title = escape(recording.id)
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title} &middot; regard</title>\n'
