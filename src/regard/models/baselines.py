@@ -67,7 +67,7 @@ class Saliency(nn.Module):
     Defaults were compared on three short real clips (two worn cameras, one skateboarder filmed by hand), not fitted
     to a dataset. NSS of the density and, after the comma, information over a uniform map in nats, before and with it:
     centre prior 2.91, 1.72 -> 3.80, 2.03 (Neon, 112 frames); 1.22, 1.01 -> 1.47, 1.11 (Aria, 8 frames, dark);
-    1.90, 1.03 -> 1.89, 1.10 (skateboarder, viewers' density, prior in the middle of the picture). The synthetic kitchen,
+    1.90, 1.03 -> 1.89, 1.10 (skateboarder, viewers' density, prior in the middle). In the synthetic kitchen,
     not looked at before: 0.99, 0.54 -> 1.84, 1.00 and 1.35, 0.84 -> 2.10, 1.26 (seeds 1 and 2). Tried and left out:
     image signature, Boolean maps and distance from the mean colour, each better on one clip and worse on another;
     whole-cell phase correlation for the head's motion, which sees no motion below a cell and made matters worse;
