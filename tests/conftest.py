@@ -3,10 +3,15 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
 torch.set_num_threads(1)
+
+# A busy machine makes an example slow, not wrong.
+hypothesis.settings.register_profile("regard", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("regard")
 
 SHARED_DATA = Path(os.environ.get("REGARD_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -94,7 +94,8 @@ class GazeTrack:
     def interpolated(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> "GazeTrack":
         """Linear between the two measurements around each moment, as some protocols want it.
 
-        LOST where either neighbour is LOST or farther than `max_gap_s`; the state is the nearer neighbour's.
+        LOST where either neighbour is LOST or farther than `max_gap_s`, and before the first and after the last
+        measurement, where there is only one neighbour; the state is the nearer neighbour's.
         """
         nearest = self.at(time_s, max_gap_s=max_gap_s)
         if len(self) == 0:
@@ -102,9 +103,9 @@ class GazeTrack:
         gap = max(MIN_GAP_S, np.nan_to_num(self.interval_s)) if max_gap_s is None else max_gap_s
         after = np.clip(np.searchsorted(self.time_s, time_s), 0, len(self) - 1)
         before = np.where(self.time_s[after] == time_s, after, np.maximum(after - 1, 0))
-        near = (np.abs(time_s - self.time_s[before]) <= gap) & (np.abs(self.time_s[after] - time_s) <= gap)
-        span = np.where(after > before, self.time_s[after] - self.time_s[before], 1.0)
-        share = np.clip((time_s - self.time_s[before]) / span, 0.0, 1.0)[:, None]
+        since, until = time_s - self.time_s[before], self.time_s[after] - time_s
+        near = (since >= 0) & (since <= gap) & (until >= 0) & (until <= gap)
+        share = (since / np.where(after > before, since + until, 1.0))[:, None]
         point = (1 - share) * self.point[before] + share * self.point[after]
         lost = ~near | ~np.isfinite(point).all(axis=1) | ~nearest.valid
         return replace(

@@ -70,8 +70,9 @@ def label_idt(
     """I-DT: FIXATION where the gaze stays within a small box for long enough, SACCADE between.
 
     Dispersion is the box's width plus its height in degrees; a fixation takes in measurements as long as it does not
-    exceed the threshold. A stretch shorter than `min_fixation_s` cannot be judged and becomes TRACKED. LOST stays LOST,
-    and gaps above `max_gap_s` end a stretch.
+    exceed the threshold. The measurement that would exceed it is SACCADE, so two fixations never touch. A stretch
+    shorter than `min_fixation_s` cannot be judged and becomes TRACKED. LOST stays LOST, and a gap above `max_gap_s`
+    ends a stretch.
     """
     state = np.where(track.valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8)
     for start, end in _stretches(track, max_gap_s):
@@ -135,7 +136,7 @@ def _dispersion_runs(
                 break
             end += 1
         still[start:end] = True
-        start = end
+        start = end + 1
     return still
 
 

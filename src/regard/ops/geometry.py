@@ -14,6 +14,8 @@ from regard.types import Camera
 
 NEWTON_STEPS = 20
 """Enough for every lens tried; Newton's method doubles the digits with each step once it is near."""
+MAX_STEP = 0.3
+"""In the plane at distance 1: a longer leap could land beyond the place where a lens polynomial turns back."""
 
 Convention = Literal["spherical", "tangent"]
 
@@ -96,10 +98,13 @@ def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "
     straight, found = bent, bent
     for _ in range(NEWTON_STEPS):
         found, slope = _bend(straight, camera)
-        straight = straight - torch.linalg.solve_ex(slope, (found - bent)[..., None]).result[..., 0]
+        step = torch.linalg.solve_ex(slope, (found - bent)[..., None]).result[..., 0]
+        length = torch.linalg.vector_norm(step, dim=-1, keepdim=True)
+        straight = straight - step * (MAX_STEP / length).clamp_max(1)
     found, slope = _bend(straight, camera)
-    # A negative determinant is a mirror image: the polynomial has turned back beyond the lens's true field.
-    met = ((found - bent).abs().amax(-1) < 1e-5) & (torch.linalg.det(slope) > 0)
+    # Beyond the lens's true field the polynomial turns back, and shows the picture mirrored or upside down.
+    upright = (torch.linalg.det(slope) > 0) & (slope.diagonal(dim1=-2, dim2=-1).sum(-1) > 0)
+    met = ((found - bent).abs().amax(-1) < 1e-5) & upright
     if camera.model == "pinhole":
         ray = torch.cat([straight, torch.ones_like(straight[..., :1])], dim=-1)
         ray = torch.nn.functional.normalize(ray, dim=-1)

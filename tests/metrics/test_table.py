@@ -1,0 +1,191 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from regard.errors import TableError
+from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, AdaptiveF1
+from regard.metrics.table import (
+    bootstrap_interval,
+    corpus_f1,
+    corpus_f1_interval,
+    f1_columns,
+    groups_of,
+    item_table,
+    masked_mean,
+    paired_difference,
+    summarise,
+)
+from regard.ops.heatmap import gaussian_maps, published_label_maps
+
+
+def scores(num_recordings: int, num_items: int, *, between: float, within: float, seed: int = 0) -> pd.DataFrame:
+    """Items of several recordings, whose means differ by `between` and whose items differ by `within`."""
+    rng = np.random.default_rng(seed)
+    mean = np.repeat(rng.normal(0, between, num_recordings), num_items)
+    return item_table(
+        {
+            "recording": np.repeat([f"r{i}" for i in range(num_recordings)], num_items),
+            "time_s": np.tile(np.arange(num_items) / 10, num_recordings),
+            "nss": mean + rng.normal(0, within, num_recordings * num_items),
+        }
+    )
+
+
+def f1_table(n: int) -> tuple[pd.DataFrame, AdaptiveF1]:
+    generator = torch.Generator().manual_seed(0)
+    point = torch.rand(n, 2, generator=generator)
+    logits = torch.randn(n, 16, 16, generator=generator) + 200 * gaussian_maps(point, (16, 16), sigma_cells=2.0)
+    score = AdaptiveF1(ESTIMATION_THRESHOLDS)
+    valid = torch.arange(n) % 5 != 0
+    rows = score.update(logits, published_label_maps(point, (16, 16)), valid=valid)
+    columns = {"recording": [f"r{i % 4}" for i in range(n)], "time_s": np.arange(n) / 10}
+    return item_table(columns | f1_columns(*rows, ESTIMATION_THRESHOLDS)), score
+
+
+def test_a_table_takes_tensors_arrays_and_lists():
+    table = item_table({"recording": ["a", "b"], "time_s": np.array([0.0, 0.5]), "nss": torch.tensor([1.0, np.nan])})
+    assert list(table.columns) == ["recording", "time_s", "nss"]
+    assert table["nss"].isna().tolist() == [False, True]
+    with pytest.raises(ValueError, match="one length"):
+        item_table({"recording": ["a"], "nss": [1.0, 2.0]})
+
+
+def test_masked_mean_ignores_what_stands_under_the_mask():
+    values = torch.tensor([1.0, np.nan, 3.0], requires_grad=True)
+    mean = masked_mean(values, torch.tensor([True, False, True]))
+    mean.backward()
+    assert mean.item() == 2.0
+    assert values.grad.tolist() == [0.5, 0.0, 0.5]
+    assert masked_mean(torch.ones(2), torch.zeros(2, dtype=torch.bool)).isnan()
+
+
+def test_groups_are_recordings_or_blocks_of_them():
+    table = item_table({"recording": ["a", "a", "a", "b"], "time_s": [0.0, 4.9, 5.0, 0.0]})
+    assert groups_of(table).tolist() == [0, 0, 0, 1]
+    assert groups_of(table, block_s=5.0).tolist() == [0, 0, 1, 2]
+
+
+def test_bootstrap_of_single_items_agrees_with_scipy():
+    values = np.random.default_rng(0).exponential(size=60)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    ours = bootstrap_interval(values, num_draws=4000)
+    assert ours.low == pytest.approx(theirs.low, abs=0.02)
+    assert ours.high == pytest.approx(theirs.high, abs=0.02)
+
+
+def test_bootstrap_of_groups_of_one_size_is_the_bootstrap_of_their_means():
+    table = scores(12, 50, between=1.0, within=0.1)
+    clustered = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table))
+    of_means = bootstrap_interval(table.groupby("recording")["nss"].mean().to_numpy())
+    # Groups are numbered in the order of their names, and so are the means.
+    np.testing.assert_allclose(clustered, of_means)
+
+
+def test_correlated_frames_make_the_honest_interval_much_wider():
+    table = scores(10, 100, between=1.0, within=0.5)
+    honest = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table))
+    naive = bootstrap_interval(table["nss"].to_numpy())
+    assert honest.high - honest.low > 5 * (naive.high - naive.low)
+
+
+def test_about_95_of_100_intervals_hold_the_truth():
+    hits = 0
+    for seed in range(100):
+        table = scores(25, 4, between=1.0, within=1.0, seed=seed)
+        low, high = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table), num_draws=300)
+        hits += low <= 0 <= high
+    assert 86 <= hits <= 99
+
+
+@given(st.integers(0, 1000), st.floats(-5, 5), st.floats(0.1, 3))
+def test_intervals_move_and_stretch_with_the_values(seed: int, shift: float, scale: float):
+    values = np.random.default_rng(seed).normal(size=20)
+    plain = bootstrap_interval(values, num_draws=50)
+    moved = bootstrap_interval(scale * values + shift, num_draws=50)
+    np.testing.assert_allclose(moved, np.array(plain) * scale + shift, atol=1e-9)
+    assert plain.low <= plain.high
+
+
+def test_one_recording_alone_says_nothing_about_others_but_its_blocks_do():
+    table = scores(1, 200, between=1.0, within=1.0)
+    alone = summarise(table, ["nss"])
+    assert np.isnan([alone["low"][0], alone["high"][0]]).all()
+    blocks = summarise(table, ["nss"], block_s=2.0)
+    assert blocks["low"][0] < blocks["mean"][0] < blocks["high"][0]
+
+
+def test_unscored_items_are_left_out_and_counted():
+    table = scores(5, 10, between=1.0, within=1.0)
+    table["kl"] = table["nss"].where(table["time_s"] < 0.5)
+    table["nothing"] = np.nan
+    rows = summarise(table, ["nss", "kl", "nothing"]).set_index("metric")
+    assert rows["num_items"].tolist() == [50, 25, 0]
+    assert rows.loc["kl", "mean"] == pytest.approx(table["kl"].mean())
+    assert rows.loc["nothing"].drop("num_items").isna().all()
+
+
+def test_an_empty_table_has_empty_scores():
+    rows = summarise(scores(0, 0, between=1.0, within=1.0), ["nss"])
+    assert rows["num_items"].tolist() == [0]
+    assert np.isnan(rows["mean"][0])
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = np.random.default_rng(0).normal(size=30)
+    assert bootstrap_interval(values, seed=3) == bootstrap_interval(values, seed=3)
+    assert bootstrap_interval(values, seed=3) != bootstrap_interval(values, seed=4)
+
+
+def test_the_corpus_f1_can_be_recomputed_from_the_table():
+    table, score = f1_table(50)
+    for policy in ("oracle", 0.004, 0.018):
+        from_table, streamed = corpus_f1(table, policy), score.score(policy)
+        assert from_table.threshold == pytest.approx(streamed.threshold)
+        assert from_table.f1 == pytest.approx(streamed.f1, rel=1e-6)
+        assert from_table.recall == pytest.approx(streamed.recall, rel=1e-6)
+
+
+def test_the_f1_interval_holds_the_f1_and_the_oracle_is_never_worse():
+    table, _ = f1_table(60)
+    fixed, oracle = (corpus_f1_interval(table, p, num_draws=200) for p in (0.02, "oracle"))
+    assert fixed.low <= corpus_f1(table, 0.02).f1 <= fixed.high
+    assert oracle.low >= fixed.low
+    assert oracle.high >= fixed.high
+
+
+def test_a_table_without_f1_columns_says_so():
+    with pytest.raises(ValueError, match="recall@"):
+        corpus_f1(scores(2, 2, between=1.0, within=1.0), "oracle")
+
+
+def test_a_paired_difference_finds_what_two_intervals_would_hide():
+    table = scores(10, 20, between=3.0, within=1.0)
+    better = table.assign(nss=table["nss"] + 0.2 + np.random.default_rng(5).normal(0, 0.05, len(table)))
+    first, second = summarise(table, ["nss"]), summarise(better, ["nss"])
+    assert second["low"][0] < first["high"][0]
+    rows = paired_difference(table, better, ["nss"])
+    assert rows["difference"][0] == pytest.approx(0.2, abs=0.02)
+    assert rows["low"][0] > 0.15
+    assert rows["num_items"][0] == 200
+
+
+def test_only_items_in_both_tables_are_compared():
+    table = scores(3, 10, between=1.0, within=1.0)
+    other = table[table["recording"] != "r2"].assign(nss=lambda t: t["nss"].where(t["time_s"] > 0))
+    rows = paired_difference(table, other.sample(frac=1, random_state=0), ["nss"])
+    assert rows["num_items"][0] == 18
+    assert rows["difference"][0] == 0
+
+
+def test_tables_that_cannot_be_paired_are_refused():
+    table = scores(2, 3, between=1.0, within=1.0)
+    with pytest.raises(TableError, match="in both"):
+        paired_difference(table, table.assign(recording="elsewhere", time_s=np.arange(6.0)), ["nss"])
+    with pytest.raises(TableError, match="second score table"):
+        paired_difference(table, pd.concat([table, table]), ["nss"])

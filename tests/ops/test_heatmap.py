@@ -1,0 +1,155 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import zoom
+
+from regard.ops.heatmap import (
+    argmax_point,
+    gaussian_maps,
+    log_density,
+    min_max,
+    published_label_maps,
+    resample,
+    soft_argmax,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gaze_antic_misc"
+SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, np.ndarray]:
+    with np.load(GOLDEN.with_suffix(".npz")) as arrays:
+        return dict(arrays)
+
+
+def random_density(*shape: int) -> torch.Tensor:
+    logits = torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return log_density(logits).exp()
+
+
+def test_gaussian_map_worked_by_hand():
+    # Cell centres lie at 0.25 and 0.75: distances 0 and 1 cell from x = 0.25, and half a cell each from y = 0.5.
+    density = gaussian_maps(torch.tensor([0.25, 0.5]), (2, 2), sigma_cells=1.0)
+    far = np.exp(-0.5)
+    expected = torch.tensor([[1.0, far], [1.0, far]]) / (2 * (1 + far))
+    torch.testing.assert_close(density, expected.to(torch.float32))
+
+
+def test_gaussian_map_is_the_sampled_normal_density():
+    density = gaussian_maps(torch.tensor([0.3, 0.6], dtype=torch.float64), (40, 50), sigma_cells=(2.0, 3.0)).numpy()
+    x, y = (np.arange(50) + 0.5), (np.arange(40) + 0.5)
+    expected = np.exp(-0.5 * ((x[None] - 15) / 2) ** 2 - 0.5 * ((y[:, None] - 24) / 3) ** 2)
+    np.testing.assert_allclose(density, expected / expected.sum(), rtol=1e-12)
+
+
+@given(st.floats(-3, 4), st.floats(-3, 4), SIZES, st.floats(0.1, 5))
+def test_gaussian_maps_always_hold_mass_one(x: float, y: float, size: tuple[int, int], sigma: float):
+    density = gaussian_maps(torch.tensor([x, y], dtype=torch.float64), size, sigma_cells=sigma)
+    assert density.sum() == pytest.approx(1.0)
+
+
+def test_mirroring_the_point_mirrors_the_map():
+    point = torch.tensor([[0.2, 0.7]])
+    there = gaussian_maps(point, (9, 16), sigma_cells=1.5)
+    back = gaussian_maps(torch.tensor([[1.0, 0.0]]) + torch.tensor([[-1.0, 1.0]]) * point, (9, 16), sigma_cells=1.5)
+    torch.testing.assert_close(there.flip(-1), back)
+
+
+def test_gaze_far_off_the_image_puts_its_mass_on_the_nearest_border():
+    density = gaussian_maps(torch.tensor([30.0, 0.5]), (5, 5), sigma_cells=1.0)
+    assert density[:, -1].sum() == pytest.approx(1.0)
+
+
+def test_a_nan_point_gives_a_nan_map_and_leaves_its_neighbours_alone():
+    point = torch.tensor([[0.5, 0.5], [np.nan, 0.5]])
+    for maps in (gaussian_maps(point, (64, 64), sigma_cells=2.0), published_label_maps(point)):
+        assert maps[1].isnan().all()
+        assert maps[0].sum() == pytest.approx(1.0)
+
+
+def test_no_points_give_no_maps():
+    assert gaussian_maps(torch.zeros(0, 2), (4, 5), sigma_cells=1.0).shape == (0, 4, 5)
+    assert published_label_maps(torch.zeros(0, 2)).shape == (0, 64, 64)
+
+
+def test_published_label_maps_equal_the_golden_ones(golden: dict[str, np.ndarray]):
+    maps = published_label_maps(torch.from_numpy(golden["hm_points"]))
+    np.testing.assert_allclose(maps.numpy(), golden["hm_norm"], atol=2e-8)
+    assert maps.dtype == torch.float32
+    facts = json.loads(GOLDEN.with_suffix(".json").read_text())["heatmap"]
+    assert (maps > 0.001).sum((-2, -1)).tolist() == facts["pixels_over_0_001_normalised"]
+
+
+def test_published_label_maps_equal_the_golden_ones_in_batches_and_with_another_kernel(golden: dict[str, np.ndarray]):
+    maps = published_label_maps(torch.from_numpy(golden["met_labels"][..., :2]))
+    np.testing.assert_allclose(maps.numpy(), golden["met_label_hm"], atol=2e-8)
+    small = published_label_maps(torch.tensor([[19, 38], [1, 63]]) / 64, kernel_cells=15)
+    np.testing.assert_allclose(small.numpy(), golden["hm_kernel15_norm"], atol=2e-8)
+
+
+def test_published_label_maps_round_halves_to_the_even_cell():
+    peaks = published_label_maps(torch.tensor([[0.5, 1.5], [2.5, 3.5]]) / 64, kernel_cells=3).flatten(1).argmax(1)
+    assert peaks.tolist() == [2 * 64 + 0, 4 * 64 + 2]
+
+
+def test_log_density_is_normalised_and_keeps_what_is_normalised():
+    logits = torch.randn(2, 3, 4, 5)
+    density = log_density(logits)
+    torch.testing.assert_close(density.exp().sum((-2, -1)), torch.ones(2, 3))
+    torch.testing.assert_close(log_density(density), density)
+    torch.testing.assert_close(log_density(logits, temperature=2.0), log_density(logits / 2))
+
+
+def test_argmax_point_is_the_centre_of_the_highest_cell():
+    density = torch.zeros(3, 2, 4)
+    density[0, 1, 3] = 1.0
+    density[2, 0, 0] = torch.nan
+    point = argmax_point(density)
+    torch.testing.assert_close(point[0], torch.tensor([3.5 / 4, 1.5 / 2]))
+    torch.testing.assert_close(point[1], torch.tensor([0.5 / 4, 0.5 / 2]))
+    assert point[2].isnan().all()
+
+
+def test_soft_argmax_finds_the_gaussian_s_middle_and_has_a_gradient():
+    point = torch.tensor([0.4, 0.6], dtype=torch.float64, requires_grad=True)
+    found = soft_argmax(gaussian_maps(point, (50, 80), sigma_cells=2.0).log())
+    torch.testing.assert_close(found, point)
+    found.sum().backward()
+    torch.testing.assert_close(point.grad, torch.ones(2, dtype=torch.float64))
+
+
+def test_soft_argmax_of_two_peaks_lies_between_them():
+    density = torch.tensor([[0.25, 0.0, 0.0, 0.75]])
+    torch.testing.assert_close(soft_argmax(density.log()), torch.tensor([0.25 * 0.125 + 0.75 * 0.875, 0.5]))
+
+
+def test_resample_worked_by_hand():
+    density = torch.tensor([[1.0, 2.0, 3.0]])
+    torch.testing.assert_close(resample(density, (1, 2)), torch.tensor([[2.0, 4.0]]))
+    torch.testing.assert_close(resample(density, (2, 3)), torch.tensor([[0.5, 1.0, 1.5]] * 2))
+
+
+@given(SIZES, SIZES)
+def test_resample_keeps_the_mass_and_the_middle_of_the_mass(old: tuple[int, int], new: tuple[int, int]):
+    density = random_density(3, *old)
+    torch.testing.assert_close(resample(density, new).sum((-2, -1)), torch.ones(3, dtype=torch.float64))
+    enlarged = resample(density, (old[0] * 2, old[1] * 3))
+    torch.testing.assert_close(soft_argmax(enlarged.log()), soft_argmax(density.log()))
+    torch.testing.assert_close(resample(enlarged, old), density)
+
+
+def test_resample_to_whole_tiles_equals_a_nearest_neighbour_zoom():
+    density = random_density(3, 4)
+    tiles = zoom(density.numpy(), (2, 3), order=0, grid_mode=True, mode="nearest") / 6
+    np.testing.assert_allclose(resample(density, (6, 12)).numpy(), tiles, rtol=1e-12)
+
+
+def test_min_max_reaches_nearly_one_and_leaves_flat_maps_at_zero():
+    maps = torch.stack([torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 2.0]])])
+    torch.testing.assert_close(min_max(maps), torch.tensor([[[0.0, 2 / (2 + 1e-6)]], [[0.0, 0.0]]]))
