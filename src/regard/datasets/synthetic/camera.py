@@ -2,7 +2,6 @@
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 from regard.datasets.synthetic.motion import Head
 from regard.datasets.synthetic.script import Visit
@@ -24,6 +23,7 @@ class SceneCamera:
 
     @property
     def calibration(self) -> Camera:
+        """What camera.json says."""
         height, width = self.size
         matrix = [[self.focal_px, 0, (width - 1) / 2], [0, self.focal_px, (height - 1) / 2], [0, 0, 1]]
         return Camera(height=height, width=width, matrix=np.array(matrix, np.float64))
@@ -42,9 +42,11 @@ class SceneCamera:
 
     def normalised(self, point: Float[np.ndarray, "n 2"], time_s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 2"]:
         """Where tangent positions of the world appear at their moments, normalised to the image."""
+        rays = np.concatenate([point, np.ones((len(point), 1))], axis=1)
+        across, down, ahead = np.einsum("nij,nj->in", self.head.rotations(time_s), rays)
         height, width = self.size
-        seen = [self.pixel(self.head.rotation(float(t)), *p) for p, t in zip(point, time_s, strict=True)]
-        return np.array(seen).reshape(-1, 2) / [width, height]
+        seen = np.stack([self.focal_px * across / ahead, self.focal_px * down / ahead], axis=1)
+        return seen / [width, height] + 0.5
 
     def to_world(self, rotation: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
         """The homography from pixels to tangent positions of the world."""
@@ -60,7 +62,8 @@ class SceneCamera:
         """The smallest normalised box around an upright rectangle of the world: (left, top, right, bottom)."""
         corners = np.array([(x, y) for x in (x0, x1) for y in (y0, y1)])
         seen = self.normalised(corners, np.full(4, time_s))
-        return (*map(float, seen.min(axis=0)), *map(float, seen.max(axis=0)))
+        (x0, y0), (x1, y1) = seen.min(axis=0), seen.max(axis=0)
+        return float(x0), float(y0), float(x1), float(y1)
 
     def face_box(self, visit: Visit, time_s: float) -> tuple[float, float, float, float] | None:
         """The visitor's head in the image; None while nobody is there or its middle is out of the picture."""
@@ -72,8 +75,8 @@ class SceneCamera:
         return (x0, y0, x1, y1) if 0 < (x0 + x1) / 2 < 1 and 0 < (y0 + y1) / 2 < 1 else None
 
 
-def walked(visit: Visit, time_s: ArrayLike) -> float:
+def walked(visit: Visit, time_s: float) -> float:
     """Where the person stands: they come from the nearer side, and leave to it."""
     side = np.sign(visit.x) or 1.0
-    away = max(1 - (float(time_s) - visit.start_s), 1 - (visit.end_s - float(time_s)), 0.0)
+    away = max(1 - (time_s - visit.start_s), 1 - (visit.end_s - time_s), 0.0)
     return float(visit.x + side * 1.3 * away**2 * (3 - 2 * away))

@@ -8,11 +8,12 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from regard.datasets.synthetic.files import World, recordings, write_world
+from regard.datasets.synthetic.files import places_of, write_world
 from regard.errors import FileError, RecipeError
+from regard.io import open_recording
 from regard.types import Recording
 
-VERSION = 1
+VERSION = 2
 """Counts up when the same seed gives other files."""
 RATE_HZ = 24.0
 SPLITS = ("train", "val", "test")
@@ -40,7 +41,7 @@ class Synthetic:
         processes: int = 1,
     ) -> None:
         self.counts = {"train": train, "val": val, "test": test}
-        self.duration_s, self.size, self.seed, self.observers = duration_s, tuple(size), seed, observers
+        self.duration_s, self.size, self.seed, self.observers = duration_s, (size[0], size[1]), seed, observers
         self.processes = processes
         facts = f"{VERSION} {duration_s} {self.size} {seed} {observers} {RATE_HZ}"
         place = user_cache() / "regard" / "synthetic" if root is None else Path(root)
@@ -48,6 +49,7 @@ class Synthetic:
 
     @property
     def splits(self) -> tuple[str, ...]:
+        """("train", "val", "test")."""
         return SPLITS
 
     def recordings(self, split: str) -> tuple[Recording, ...]:
@@ -67,7 +69,8 @@ class Synthetic:
         else:
             for world in missing:
                 self._write(*world)
-        return tuple(recording for world in worlds for recording in self._described(*world))
+        places = [place for world in worlds for place in places_of(self._folder(*world), self.observers)]
+        return tuple(open_recording(place) for place in places)
 
     def world_seed(self, split: str, number: int) -> int:
         """Seed of one world; no two splits, and no two dataset seeds, share one."""
@@ -75,16 +78,6 @@ class Synthetic:
 
     def _folder(self, split: str, number: int) -> Path:
         return self.root / f"{split}-{number:04d}"
-
-    def _described(self, split: str, number: int) -> tuple[Recording, ...]:
-        world = World(
-            self.world_seed(split, number),
-            duration_s=self.duration_s,
-            size=self.size,
-            observers=self.observers,
-            rate_hz=RATE_HZ,
-        )
-        return recordings(self._folder(split, number), world)
 
     def _write(self, split: str, number: int) -> None:
         """Beside its place first, and then moved as a whole, so that two processes may do the same at once."""

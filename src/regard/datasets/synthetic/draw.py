@@ -1,6 +1,7 @@
 """Pictures of a script: what the scene camera on the wearer's head shows at any moment."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -13,9 +14,21 @@ from regard.datasets.synthetic.stage import EDGE_Y, SPAN, canvas_pixel, counter,
 from regard.datasets.synthetic.things import HAIR, POTTERY, SKIN, SLEEVES, sprites
 
 HAND_SIZE = 1.3
+HAND_AT = (0.035, 0.05)
+"""Where a right hand is held beside what it works on, so that both are seen; the left one mirrors it."""
 FLICKER_S = 0.16
 SHUTTER_S = 1 / 60
 PHONE_HALVES = (0.055, 0.075)
+
+
+class Pose(NamedTuple):
+    """Where, how large and how turned a sprite is put into the world."""
+
+    x: float
+    y: float
+    size: float
+    turn: float = 0.0
+    mirrored: bool = False
 
 
 class Painter:
@@ -24,17 +37,20 @@ class Painter:
     def __init__(self, rng: np.random.Generator, script: Script, camera: SceneCamera) -> None:
         self.script, self.camera = script, camera
         self.scale = camera.focal_px
-        self.colours: dict[str, Colour] = {
-            name: palette[rng.integers(len(palette))]
-            for name, palette in (("pottery", POTTERY), ("skin", SKIN), ("sleeve", SLEEVES), ("hair", HAIR))
+        skin = rng.integers(len(SKIN), size=2)
+        sleeve = rng.integers(len(SLEEVES), size=2)
+        self.own: dict[str, Colour] = {
+            "pottery": POTTERY[rng.integers(len(POTTERY))],
+            "skin": SKIN[skin[0]],
+            "sleeve": SLEEVES[sleeve[0]],
         }
-        other = {"skin": SKIN[rng.integers(4)], "sleeve": SLEEVES[rng.integers(4)]}
-        self.other = self.colours | other
+        hair = HAIR[rng.integers(len(HAIR) if skin[1] < 2 else 2)]
+        self.visitor: dict[str, Colour] = {"skin": SKIN[skin[1]], "sleeve": SLEEVES[sleeve[1]], "hair": hair}
         self.room, self.counter = room(rng, self.scale), counter(rng, self.scale)
         self.screen = tuple(int(c) for c in rng.integers(90, 256, 3))
         self.baked: tuple[object, Image.Image] | None = None
         self.vignette = _vignette(camera.size)
-        self.sprites: dict[tuple[str, str, bool], tuple[Sprite, Sprite]] = {}
+        self.sprites: dict[tuple[str, str], tuple[Sprite, Sprite]] = {}
 
     def frames(self, times_s: Float[np.ndarray, "n"]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """The pictures at these moments, in order."""
@@ -43,10 +59,9 @@ class Painter:
 
     def frame(self, time_s: float) -> UInt8[np.ndarray, "h w 3"]:
         """The picture at one moment."""
-        rotation = self.camera.head.rotation(time_s)
+        rotation, earlier = self.camera.head.rotations(np.array([time_s, time_s - SHUTTER_S]))
         stage = self._stage(time_s)
         picture = self._seen(stage, rotation)
-        earlier = self.camera.head.rotation(time_s - SHUTTER_S)
         if np.abs(rotation - earlier).max() * self.scale > 0.7:
             picture = Image.blend(picture, self._seen(stage, earlier), 0.5)
         self._add_moving(picture, rotation, time_s)
@@ -65,9 +80,9 @@ class Painter:
         moment = np.array([time_s])
         standing = []
         for number, thing in enumerate(self.script.things):
-            x, y, lift, turn = thing.path.at(moment)[0]
-            still = not self._moves(number, time_s)
-            standing.append((number, x, y, time_s >= thing.cut_s) if still else None)
+            x, y = thing.path.at(moment)[0, :2]
+            if not self._moves(number, time_s):
+                standing.append((number, x, y, time_s >= thing.cut_s))
         visit = self.script.visit
         person = None
         if visit is not None and visit.start_s <= time_s <= visit.end_s:
@@ -80,9 +95,7 @@ class Painter:
                 self._paste_upright(stage, sprite, person[0], EDGE_Y, PERSON_SIZE)
             stage.paste(self.counter, (0, 0), self.counter)
             self._phone(stage)
-            placed = [
-                (y, x, self.script.things[n].noun, "cut" if cut else "whole") for n, x, y, cut in filter(None, standing)
-            ]
+            placed = [(y, x, self.script.things[n].noun, "cut" if cut else "whole") for n, x, y, cut in standing]
             for y, x, noun, state in sorted([*placed, (self.script.jar[1], self.script.jar[0], "jar", "whole")]):
                 solid, shadow = self._sprite(noun, state)
                 self._paste_upright(stage, shadow, x, y, scale_at(y))
@@ -98,36 +111,22 @@ class Painter:
     def _add_moving(self, picture: Image.Image, rotation: np.ndarray, time_s: float) -> None:
         moment = np.array([time_s])
         self._flicker(picture, rotation, time_s)
-        hands = {side: self.script.hand_at(side, moment)[0] for side in ("left", "right")}
-        for side, (x, y, lift, turn) in hands.items():
+        hands = [(side, *self.script.hand_at(side, moment)[0]) for side in ("left", "right")]
+        hands.sort(key=lambda hand: hand[2])
+        for side, x, y, lift, _ in hands:
             shadow = self._sprite("hand", self.script.grip(side, time_s))[1]
-            self._paste(
-                picture,
-                rotation,
-                shadow,
-                (x + 0.25 * lift, y + 0.1 * lift),
-                scale_at(y) * HAND_SIZE,
-                0,
-                mirror=side == "left",
-            )
+            self._paste(picture, rotation, shadow, _hand(side, x + 0.25 * lift, y + 0.1 * lift, 0.0))
         for number, thing in enumerate(self.script.things):
             if self._moves(number, time_s):
                 x, y, lift, turn = thing.path.at(moment)[0]
+                size = scale_at(y)
                 solid, shadow = self._sprite(thing.noun, "cut" if time_s >= thing.cut_s else "whole")
-                self._paste(picture, rotation, shadow, (x + 0.3 * lift, y + 0.1 * lift), scale_at(y), turn)
-                self._paste(picture, rotation, solid, (x, y - lift * scale_at(y)), scale_at(y), turn)
+                self._paste(picture, rotation, shadow, Pose(x + 0.3 * lift, y + 0.1 * lift, size, turn))
+                self._paste(picture, rotation, solid, Pose(x, y - lift * size, size, turn))
         self._stream(picture, rotation, time_s)
-        for side, (x, y, lift, turn) in sorted(hands.items(), key=lambda item: item[1][1]):
+        for side, x, y, lift, turn in hands:
             solid = self._sprite("hand", self.script.grip(side, time_s))[0]
-            self._paste(
-                picture,
-                rotation,
-                solid,
-                (x, y - lift * scale_at(y)),
-                scale_at(y) * HAND_SIZE,
-                turn * 0.5,
-                mirror=side == "left",
-            )
+            self._paste(picture, rotation, solid, _hand(side, x, y - lift * scale_at(y), turn))
 
     def _stream(self, picture: Image.Image, rotation: np.ndarray, time_s: float) -> None:
         """What is being poured, from just above the receiver into it."""
@@ -158,28 +157,31 @@ class Painter:
         ImageDraw.Draw(picture).polygon(corners, fill=colour)
 
     def _sprite(self, kind: str, state: str) -> tuple[Sprite, Sprite]:
-        key = (kind, state, kind == "person")
-        if key not in self.sprites:
-            colours = self.other if kind == "person" else self.colours
-            self.sprites[key] = sprites(kind, state, colours, scale=self.scale * (HAND_SIZE if kind == "hand" else 1.0))
-        return self.sprites[key]
+        if (kind, state) not in self.sprites:
+            colours = self.visitor if kind == "person" else self.own
+            size = HAND_SIZE if kind == "hand" else 1.0
+            self.sprites[kind, state] = sprites(kind, state, colours, scale=self.scale * size)
+        return self.sprites[kind, state]
 
     def _paste_upright(self, stage: Image.Image, sprite: Sprite, x: float, y: float, size: float) -> None:
         ratio = size * self.scale / sprite.scale
         _warp(stage, sprite, np.array([[ratio, 0], [0, ratio]]), canvas_pixel(x, y, self.scale))
 
-    def _paste(
-        self, picture: Image.Image, rotation: np.ndarray, sprite: Sprite, at: tuple[float, float], size: float, turn: float,
-        *, mirror: bool = False,
-    ) -> None:  # fmt: skip
+    def _paste(self, picture: Image.Image, rotation: np.ndarray, sprite: Sprite, pose: Pose) -> None:
         """Into the picture, by the projection's linear part around the anchor."""
-        here = self.camera.pixel(rotation, *at)
         step = 0.01
-        right, down = self.camera.pixel(rotation, at[0] + step, at[1]), self.camera.pixel(rotation, at[0], at[1] + step)
-        linear = np.stack([right - here, down - here], axis=1) / step * size / sprite.scale
-        cos, sin = np.cos(turn), np.sin(turn)
-        linear = linear @ np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-        _warp(picture, sprite, linear, tuple(here))
+        here = self.camera.pixel(rotation, pose.x, pose.y)
+        right = self.camera.pixel(rotation, pose.x + step, pose.y) - here
+        down = self.camera.pixel(rotation, pose.x, pose.y + step) - here
+        cos, sin = np.cos(pose.turn), np.sin(pose.turn)
+        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if pose.mirrored else 1.0, 1.0])
+        _warp(picture, sprite, np.stack([right, down], axis=1) @ turn * (pose.size / step / sprite.scale), tuple(here))
+
+
+def _hand(side: str, x: float, y: float, turn: float) -> Pose:
+    size = scale_at(y) * HAND_SIZE
+    aside = HAND_AT[0] * size * (-1 if side == "left" else 1)
+    return Pose(x + aside, y + HAND_AT[1] * size, size, turn * 0.5, mirrored=side == "left")
 
 
 def _warp(picture: Image.Image, sprite: Sprite, linear: np.ndarray, anchor: tuple[float, float]) -> None:

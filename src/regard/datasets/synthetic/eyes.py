@@ -1,6 +1,7 @@
 """Eyes: what somebody plans to look at, and what a 200 Hz eye tracker makes of it."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int8
@@ -91,7 +92,7 @@ def scanpath(rng: np.random.Generator, script: Script, plan: list[Look]) -> Scan
         thing[now] = -1 if look.thing is None else look.thing
         if look.follow:
             state[now] = GazeState.PURSUIT
-    for before, look in zip(plan, plan[1:], strict=False):
+    for before, look in pairwise(plan):
         landing = min(int(np.ceil(look.land_s * RATE_HZ)), time_s.size - 1)
         start = int(np.ceil(before.land_s * RATE_HZ))
         angle_deg = np.rad2deg(np.hypot(*(point[landing] - point[max(landing - 1, 0)])))
@@ -117,7 +118,7 @@ def _aimed(rng: np.random.Generator, script: Script, look: Look, time_s: np.ndar
     if look.place is not None:
         return np.broadcast_to(np.array(look.place) + rng.normal(0, 0.012, 2), (time_s.size, 2))
     x = 0.0 if script.visit is None else script.visit.x
-    return np.broadcast_to([x, FACE_Y] + rng.normal(0, 0.015, 2), (time_s.size, 2))
+    return np.broadcast_to(np.array([x, FACE_Y]) + rng.normal(0, 0.015, 2), (time_s.size, 2))
 
 
 def head_of(rng: np.random.Generator, path: Scanpath) -> Head:

@@ -4,25 +4,26 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
-import av
 import numpy as np
 import pandas as pd
 from jaxtyping import Float32, Float64, UInt8
 
 from regard.datasets.synthetic.camera import SceneCamera
+from regard.datasets.synthetic.director import written
 from regard.datasets.synthetic.draw import Painter
 from regard.datasets.synthetic.eyes import Scanpath, head_of, onlookers_plan, scanpath, tracked, wearers_plan
 from regard.datasets.synthetic.hear import RATE_HZ as SOUND_HZ
 from regard.datasets.synthetic.hear import heard
-from regard.datasets.synthetic.script import ACTIONS, NOUNS, VERBS, Script, written
-from regard.io.files import writing
-from regard.types import FaceTrack, GazeState, GazeTrack, MediaStream, Recording, Segment
+from regard.datasets.synthetic.script import ACTIONS, NOUNS, VERBS, Script
+from regard.io import FilmWriter, open_recording, writing
+from regard.types import FaceTrack, GazeState, GazeTrack, Recording, Segment
 
 VIDEO_HZ = 90000
 """Ticks of the video's clock, as in most containers; frame times are whole ticks."""
+FILM = "video.mp4"
 PERSON = "visitor"
 
 
@@ -53,6 +54,7 @@ class World:
 
     @property
     def sound(self) -> Float32[np.ndarray, "n"]:
+        """One channel at SOUND_HZ."""
         return heard(self._sound, self.script)
 
     @property
@@ -60,11 +62,18 @@ class World:
         """The actions that the wearer attends to."""
         return tuple(
             Segment(
-                start_s=round(float(act.start_s), 4), end_s=round(float(act.end_s), 4), kind="action", name=act.name,
-                labels={"verb": VERBS.index(act.verb), "noun": NOUNS.index(act.noun), "action": ACTIONS.index(act.name)},
+                start_s=round(act.start_s, 4),
+                end_s=round(act.end_s, 4),
+                kind="action",
+                name=act.name,
+                labels={
+                    "verb": VERBS.index(act.verb),
+                    "noun": NOUNS.index(act.noun),
+                    "action": ACTIONS.index(act.name),
+                },
             )
             for act in self.script.acts
-        )  # fmt: skip
+        )
 
     @property
     def faces(self) -> tuple[FaceTrack, ...]:
@@ -94,11 +103,12 @@ def write_world(
     observers: int = 1,
     rate_hz: float = 24.0,
 ) -> tuple[Recording, ...]:
-    """Write one synthetic recording per observer, and say what was written.
+    """Write one synthetic recording per observer, and open them.
 
-    `size` is (height, width), both even; `rate_hz` the mean number of frames a second, whose real steps vary. One
-    observer, the wearer: the files lie in `folder`. More: in `folder/observer-0` (the wearer), `observer-1`, ..., which
-    all hold the same video. The folder appears complete or not at all. Raises FileError where it cannot be written.
+    `size` is (height, width), both even; `rate_hz` the mean number of frames a second, whose real steps vary. With one
+    observer, the wearer, the files lie in `folder`. With more they lie in `folder/NAME-observer-0` (the wearer),
+    `-observer-1`, ..., where NAME is the folder's own, and all hold the same video. The folder appears complete or not
+    at all. Raises FileError where it cannot be written.
 
         folder/
         ├── video.mp4      H.264 with B-frames and variable frame rate, AAC sound
@@ -109,36 +119,22 @@ def write_world(
     """
     folder = Path(folder)
     world = World(seed, duration_s=duration_s, size=size, observers=observers, rate_hz=rate_hz)
-    names = [""] if observers == 1 else [f"observer-{number}" for number in range(observers)]
+    places = places_of(folder, observers)
     with writing(folder) as part:
-        for number, name in enumerate(names):
-            (part / name).mkdir(parents=True, exist_ok=True)
-            video = part / name / "video.mp4"
+        beside = [part / place.relative_to(folder) for place in places]
+        for number, place in enumerate(beside):
+            place.mkdir(parents=True, exist_ok=True)
             if number == 0:
-                _write_film(video, world)
+                _write_film(place / FILM, world)
             else:
-                _share(part / names[0] / "video.mp4", video)
-            _write_tables(part / name, world, number)
-    return recordings(folder, world)
+                _share(beside[0] / FILM, place / FILM)
+            _write_tables(place, world, number)
+    return tuple(open_recording(place) for place in places)
 
 
-def recordings(folder: Path, world: World) -> tuple[Recording, ...]:
-    """What the files of a world in `folder` say, without reading them; equal to what `regard.open` finds there."""
-    alone = len(world.tracks) == 1
-    places = [folder if alone else folder / f"observer-{number}" for number in range(len(world.tracks))]
-    return tuple(
-        Recording(
-            id=place.name,
-            subject=place.name,
-            video=MediaStream(path=place / "video.mp4"),
-            audio=MediaStream(path=place / "video.mp4"),
-            gaze=track,
-            camera=world.camera.calibration,
-            segments=world.segments,
-            faces=world.faces,
-        )
-        for place, track in zip(places, world.tracks, strict=True)
-    )
+def places_of(folder: Path, observers: int) -> tuple[Path, ...]:
+    """The folder of each observer's recording of one world; their names are the recordings' ids."""
+    return (folder,) if observers == 1 else tuple(folder / f"{folder.name}-observer-{n}" for n in range(observers))
 
 
 def _frame_times(rng: np.random.Generator, duration_s: float, rate_hz: float) -> Float64[np.ndarray, "n"]:
@@ -149,33 +145,33 @@ def _frame_times(rng: np.random.Generator, duration_s: float, rate_hz: float) ->
     return np.round(times[times < duration_s] * VIDEO_HZ) / VIDEO_HZ
 
 
+class _Waveform:
+    """A SoundSource that is already in memory, one channel at SOUND_HZ."""
+
+    def __init__(self, sound: Float32[np.ndarray, "n"]) -> None:
+        self._sound = sound
+
+    @property
+    def duration_s(self) -> float:
+        return self._sound.size / SOUND_HZ
+
+    def samples_between(
+        self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
+    ) -> Float32[np.ndarray, "c n"]:
+        time_s = start_s + np.arange(round((end_s - start_s) * rate_hz)) / rate_hz
+        place = np.round(time_s * SOUND_HZ).astype(np.int64)
+        known = (place >= 0) & (place < self._sound.size)
+        heard_there = np.where(known, self._sound[np.clip(place, 0, self._sound.size - 1)], np.float32(0))
+        return np.tile(heard_there, (channels, 1))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def _write_film(path: Path, world: World) -> None:
-    height, width = world.camera.size
-    with av.open(path, "w") as container:
-        video = container.add_stream("libx264", rate=VIDEO_HZ)
-        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.codec_context.time_base = video.time_base = Fraction(1, VIDEO_HZ)
-        video.codec_context.gop_size, video.codec_context.max_b_frames = 48, 3
-        video.codec_context.thread_count = 1
-        video.options = {"preset": "veryfast", "crf": "21"}
-        audio = container.add_stream("aac", rate=SOUND_HZ, layout="mono")
-        audio.bit_rate = 96000
-        _write_sound(container, audio, world.sound)
+    with FilmWriter(path, size=world.camera.size, sound=_Waveform(world.sound)) as film:
         for picture, time_s in zip(world.frames, world.frame_s, strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = round(time_s * VIDEO_HZ), Fraction(1, VIDEO_HZ)
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-
-
-def _write_sound(
-    container: av.container.OutputContainer, stream: av.AudioStream, sound: Float32[np.ndarray, "n"]
-) -> None:
-    for start in range(0, sound.size, 1024):
-        frame = av.AudioFrame.from_ndarray(sound[None, start : start + 1024], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = SOUND_HZ, start, Fraction(1, SOUND_HZ)
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+            film.write(picture, float(time_s))
 
 
 def _write_tables(folder: Path, world: World, observer: int) -> None:

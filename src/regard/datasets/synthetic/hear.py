@@ -55,7 +55,7 @@ def noun_sound(rng: np.random.Generator, noun: str) -> np.ndarray:
     return sound / np.abs(sound).max()
 
 
-def _struck(t: np.ndarray, pitch: float, partials_hz: tuple[float, ...], decay: float) -> np.ndarray:
+def _struck(t: np.ndarray, pitch: float, partials_hz: tuple[int, ...], decay: int) -> np.ndarray:
     ringing = sum(
         np.sin(2 * np.pi * hz * pitch * t) * np.exp(-decay * (1 + 0.4 * i) * t) / (1 + i)
         for i, hz in enumerate(partials_hz)
@@ -63,7 +63,7 @@ def _struck(t: np.ndarray, pitch: float, partials_hz: tuple[float, ...], decay: 
     return np.where(t >= 0, ringing, 0)
 
 
-def _coloured(rng: np.random.Generator, n: int, low_hz: float, high_hz: float) -> np.ndarray:
+def _coloured(rng: np.random.Generator, n: int, low_hz: int, high_hz: int) -> np.ndarray:
     """Noise between two frequencies, standard deviation 1."""
     spectrum = np.fft.rfft(rng.normal(size=n))
     hz = np.fft.rfftfreq(n, 1 / RATE_HZ)

@@ -26,6 +26,7 @@ class Path:
 
     @classmethod
     def resting(cls, *value: float) -> "Path":
+        """Never anywhere else than here."""
         return cls([0.0], [np.array(value, np.float64)])
 
     def move(self, start_s: float, duration_s: float, to: Float[np.ndarray, "d"]) -> None:
@@ -54,14 +55,13 @@ class Head:
     rate_hz: float
     angle_rad: Float[np.ndarray, "n 3"]
 
-    def rotation(self, time_s: float) -> Float[np.ndarray, "3 3"]:
-        """Turns a direction of the world (x right, y down, z ahead) into one of the camera."""
-        n = len(self.angle_rad)
-        place = min(max(time_s * self.rate_hz, 0), n - 1.001)
-        low = int(place)
-        yaw, pitch, roll = self.angle_rad[low] + (place - low) * (self.angle_rad[low + 1] - self.angle_rad[low])
+    def rotations(self, time_s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 3 3"]:
+        """Each turns a direction of the world (x right, y down, z ahead) into one of the camera at that moment."""
+        clock = np.arange(len(self.angle_rad)) / self.rate_hz
+        yaw, pitch, roll = (np.interp(time_s, clock, angle) for angle in self.angle_rad.T)
+        one, zero = np.ones_like(yaw), np.zeros_like(yaw)
         cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
-        about_y = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
-        about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-        about_z = np.array([[cr, sr, 0], [-sr, cr, 0], [0, 0, 1]])
-        return about_z @ about_x @ about_y
+        about_y = np.array([[cy, zero, -sy], [zero, one, zero], [sy, zero, cy]])
+        about_x = np.array([[one, zero, zero], [zero, cp, -sp], [zero, sp, cp]])
+        about_z = np.array([[cr, sr, zero], [-sr, cr, zero], [zero, zero, one]])
+        return np.einsum("ijn,jkn,kln->nil", about_z, about_x, about_y)

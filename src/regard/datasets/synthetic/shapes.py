@@ -1,19 +1,22 @@
 """Distance functions: the vocabulary in which cups, hands and heads are said."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from regard.datasets.synthetic.solid import Distance
 
-Spot = tuple[float, float, float]
+Number = float | int
+Spot = tuple[Number, Number, Number]
 
 
-def revolved(outline: tuple[tuple[float, float], ...], thickness: float) -> Distance:
+def revolved(outline: tuple[tuple[Number, Number], ...], thickness: Number) -> Distance:
     """A wall of revolution around the y axis: the polyline of (radius, height) turned, `thickness` to each side."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         r = np.sqrt(x * x + z * z)
         near = np.full_like(r, 9.0)
-        for (ar, ay), (br, by) in zip(outline, outline[1:], strict=False):
+        for (ar, ay), (br, by) in pairwise(outline):
             dr, dy = br - ar, by - ay
             share = np.clip(((r - ar) * dr + (y - ay) * dy) / (dr * dr + dy * dy), 0, 1)
             near = np.minimum(near, (r - ar - share * dr) ** 2 + (y - ay - share * dy) ** 2)
@@ -22,7 +25,7 @@ def revolved(outline: tuple[tuple[float, float], ...], thickness: float) -> Dist
     return distance
 
 
-def capsule(a: Spot, b: Spot, radius: float, end_radius: float | None = None) -> Distance:
+def capsule(a: Spot, b: Spot, radius: Number, end_radius: float | None = None) -> Distance:
     """A rod with round ends from `a` to `b`; the radius changes linearly to `end_radius`."""
     axis = [q - p for p, q in zip(a, b, strict=True)]
     length2 = sum(d * d for d in axis)
@@ -42,12 +45,12 @@ def ellipsoid(centre: Spot, radii: Spot) -> Distance:
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         scaled = [(p - np.float32(c)) / np.float32(r) for p, c, r in zip((x, y, z), centre, radii, strict=True)]
-        return (np.sqrt(sum(s * s for s in scaled)) - 1) * np.float32(min(radii))
+        return (np.sqrt(scaled[0] ** 2 + scaled[1] ** 2 + scaled[2] ** 2) - 1) * np.float32(min(radii))
 
     return distance
 
 
-def box(centre: Spot, halves: Spot, rounding: float) -> Distance:
+def box(centre: Spot, halves: Spot, rounding: Number) -> Distance:
     """A box with rounded edges."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -61,7 +64,7 @@ def box(centre: Spot, halves: Spot, rounding: float) -> Distance:
     return distance
 
 
-def ring(centre: Spot, radius: float, thickness: float) -> Distance:
+def ring(centre: Spot, radius: Number, thickness: Number) -> Distance:
     """A torus that stands upright in the x-y plane, like the ear of a cup."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -71,7 +74,7 @@ def ring(centre: Spot, radius: float, thickness: float) -> Distance:
     return distance
 
 
-def union(*shapes: Distance, blend: float = 0.0) -> Distance:
+def union(*shapes: Distance, blend: Number = 0.0) -> Distance:
     """All of the shapes; `blend` rounds the seams between them (polynomial smooth minimum, Quilez)."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -88,7 +91,7 @@ def union(*shapes: Distance, blend: float = 0.0) -> Distance:
     return distance
 
 
-def cut_across(shape: Distance, at: tuple[float, ...], gap: float) -> Distance:
+def cut_across(shape: Distance, at: tuple[float, ...], gap: Number) -> Distance:
     """The shape sliced by planes of constant x, each `gap` wide."""
 
     def distance(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -100,7 +103,7 @@ def cut_across(shape: Distance, at: tuple[float, ...], gap: float) -> Distance:
     return distance
 
 
-def turned(shape: Distance, yaw_deg: float) -> Distance:
+def turned(shape: Distance, yaw_deg: Number) -> Distance:
     """The shape turned about the y axis; positive turns its front towards +x."""
     sin, cos = np.float32(np.sin(np.deg2rad(yaw_deg))), np.float32(np.cos(np.deg2rad(yaw_deg)))
     return lambda x, y, z: shape(cos * x - sin * z, y, sin * x + cos * z)

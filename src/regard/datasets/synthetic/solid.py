@@ -17,7 +17,7 @@ Distance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 Colour = tuple[float, float, float]
 Paint = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
-LIGHT = np.array([-0.55, 0.78, -0.30]) / np.linalg.norm([-0.55, 0.78, -0.30])
+LIGHT = (-0.55, 0.78, -0.30)
 """Towards the window, which is on the left and a little behind the counter."""
 NUM_STEPS = 44
 HIT = 0.0012
@@ -60,10 +60,16 @@ class Sprite:
 
 
 def trace(
-    parts: tuple[Part, ...], window: tuple[float, float, float, float], *, scale: float, pitch_deg: float
+    parts: tuple[Part, ...],
+    window: tuple[float, float, float, float],
+    *,
+    scale: float,
+    pitch_deg: float,
+    light: tuple[float, float, float] = LIGHT,
 ) -> Trace:
     """What of the solid is seen, and how it is lit, in `window` (left, right, below, above) around its origin."""
     left, right, below, above = window
+    towards = (np.array(light) / np.linalg.norm(light)).astype(np.float32)
     width, height = round((right - left) * scale), round((above - below) * scale)
     u, v = np.meshgrid(
         (left + (np.arange(width) + 0.5) / scale).astype(np.float32),
@@ -81,27 +87,30 @@ def trace(
         hit[alive[near < HIT]] = True
         alive = alive[(near >= HIT) & (depth[alive] < FAR)]
     pixel = np.flatnonzero(hit)
-    point = tuple(s[pixel] + r * depth[pixel] for s, r in zip(start, ray, strict=True))
+    x, y, z = (s[pixel] + r * depth[pixel] for s, r in zip(start, ray, strict=True))
+    point = (x, y, z)
     each = np.stack([part.distance(*point) for part in parts])
     normal = _normal(parts, point)
 
-    facing = np.clip(normal @ LIGHT.astype(np.float32), 0, 1)
+    facing = np.clip(normal @ towards, 0, 1)
     open_sky = 0.5 + 0.5 * normal[:, 1]
     crevice = _openness(parts, point, normal)
-    sun = 0.35 + 0.65 * _lit(parts, tuple(p + 0.012 * n for p, n in zip(point, normal.T, strict=True)))
-    light = crevice * (0.34 + 0.30 * open_sky) + 0.62 * facing * sun
-    half = LIGHT + np.array([0, sin, cos])
+    x, y, z = (p + np.float32(0.012) * n for p, n in zip(point, normal.T, strict=True))
+    sun = 0.35 + 0.65 * _lit(parts, (x, y, z), towards)
+    arriving = crevice * (0.34 + 0.30 * open_sky) + 0.62 * facing * sun
+    half = towards + np.array([0, sin, cos])
     shine = np.clip(normal @ (half / np.linalg.norm(half)).astype(np.float32), 0, 1)
 
     shadow = np.zeros(u.size, np.float32)
     if sin > 0.3:
         ground = (u, np.full_like(u, 0.001), -v / sin)
         contact = np.clip(1 - _nearest(parts, *ground) / 0.05, 0, 1)
-        shadow = np.clip(0.62 * (1 - _lit(parts, ground)) + 0.30 * contact**2, 0, 0.75)
+        edge = np.clip(np.minimum(np.minimum(u - left, right - u), np.minimum(v - below, above - v)) / 0.05, 0, 1)
+        shadow = edge * np.clip(0.62 * (1 - _lit(parts, ground, towards)) + 0.30 * contact**2, 0, 0.75)
     anchor = (-left * scale, above * scale)
     return Trace(
         parts=parts, shape=(height, width), anchor=anchor, scale=scale, pixel=pixel, part=each.argmin(axis=0),
-        point=point, light=light, shine=shine, shadow=shadow.reshape(height, width),
+        point=point, light=arriving, shine=shine, shadow=shadow.reshape(height, width),
     )  # fmt: skip
 
 
@@ -125,7 +134,7 @@ def coloured(traced: Trace, colours: dict[str, Colour], *, scale: float) -> tupl
 
 
 def _sprite(rgba: np.ndarray, traced: Trace, scale: float) -> Sprite:
-    image = Image.fromarray((np.clip(rgba, 0, 1) * 255).astype(np.uint8), "RGBA")
+    image = Image.fromarray((np.clip(rgba, 0, 1) * 255).astype(np.uint8))
     ratio = scale / traced.scale
     size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
     image = image.resize(size, Image.Resampling.BOX if ratio < 1 else Image.Resampling.BICUBIC)
@@ -156,11 +165,11 @@ def _openness(parts: tuple[Part, ...], point: Points, normal: np.ndarray) -> np.
     return 1 - 0.75 * shut
 
 
-def _lit(parts: tuple[Part, ...], point: Points) -> np.ndarray:
+def _lit(parts: tuple[Part, ...], point: Points, towards: np.ndarray) -> np.ndarray:
     """Share of the window's light that arrives at each point, with soft edges."""
     share, along = np.ones(point[0].size, np.float32), np.full(point[0].size, 0.015, np.float32)
     for _ in range(12):
-        near = _nearest(parts, *(p + np.float32(d) * along for p, d in zip(point, LIGHT, strict=True)))
+        near = _nearest(parts, *(p + np.float32(d) * along for p, d in zip(point, towards, strict=True)))
         share = np.minimum(share, np.clip(7 * near / along, 0, 1))
         along += np.clip(near, 0.012, 0.08)
     return share

@@ -18,29 +18,29 @@ def canvas_pixel(x: float, y: float, scale: float) -> tuple[float, float]:
 def room(rng: np.random.Generator, scale: float) -> Image.Image:
     """Wall, window and shelf, out of focus; no counter yet."""
     width, height = round(2 * SPAN[0] * scale), round(2 * SPAN[1] * scale)
-    wall = np.array([(0.80, 0.76, 0.69), (0.66, 0.72, 0.72), (0.77, 0.71, 0.66), (0.70, 0.73, 0.66)][rng.integers(4)])
-    y = np.linspace(1.03, 0.80, height)[:, None, None]
+    wall = np.array([(0.90, 0.84, 0.73), (0.62, 0.74, 0.76), (0.88, 0.75, 0.65), (0.70, 0.78, 0.66)][rng.integers(4)])
+    y = np.linspace(1.06, 0.92, height)[:, None, None]
     x = np.linspace(1.10, 0.74, width)[None, :, None]
     image = Image.fromarray((np.clip(wall * y * x, 0, 1) * 255).astype(np.uint8))
     draw = ImageDraw.Draw(image)
 
-    def block(x0: float, y0: float, x1: float, y1: float, colour: tuple[int, int, int]) -> None:
+    def block(x0: float, y0: float, x1: float, y1: float, colour: tuple[int, ...]) -> None:
         draw.rectangle((*canvas_pixel(x0, y0, scale), *canvas_pixel(x1, y1, scale)), fill=colour)
 
     shift = rng.uniform(-0.12, 0.12)
-    block(-1.02 + shift, -0.95, -0.40 + shift, -0.27, (236, 232, 224))
-    block(-0.99 + shift, -0.95, -0.73 + shift, -0.30, (250, 252, 253))
-    block(-0.69 + shift, -0.95, -0.43 + shift, -0.30, (250, 252, 252))
-    block(-0.99 + shift, -0.42, -0.73 + shift, -0.30, (196, 214, 184))
-    block(-0.69 + shift, -0.39, -0.43 + shift, -0.30, (200, 216, 190))
-    block(0.30 + shift, -0.43, 1.20 + shift, -0.405, (120, 86, 56))
+    block(-1.02 + shift, -0.95, -0.40 + shift, -0.20, (236, 232, 224))
+    block(-0.99 + shift, -0.95, -0.73 + shift, -0.23, (250, 252, 253))
+    block(-0.69 + shift, -0.95, -0.43 + shift, -0.23, (250, 252, 252))
+    block(-0.99 + shift, -0.36, -0.73 + shift, -0.23, (196, 214, 184))
+    block(-0.69 + shift, -0.33, -0.43 + shift, -0.23, (200, 216, 190))
+    block(0.30 + shift, -0.34, 1.20 + shift, -0.315, (120, 86, 56))
     place = 0.34 + shift
     while place < 1.1 + shift:
         wide, tall = rng.uniform(0.03, 0.09), rng.uniform(0.06, 0.2)
         tint = rng.uniform(0.3, 0.85, 3)
-        block(place, -0.43 - tall, place + wide, -0.43, tuple(int(255 * (0.5 * c + 0.5 * tint.mean())) for c in tint))
+        block(place, -0.34 - tall, place + wide, -0.34, tuple(int(255 * (0.5 * c + 0.5 * tint.mean())) for c in tint))
         place += wide + rng.uniform(0.01, 0.08)
-    block(-1.5, EDGE_Y - 0.10, 1.5, EDGE_Y + 0.1, (96, 88, 78))
+    block(-1.5, EDGE_Y - 0.10, 1.5, EDGE_Y + 0.1, (120, 104, 88))
     return image.filter(ImageFilter.GaussianBlur(0.016 * scale))
 
 
@@ -61,7 +61,7 @@ def counter(rng: np.random.Generator, scale: float) -> Image.Image:
     rgba = np.zeros((height, width, 4), np.uint8)
     rgba[top:, :, :3] = np.clip(lit, 0, 1) * 255
     rgba[top:, :, 3] = 255
-    return Image.fromarray(rgba, "RGBA")
+    return Image.fromarray(rgba)
 
 
 def _wood(rng: np.random.Generator, across: np.ndarray, along: np.ndarray) -> np.ndarray:

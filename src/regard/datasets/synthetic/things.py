@@ -4,22 +4,23 @@ from functools import lru_cache
 
 import numpy as np
 
+from regard.datasets.synthetic.bodies import hand_parts, person_parts
 from regard.datasets.synthetic.shapes import (
-    Spot,
     box,
     capsule,
     cut_across,
     ellipsoid,
     revolved,
     ring,
-    turned,
     union,
 )
-from regard.datasets.synthetic.solid import Colour, Part, Sprite, Trace, coloured, trace
+from regard.datasets.synthetic.solid import Colour, Distance, Part, Sprite, Trace, coloured, trace
 
 COUNTER_PITCH_DEG = 44.0
 """How steeply the wearer looks down at the counter."""
 PERSON_PITCH_DEG = 4.0
+FRONT_LIGHT = (-0.62, 0.52, 0.58)
+"""Towards a lamp above the wearer, for the face across the counter."""
 HAND_WINDOW = (-0.26, 0.42, -0.95, 0.30)
 PERSON_WINDOW = (-0.30, 0.30, -0.02, 0.46)
 THING_WINDOWS = {
@@ -39,78 +40,93 @@ CUTS = {"tomato": (-0.03, 0.008, 0.042), "bread": (-0.07, -0.03, 0.01, 0.05)}
 POTTERY: tuple[Colour, ...] = ((0.24, 0.47, 0.68), (0.85, 0.82, 0.76), (0.62, 0.30, 0.24), (0.30, 0.52, 0.43))
 SKIN: tuple[Colour, ...] = ((0.93, 0.72, 0.59), (0.80, 0.57, 0.42), (0.56, 0.37, 0.26), (0.38, 0.25, 0.18))
 SLEEVES: tuple[Colour, ...] = ((0.25, 0.35, 0.52), (0.47, 0.50, 0.53), (0.50, 0.25, 0.26), (0.28, 0.42, 0.34))
-HAIR: tuple[Colour, ...] = ((0.13, 0.09, 0.07), (0.35, 0.22, 0.12), (0.62, 0.45, 0.24), (0.22, 0.20, 0.20))
+HAIR: tuple[Colour, ...] = ((0.13, 0.09, 0.07), (0.22, 0.20, 0.20), (0.35, 0.22, 0.12), (0.62, 0.45, 0.24))
 FIXED: dict[str, Colour] = {
     "tea": (0.36, 0.18, 0.08), "soup": (0.86, 0.50, 0.14), "egg": (0.92, 0.76, 0.26), "iron": (0.16, 0.16, 0.18),
     "glass": (0.16, 0.38, 0.22), "paper": (0.93, 0.90, 0.80), "cork": (0.74, 0.58, 0.40), "red": (0.84, 0.13, 0.09),
     "flesh": (0.93, 0.40, 0.28), "leaf": (0.22, 0.45, 0.14), "crust": (0.72, 0.44, 0.19), "crumb": (0.95, 0.86, 0.66),
     "steel": (0.78, 0.79, 0.81), "black": (0.08, 0.08, 0.09), "wood": (0.55, 0.36, 0.20), "sponge": (0.96, 0.80, 0.20),
-    "scrub": (0.22, 0.52, 0.25), "white": (0.96, 0.95, 0.93), "lip": (0.68, 0.30, 0.28), "nail": (0.96, 0.80, 0.74),
+    "scrub": (0.22, 0.52, 0.25), "white": (0.96, 0.95, 0.93), "lip": (0.68, 0.30, 0.28), "nail": (0.90, 0.68, 0.60),
     "honey": (0.98, 0.74, 0.05), "lid": (0.90, 0.10, 0.30),
 }  # fmt: skip
 
 
-def thing_parts(kind: str, cut: bool) -> tuple[Part, ...]:
-    """An object by its noun; `cut` says whether the knife has been through it."""
-    if kind == "cup":
-        wall = revolved(((0, 0.006), (0.046, 0.006), (0.058, 0.12)), 0.006)
-        ear = ring((0.078, 0.066, 0), 0.03, 0.0085)
-        return (
-            Part(distance=union(wall, ear, blend=0.01), colour="pottery", gloss=0.55, paint=_band),
-            Part(distance=revolved(((0, 0.095), (0.052, 0.095)), 0.003), colour="tea", gloss=0.5),
-        )
-    if kind == "bottle":
-        outline = ((0, 0.008), (0.044, 0.008), (0.046, 0.15), (0.018, 0.21), (0.016, 0.265), (0, 0.265))
-        return (
-            Part(distance=revolved(outline, 0.006), colour="glass", gloss=0.95),
-            Part(distance=revolved(((0.048, 0.045), (0.048, 0.12)), 0.0055), colour="paper", gloss=0.1, paint=_label),
-            Part(distance=revolved(((0, 0.285), (0.012, 0.285), (0.012, 0.26)), 0.006), colour="cork"),
-        )
-    if kind == "tomato":
-        body = ellipsoid((0, 0.058, 0), (0.072, 0.060, 0.068))
-        leaves = [
-            capsule((0, 0.116, 0), (0.036 * np.cos(a), 0.112, 0.036 * np.sin(a)), 0.0055, 0.002)
-            for a in np.arange(5) * 1.257 + 0.4
-        ]
-        leaf = Part(distance=union(*leaves, capsule((0, 0.115, 0), (0.006, 0.132, 0), 0.005)), colour="leaf")
-        body = cut_across(body, CUTS[kind], 0.014) if cut else body
-        return (Part(distance=body, colour="red", gloss=0.6, paint=_flesh if cut else None), leaf)
-    if kind == "bread":
-        loaf = union(
-            ellipsoid((0, 0.045, 0), (0.145, 0.06, 0.068)), box((0, 0.035, 0), (0.10, 0.035, 0.055), 0.03), blend=0.02
-        )
-        loaf = cut_across(loaf, CUTS[kind], 0.013) if cut else loaf
-        return (Part(distance=loaf, colour="crust", gloss=0.08, paint=_crumb if cut else _slashes),)
-    if kind == "bowl":
-        outline = ((0, 0.008), (0.04, 0.008), (0.075, 0.028), (0.098, 0.058), (0.108, 0.088))
-        return (
-            Part(distance=revolved(outline, 0.0055), colour="pottery", gloss=0.5),
-            Part(distance=revolved(((0, 0.062), (0.096, 0.062)), 0.003), colour="soup", gloss=0.45, paint=_swirl),
-        )
-    if kind == "pan":
-        wall = revolved(((0, 0.006), (0.098, 0.006), (0.112, 0.042)), 0.006)
-        return (
-            Part(distance=wall, colour="iron", gloss=0.4),
-            Part(distance=capsule((0.115, 0.04, 0), (0.25, 0.062, 0.03), 0.011, 0.014), colour="black", gloss=0.35),
-            Part(distance=ellipsoid((-0.02, 0.012, 0.0), (0.055, 0.008, 0.05)), colour="white", gloss=0.5),
-            Part(distance=ellipsoid((-0.015, 0.018, 0.0), (0.022, 0.013, 0.022)), colour="egg", gloss=0.7),
-        )
-    if kind == "plate":
-        outline = ((0, 0.006), (0.075, 0.006), (0.10, 0.014), (0.13, 0.022))
-        return (Part(distance=revolved(outline, 0.0045), colour="white", gloss=0.55, paint=_rim),)
-    if kind == "kettle":
-        outline = ((0, 0.008), (0.082, 0.008), (0.086, 0.04), (0.066, 0.115), (0.03, 0.138), (0, 0.14))
-        return (
-            Part(
-                distance=union(
-                    revolved(outline, 0.006), capsule((-0.065, 0.07, 0), (-0.125, 0.125, 0), 0.02, 0.011), blend=0.015
-                ),
-                colour="steel",
-                gloss=0.95,
+def _cup() -> tuple[Part, ...]:
+    wall = revolved(((0, 0.006), (0.046, 0.006), (0.058, 0.12)), 0.006)
+    ear = ring((0.078, 0.066, 0), 0.03, 0.0085)
+    return (
+        Part(distance=union(wall, ear, blend=0.01), colour="pottery", gloss=0.55, paint=_band),
+        Part(distance=revolved(((0, 0.095), (0.052, 0.095)), 0.003), colour="tea", gloss=0.5),
+    )
+
+
+def _bottle() -> tuple[Part, ...]:
+    outline = ((0, 0.008), (0.044, 0.008), (0.046, 0.15), (0.018, 0.21), (0.016, 0.265), (0, 0.265))
+    return (
+        Part(distance=revolved(outline, 0.006), colour="glass", gloss=0.95),
+        Part(distance=revolved(((0.048, 0.045), (0.048, 0.12)), 0.0055), colour="paper", gloss=0.1, paint=_label),
+        Part(distance=revolved(((0, 0.285), (0.012, 0.285), (0.012, 0.26)), 0.006), colour="cork"),
+    )
+
+
+def _tomato(cut: bool) -> tuple[Part, ...]:
+    body = ellipsoid((0, 0.058, 0), (0.072, 0.060, 0.068))
+    leaves = [
+        capsule((0, 0.116, 0), (0.036 * np.cos(a), 0.112, 0.036 * np.sin(a)), 0.0055, 0.002)
+        for a in np.arange(5) * 1.257 + 0.4
+    ]
+    leaf = Part(distance=union(*leaves, capsule((0, 0.115, 0), (0.006, 0.132, 0), 0.005)), colour="leaf")
+    body = cut_across(body, CUTS["tomato"], 0.014) if cut else body
+    return (Part(distance=body, colour="red", gloss=0.6, paint=_flesh if cut else None), leaf)
+
+
+def _bread(cut: bool) -> tuple[Part, ...]:
+    loaf = union(
+        ellipsoid((0, 0.045, 0), (0.145, 0.06, 0.068)), box((0, 0.035, 0), (0.10, 0.035, 0.055), 0.03), blend=0.02
+    )
+    loaf = cut_across(loaf, CUTS["bread"], 0.013) if cut else loaf
+    return (Part(distance=loaf, colour="crust", gloss=0.08, paint=_crumb if cut else _slashes),)
+
+
+def _bowl() -> tuple[Part, ...]:
+    outline = ((0, 0.008), (0.04, 0.008), (0.075, 0.028), (0.098, 0.058), (0.108, 0.088))
+    return (
+        Part(distance=revolved(outline, 0.0055), colour="pottery", gloss=0.5),
+        Part(distance=revolved(((0, 0.062), (0.096, 0.062)), 0.003), colour="soup", gloss=0.45, paint=_swirl),
+    )
+
+
+def _pan() -> tuple[Part, ...]:
+    wall = revolved(((0, 0.006), (0.098, 0.006), (0.112, 0.042)), 0.006)
+    return (
+        Part(distance=wall, colour="iron", gloss=0.4),
+        Part(distance=capsule((0.115, 0.04, 0), (0.25, 0.062, 0.03), 0.011, 0.014), colour="black", gloss=0.35),
+        Part(distance=ellipsoid((-0.02, 0.012, 0.0), (0.055, 0.008, 0.05)), colour="white", gloss=0.5),
+        Part(distance=ellipsoid((-0.015, 0.018, 0.0), (0.022, 0.013, 0.022)), colour="egg", gloss=0.7),
+    )
+
+
+def _plate() -> tuple[Part, ...]:
+    outline = ((0, 0.006), (0.075, 0.006), (0.10, 0.014), (0.13, 0.022))
+    return (Part(distance=revolved(outline, 0.0045), colour="white", gloss=0.55, paint=_rim),)
+
+
+def _kettle() -> tuple[Part, ...]:
+    outline = ((0, 0.008), (0.082, 0.008), (0.086, 0.04), (0.066, 0.115), (0.03, 0.138), (0, 0.14))
+    return (
+        Part(
+            distance=union(
+                revolved(outline, 0.006), capsule((-0.065, 0.07, 0), (-0.125, 0.125, 0), 0.02, 0.011), blend=0.015
             ),
-            Part(distance=_above(ring((0.0, 0.125, 0), 0.07, 0.0085), 0.115), colour="black", gloss=0.3),
-            Part(distance=ellipsoid((0, 0.155, 0), (0.013, 0.013, 0.013)), colour="black", gloss=0.4),
-        )
+            colour="steel",
+            gloss=0.95,
+        ),
+        Part(distance=_above(ring((0.0, 0.125, 0), 0.07, 0.0085), 0.115), colour="black", gloss=0.3),
+        Part(distance=ellipsoid((0, 0.155, 0), (0.013, 0.013, 0.013)), colour="black", gloss=0.4),
+    )
+
+
+def _jar() -> tuple[Part, ...]:
     return (
         Part(
             distance=revolved(((0, 0.006), (0.052, 0.006), (0.054, 0.11), (0.04, 0.125)), 0.006),
@@ -123,106 +139,26 @@ def thing_parts(kind: str, cut: bool) -> tuple[Part, ...]:
     )
 
 
-def hand_parts(grip: str) -> tuple[Part, ...]:
-    """A right hand seen from behind its wrist: "open", "hold", or with "knife", "spoon", "sponge"."""
-    closed = grip != "open"
-    fingers, nails = [], []
-    for x, reach in ((-0.042, 0.92), (-0.013, 1.0), (0.016, 0.95), (0.042, 0.78)):
-        if closed:
-            joints = (
-                (x, 0.115, 0.05),
-                (x * 1.02, 0.118, 0.05 - 0.055 * reach),
-                (x, 0.082, -0.035 * reach),
-                (x * 0.95, 0.05, -0.012),
-            )
-        else:
-            joints = (
-                (x, 0.105, 0.05),
-                (x * 1.25, 0.108, 0.05 - 0.05 * reach),
-                (x * 1.42, 0.088, 0.05 - 0.092 * reach),
-                (x * 1.5, 0.06, 0.05 - 0.118 * reach),
-            )
-        fingers.append(union(*_chain(joints, (0.0165, 0.0150, 0.0135, 0.0115)), blend=0.004))
-        (ax, ay, az), (bx, by, bz) = joints[2], joints[3]
-        if not closed:
-            nails.append(ellipsoid((bx, by * 0.8 + ay * 0.2 + 0.009, bz * 0.95 + az * 0.05), (0.0078, 0.0055, 0.0105)))
-    thumb_tip = (-0.035, 0.055, -0.005) if closed else (-0.085, 0.062, -0.005)
-    thumb = union(
-        *_chain(((-0.03, 0.10, 0.13), (-0.068, 0.092, 0.065), thumb_tip), (0.022, 0.0175, 0.0125)), blend=0.01
-    )
-    wrist: Spot = (0.008, 0.108, 0.18)
-    palm = [capsule(wrist, (x, 0.105, 0.055), 0.026, 0.0205) for x in (-0.034, -0.006, 0.02, 0.038)]
-    arm = capsule(wrist, (0.05, 0.105, 0.36), 0.029, 0.038)
-    skin = union(union(*palm, arm, thumb, blend=0.024), union(*fingers), blend=0.008)
-    sleeve = capsule((0.035, 0.105, 0.29), (0.20, 0.06, 1.25), 0.050, 0.085)
-    parts = [
-        Part(distance=skin, colour="skin", gloss=0.10, paint=_skin),
-        Part(distance=_folded(sleeve), colour="sleeve", gloss=0.0),
-    ]
-    if nails:
-        parts.append(Part(distance=union(*nails), colour="nail", gloss=0.4))
-    return (*parts, *_tool(grip))
+THINGS = {
+    "cup": _cup, "bottle": _bottle, "bowl": _bowl, "pan": _pan, "plate": _plate, "kettle": _kettle, "jar": _jar,
+}  # fmt: skip
 
 
-def person_parts(yaw_deg: float) -> tuple[Part, ...]:
-    """Head and shoulders behind the counter; at yaw 0 the eyes meet the wearer's."""
-    face = union(
-        ellipsoid((0, 0.27, 0), (0.078, 0.104, 0.088)), ellipsoid((0, 0.215, 0.018), (0.055, 0.062, 0.066)), blend=0.03
-    )
-    nose = union(capsule((0, 0.285, 0.088), (0, 0.250, 0.108), 0.010, 0.014), blend=0)
-    ears = union(
-        ellipsoid((-0.08, 0.265, -0.005), (0.012, 0.026, 0.018)),
-        ellipsoid((0.08, 0.265, -0.005), (0.012, 0.026, 0.018)),
-    )
-    head = union(face, nose, ears, blend=0.012)
-    hair = _hairline(ellipsoid((0, 0.285, -0.008), (0.088, 0.108, 0.097)))
-    aside = yaw_deg / 45 * 0.35
-    eyes = union(
-        ellipsoid((-0.031, 0.282, 0.072), (0.0165, 0.0125, 0.0145)),
-        ellipsoid((0.031, 0.282, 0.072), (0.0165, 0.0125, 0.0145)),
-    )
-    brows = union(
-        capsule((-0.047, 0.306, 0.073), (-0.018, 0.308, 0.085), 0.005),
-        capsule((0.047, 0.306, 0.073), (0.018, 0.308, 0.085), 0.005),
-    )
-    lips = capsule((-0.019, 0.209, 0.078), (0.019, 0.209, 0.078), 0.0075)
-    neck = capsule((0, 0.10, -0.01), (0, 0.20, -0.01), 0.042)
-    shirt = union(
-        capsule((-0.13, 0.06, -0.02), (0.13, 0.06, -0.02), 0.058), box((0, -0.1, -0.02), (0.17, 0.19, 0.07), 0.06),
-        capsule((-0.165, 0.05, -0.01), (-0.205, -0.2, 0.03), 0.052), capsule((0.165, 0.05, -0.01), (0.205, -0.2, 0.03), 0.052),
-        blend=0.03,
-    )  # fmt: skip
-
-    def gaze(base: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        sin, cos = np.sin(np.deg2rad(yaw_deg)), np.cos(np.deg2rad(yaw_deg))
-        across = np.abs(cos * x - sin * z) - 0.031
-        side = np.sign(cos * x - sin * z)
-        off = np.hypot(across - aside * side * 0.02, y - 0.282)
-        return np.where(
-            off[:, None] < 0.0045, 0.02, np.where(off[:, None] < 0.0088, np.array([0.22, 0.16, 0.10]), base)
-        )
-
-    return (
-        Part(distance=turned(head, yaw_deg), colour="skin", gloss=0.08, paint=_skin),
-        Part(distance=turned(hair, yaw_deg), colour="hair", gloss=0.25),
-        Part(distance=turned(eyes, yaw_deg), colour="white", gloss=0.3, paint=gaze),
-        Part(distance=turned(brows, yaw_deg), colour="hair"),
-        Part(distance=turned(lips, yaw_deg), colour="lip", gloss=0.3),
-        Part(distance=neck, colour="skin"),
-        Part(distance=shirt, colour="sleeve"),
-    )
+def _parts(kind: str, state: str) -> tuple[Part, ...]:
+    if kind == "tomato":
+        return _tomato(state == "cut")
+    return _bread(state == "cut") if kind == "bread" else THINGS[kind]()
 
 
 @lru_cache(maxsize=64)
 def traced(kind: str, state: str, scale: float) -> Trace:
     """The trace of ("hand", grip), ("person", yaw in degrees) or (noun, "cut" or "whole")."""
     if kind == "hand":
-        return trace(hand_parts(state), HAND_WINDOW, scale=min(scale, 300), pitch_deg=COUNTER_PITCH_DEG)
+        return trace(hand_parts(state), HAND_WINDOW, scale=min(scale, 450), pitch_deg=COUNTER_PITCH_DEG)
     if kind == "person":
-        return trace(person_parts(float(state)), PERSON_WINDOW, scale=min(1.5 * scale, 500), pitch_deg=PERSON_PITCH_DEG)
-    return trace(
-        thing_parts(kind, state == "cut"), THING_WINDOWS[kind], scale=min(2 * scale, 560), pitch_deg=COUNTER_PITCH_DEG
-    )
+        parts, scale = person_parts(float(state)), min(1.5 * scale, 500)
+        return trace(parts, PERSON_WINDOW, scale=scale, pitch_deg=PERSON_PITCH_DEG, light=FRONT_LIGHT)
+    return trace(_parts(kind, state), THING_WINDOWS[kind], scale=min(2 * scale, 560), pitch_deg=COUNTER_PITCH_DEG)
 
 
 def sprites(kind: str, state: str, colours: dict[str, Colour], *, scale: float) -> tuple[Sprite, Sprite]:
@@ -230,56 +166,12 @@ def sprites(kind: str, state: str, colours: dict[str, Colour], *, scale: float) 
     return coloured(traced(kind, state, scale), FIXED | colours, scale=scale)
 
 
-def _tool(grip: str) -> tuple[Part, ...]:
-    if grip == "knife":
-        blade = box((-0.01, 0.03, -0.09), (0.003, 0.026, 0.10), 0.002)
-        return (
-            Part(distance=blade, colour="steel", gloss=0.9),
-            Part(distance=capsule((-0.008, 0.045, 0.0), (-0.002, 0.06, 0.09), 0.013), colour="black", gloss=0.3),
-        )
-    if grip == "spoon":
-        handle = capsule((-0.005, 0.15, 0.06), (-0.005, 0.03, -0.05), 0.0075)
-        return (
-            Part(
-                distance=union(handle, ellipsoid((-0.005, 0.015, -0.06), (0.02, 0.01, 0.026)), blend=0.01),
-                colour="wood",
-            ),
-        )
-    if grip == "sponge":
-        return (
-            Part(distance=box((0, 0.035, -0.015), (0.068, 0.022, 0.05), 0.012), colour="sponge", gloss=0.0),
-            Part(distance=box((0, 0.012, -0.015), (0.068, 0.010, 0.05), 0.006), colour="scrub", gloss=0.0),
-        )
-    return ()
-
-
-def _chain(joints: tuple[Spot, ...], radii: tuple[float, ...]) -> list:
-    ends = zip(joints, joints[1:], radii, radii[1:], strict=False)
-    return [capsule(a, b, radius, end_radius) for a, b, radius, end_radius in ends]
-
-
-def _above(shape, height: float):
+def _above(shape: Distance, height: float) -> Distance:
     return lambda x, y, z: np.maximum(shape(x, y, z), np.float32(height) - y)
-
-
-def _hairline(shape):
-    return lambda x, y, z: np.maximum(shape(x, y, z), np.float32(0.325) - y + 0.9 * np.minimum(z, 0.03) + 0.0 * x)
-
-
-def _folded(shape):
-    return lambda x, y, z: 0.8 * (shape(x, y, z) + 0.0035 * np.sin(38 * z + 9 * x) + 0.002 * np.sin(71 * z - 30 * x))
 
 
 def _mix(base: np.ndarray, other: Colour, share: np.ndarray) -> np.ndarray:
     return base + np.clip(share, 0, 1)[:, None] * (np.array(other, np.float32) - base)
-
-
-def _skin(base: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    blotch = 0.5 + 0.5 * np.sin(61 * x + 40 * z) * np.sin(53 * z - 31 * x + 17 * y)
-    knuckle = np.exp(-(((z - 0.05) / 0.012) ** 2)) + 0.7 * np.exp(-((z / 0.012) ** 2))
-    return base * (
-        1 + np.stack([0.05 * blotch, -0.05 * knuckle - 0.02 * blotch, -0.07 * knuckle - 0.03 * blotch], axis=1)
-    )
 
 
 def _band(base: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
