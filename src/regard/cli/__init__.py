@@ -6,10 +6,9 @@ block and exits with 2; `--debug` shows the traceback instead. `regard check` ex
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
-
-from jsonargparse import ArgumentParser
 
 from regard import __version__
 from regard.errors import RegardError
@@ -22,6 +21,8 @@ VERBS = {
     "show": "film and report of the recorded gaze",
     "predict": "say where the wearer looks: predictions as parquet, and a film",
     "evaluate": "score a model on a recording",
+    "train": "train a recipe, or go on with a stopped run",
+    "compare": "the scores of several runs beside each other, with differences",
     "info": "versions and devices, for bug reports",
 }
 """Each verb is a module `regard.cli.<verb>` with `add_arguments(parser)` and `run(options) -> exit code`."""
@@ -46,10 +47,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     try:
         room = import_module(f"regard.cli.{verb}")
-        parser = ArgumentParser(prog=f"regard {verb}", description=VERBS[verb], default_env=False)
+        parser = ArgumentParser(prog=f"regard {verb}", description=VERBS[verb], allow_abbrev=False)
         room.add_arguments(parser)
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        return room.run(parser.parse_args(words))
+        if not getattr(room, "TAKES_OVERRIDES", False):
+            return room.run(parser.parse_args(words))
+        options, overrides = parser.parse_known_args(words)
+        return room.run(options, overrides)
     except RegardError as error:
         if debug:
             raise

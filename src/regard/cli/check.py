@@ -1,7 +1,8 @@
 """`regard check PATH`: can this recording be used? Exit code 1 when it cannot."""
 
+from argparse import ArgumentParser, Namespace
+
 import pandas as pd
-from jsonargparse import ArgumentParser, Namespace
 
 from regard.cli.console import heading, out, table
 from regard.cli.options import add_recording

@@ -1,14 +1,14 @@
 """`regard demo [PATH]`: open, check, predict, score, film and report, in one go and in under a minute."""
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pandas as pd
-from jsonargparse import ArgumentParser, Namespace
 
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import add_out, add_recording, out_folder
+from regard.cli.options import OUT, add_out, add_recording, out_folder
 from regard.datasets.synthetic import write_world
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
@@ -20,7 +20,7 @@ from regard.viz.film import film
 from regard.viz.report import report
 
 MODELS = ("centre-prior", "saliency")
-WORLD = Path("regard-out") / "synthetic-world"
+WORLD = OUT / "worlds" / "synthetic-world"
 WORLD_SEED = 7
 SHOWN = ["model", "score", "value", "low", "high", "num_items"]
 
@@ -51,9 +51,9 @@ def run(options: Namespace) -> int:
         scores = {model: evaluate(prediction, recording) for model, prediction in predictions.items()}
         summary = side_by_side(scores)
         heading("scores")
-        table(summary[SHOWN])
+        table(summary.filter(SHOWN))
         out.print(f"[dim]{scores[MODELS[0]].protocol}[/]", soft_wrap=True)
-        files += [file for model, score in scores.items() for file in save_scores(score, folder, model)]
+        files += [file for model, score in scores.items() for file in save_scores(score, folder, f"{model}_")]
     shown = predictions["saliency"]
     with progress("film") as bar:
         film(recording, shown, folder / "film.mp4", progress=bar)

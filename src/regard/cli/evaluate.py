@@ -1,26 +1,45 @@
-"""`regard evaluate PATH --model NAME`: the score table of a model on a recording."""
+"""`regard evaluate WHAT`: the score table of a model on a recording, of a trained run, or of a recipe."""
 
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser, Namespace
-
 from regard.cli.console import heading, out, progress, table, wrote
-from regard.cli.options import add_model, add_out, add_recording, file_stem, out_folder
+from regard.cli.options import OUT, add_model, add_out, add_recording, file_stem, out_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
+from regard.errors import RecipeError
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 
+TAKES_OVERRIDES = True
+"""For a recipe or a run: `--task.scoring.policy 0.02`."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Which recording, who answers, and where to."""
+    """What is scored, who answers, and where to."""
     add_recording(parser)
     add_model(parser)
     add_out(parser)
+    parser.add_argument("--weights", type=Path, help="checkpoint for a recipe or run (default: the run's best)")
 
 
-def run(options: Namespace) -> int:
+def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Print the table, save it and the rows that it was made from."""
+    what = Path(options.path)
+    if what.suffix in {".yaml", ".yml"} or (what / "recipe.yaml").exists():
+        return _recipe(what, options, overrides)
+    if overrides:
+        raise RecipeError(
+            " ".join(overrides),
+            found="an option that scoring a recording does not have",
+            wanted="the options of a recording (regard evaluate --help), or a recipe or run",
+            do="take it out",
+        )
+    return _recording(options)
+
+
+def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     folder = out_folder(options, recording)
     with progress(options.model) as bar:
@@ -28,21 +47,37 @@ def run(options: Namespace) -> int:
             recording, model=options.model, horizon_s=options.horizon_s, device=options.device, progress=bar
         )
     scores = evaluate(prediction, recording)
-    heading(f"{options.model} on {recording.id}")
-    print_scores(scores)
-    wrote(save_scores(scores, folder, file_stem(options.model)), then=f"regard show {options.path}")
+    print_scores(f"{options.model} on {recording.id}", scores)
+    wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=f"regard show {options.path}")
     return 0
 
 
-def print_scores(scores: Scores) -> None:
+def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
+    from regard.engine.benchmark import best_weights, recipe_of_run, score_recipe
+    from regard.engine.recipe import read_recipe
+
+    if what.is_dir():
+        recipe, folder = recipe_of_run(what, overrides), options.out or what
+        weights = options.weights or best_weights(what)
+    else:
+        recipe, weights = read_recipe(what, overrides), options.weights
+        folder = options.out or OUT / recipe.name
+    scores = score_recipe(recipe, weights=weights, progress=True)
+    print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
+    wrote(save_scores(scores, folder, ""), then=f"regard compare {folder} ANOTHER_RUN")
+    return 0
+
+
+def print_scores(title: str, scores: Scores) -> None:
     """The table, and the line that says how it was measured."""
+    heading(title)
     table(scores.summary)
     out.print(f"[dim]{scores.protocol}[/]", soft_wrap=True)
 
 
-def save_scores(scores: Scores, folder: Path, stem: str) -> list[Path]:
+def save_scores(scores: Scores, folder: Path, prefix: str) -> list[Path]:
     """The summary as csv, the items as parquet."""
-    files = [folder / f"{stem}_scores.csv", folder / f"{stem}_items.parquet"]
+    files = [folder / f"{prefix}scores.csv", folder / f"{prefix}items.parquet"]
     write_table(scores.summary, files[0])
     write_table(scores.items, files[1])
     return files

@@ -2,9 +2,8 @@
 
 import os
 import platform
+from argparse import ArgumentParser, Namespace
 from importlib.metadata import PackageNotFoundError, version
-
-from jsonargparse import ArgumentParser, Namespace
 
 from regard import __version__
 

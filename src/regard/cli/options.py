@@ -1,9 +1,8 @@
 """Options that several verbs share."""
 
 import re
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-
-from jsonargparse import ArgumentParser, Namespace
 
 from regard.types import Recording
 

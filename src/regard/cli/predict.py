@@ -1,6 +1,6 @@
 """`regard predict PATH --model NAME`: where the wearer looks, as a table of densities and a film."""
 
-from jsonargparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 
 from regard.cli.console import progress, wrote
 from regard.cli.options import add_model, add_out, add_recording, file_stem, out_folder

@@ -1,6 +1,6 @@
 """`regard show PATH`: a film and a report of the recorded gaze."""
 
-from jsonargparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
 from regard.cli.console import progress, wrote

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from regard.clips.hearing import SoundWindows
-from regard.clips.every_frame import EveryFrame
-from regard.clips.sampling import EveryClip, Sampler
 from regard.clips.colours import ToFloat
+from regard.clips.every_frame import EveryFrame
+from regard.clips.hearing import SoundWindows
+from regard.clips.sampling import EveryClip, Sampler
 from regard.clips.transforms import Transform
 from regard.errors import RegardError
 from regard.models.baselines import CentrePrior, GazeStays, Saliency

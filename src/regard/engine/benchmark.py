@@ -1,5 +1,6 @@
 """Score a recipe on its test split, by its own protocol, on any number of processes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -7,7 +8,7 @@ import pandas as pd
 import torch
 
 from regard.engine.checkpoints import FOLDER, load_weights
-from regard.engine.evaluate import Scores, describe
+from regard.engine.evaluate import Scores
 from regard.engine.module import TaskModule, gather_rows
 from regard.engine.provenance import data_hash, git_commit
 from regard.engine.recipe import Published, Recipe, read_recipe
@@ -15,7 +16,7 @@ from regard.engine.train import RECIPE_FILE
 from regard.errors import FileError
 
 
-def recipe_of_run(run: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe that a run folder keeps. Raises FileError where the folder holds no run."""
     if not (run / RECIPE_FILE).exists():
         raise FileError(
@@ -30,7 +31,10 @@ def best_weights(run: Path) -> Path:
         if (run / FOLDER / name).exists():
             return run / FOLDER / name
     raise FileError(
-        run, found="a run without a checkpoint", wanted=f"{FOLDER}/best.ckpt or last.ckpt", do=f"regard train {run / RECIPE_FILE}"
+        run,
+        found="a run without a checkpoint",
+        wanted=f"{FOLDER}/best.ckpt or last.ckpt",
+        do=f"regard train {run / RECIPE_FILE}",
     )
 
 
@@ -63,13 +67,13 @@ def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool 
     items = items.sort_values(["recording", "clip_s", "time_s"], kind="stable", ignore_index=True)
     skipped = f"; {len(module.skipped)} clips skipped: {'; '.join(module.skipped)}" if module.skipped else ""
     protocol = (
-        f"{describe(task.scoring, items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
+        f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
         f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
     )
     return Scores(items=items, summary=_beside(task.summarise(items), recipe.published), protocol=protocol)
 
 
-def _beside(summary: pd.DataFrame, published: list[Published]) -> pd.DataFrame:
+def _beside(summary: pd.DataFrame, published: Sequence[Published]) -> pd.DataFrame:
     """The published values beside the measured ones, with the difference and their source."""
     if not published:
         return summary

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-
 from regard.batch import Field
 from regard.clips.dataset import ClipDataset
+from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
-from regard.clips.prepare import use_prepared
 from regard.clips.sampling import Sampler
 from regard.clips.transforms import Transform
 from regard.types import Recording, RecordingSet
@@ -50,7 +49,11 @@ class Data:
         """The recordings of a split, reading prepared videos where there are some."""
         if split not in self._recordings:
             found = self.dataset.recordings(split)
-            self._recordings[split] = found if self.prepared is None else use_prepared(found, self.prepared)
+            if self.prepared is not None:
+                from regard.clips.prepare import use_prepared
+
+                found = use_prepared(found, self.prepared)
+            self._recordings[split] = found
         return self._recordings[split]
 
     def clips(self, part: Part, needs: frozenset[Field]) -> ClipDataset:
@@ -67,7 +70,9 @@ class Data:
             on_error=self.on_error,
         )
 
-    def loader(self, part: Part, needs: frozenset[Field], *, shuffle: bool, rank: int = 0, world_size: int = 1) -> ClipLoader:
+    def loader(
+        self, part: Part, needs: frozenset[Field], *, shuffle: bool, rank: int = 0, world_size: int = 1
+    ) -> ClipLoader:
         """Batches of one part; this process's share of them where several processes work together."""
         return loader(
             self.clips(part, needs),

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 from regard.errors import RegardError
-from regard.tasks.density import BLOCK_S, DensityScoring
+from regard.tasks.density import DensityScoring
 from regard.types import Prediction, Recording
 
 
@@ -66,14 +66,4 @@ def evaluate(prediction: Prediction, recording: Recording, *, scoring: DensitySc
         "ahead_s": np.round(prediction.time_s - prediction.seen_until_s, 6),
     }
     items = pd.DataFrame({**about, **columns})
-    return Scores(items=items, summary=scoring.summarise(items), protocol=describe(scoring, items))
-
-
-def describe(scoring: DensityScoring, items: pd.DataFrame) -> str:
-    """The protocol in one line."""
-    threshold = "chosen on the scored data (oracle)" if scoring.policy == "oracle" else f"{scoring.policy:g}, given"
-    return (
-        f"{int(items['counted'].sum())} of {len(items)} moments counted "
-        f"({', '.join(scoring.states)} gaze on the image); F1 threshold {threshold}; "
-        f"intervals: 95 %, bootstrap over {'recordings' if items['recording'].nunique() > 1 else f'{BLOCK_S:g} s blocks'}"
-    )
+    return Scores(items=items, summary=scoring.summarise(items), protocol=scoring.describe(items))

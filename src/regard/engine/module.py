@@ -71,7 +71,7 @@ class TaskModule(pl.LightningModule):
                 f"step {self.global_step}",
                 found=f"loss {float(losses['loss'])} on clips {'; '.join(map(str, batch.clips))}",
                 wanted="a finite loss",
-                do="look at these clips (saved in non_finite_batch.json of the run), lower the learning rate or the precision",
+                do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
         self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), prog_bar=True)
         return losses["loss"]
@@ -96,14 +96,14 @@ class TaskModule(pl.LightningModule):
         """Sum up the rows of all processes."""
         rows = gather_rows(self.items)
         self.items = []
-        for line in self.task.summarise(pd.DataFrame(rows)).itertuples():
-            self.log(f"val/{line.score}", float(line.value))
+        for line in self.task.summarise(pd.DataFrame(rows)).to_dict("records"):
+            self.log(f"val/{line['score']}", float(line["value"]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Every checkpoint says what it was made from."""
         checkpoint["regard"] = self.about
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         """AdamW over the model's weights."""
         return self.optimiser.build(self.model, int(self.trainer.estimated_stepping_batches))
 

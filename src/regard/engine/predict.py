@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from regard.clips.collate import collate
 from regard.clips.dataset import ClipDataset
+from regard.clips.load import loader
 from regard.engine.answerer import answerer
 from regard.types import Prediction, Recording
 
@@ -38,11 +38,11 @@ def predict(
     asked.task.model.to(device).eval()
     answers: list[Prediction] = []
     with torch.inference_mode():
-        for i in range(len(dataset)):
-            batch = collate([dataset[i]]).to(device)
-            answers += asked.task.predictions(asked.task.answer(batch), batch)
+        for done, batch in enumerate(loader(dataset, batch_size=1, shuffle=False, num_workers=0), start=1):
+            on_device = batch.to(device)
+            answers += asked.task.predictions(asked.task.answer(on_device), on_device)
             if progress is not None:
-                progress((i + 1) / len(dataset))
+                progress(done / len(dataset))
     return _joined(answers, model=asked.name)
 
 

@@ -10,7 +10,9 @@ from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import torch
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
@@ -60,10 +62,11 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises RecipeError for an unknown key or class, a wrong type, a file that is not YAML or does not exist.
     """
-    resolved = resolve(path, overrides)
+    resolved: Any = resolve(path, overrides)
     reader = parser()
+    torch.manual_seed(resolved.training.seed)  # before the model draws its first weights
     try:
-        built = reader.instantiate_classes(resolved)
+        built: Any = reader.instantiate_classes(resolved)
     except (TypeError, ValueError) as error:
         raise _error(path, error) from error
     return Recipe(
@@ -82,7 +85,10 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecipeError(
-            path, found="no such file", wanted="a recipe (YAML)", do="list the recipes that come with regard: ls recipes/"
+            path,
+            found="no such file",
+            wanted="a recipe (YAML)",
+            do="list those that come with regard: ls recipes/",
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise _error(path, error) from error
@@ -141,5 +147,5 @@ def _error(path: Path, error: BaseException) -> RecipeError:
         path,
         found=found.strip().splitlines()[0] if len(found) < 400 else found[:400] + " ...",
         wanted="keys and values that the constructors take",
-        do="see the resolved form of a recipe that works: regard train recipes/estimation_synthetic_causal.yaml --print_config",
+        do="compare with one that works: regard train recipes/estimation_synthetic_causal.yaml --print_config",
     )

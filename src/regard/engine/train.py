@@ -1,7 +1,9 @@
 """Train a recipe: one call, stoppable at any step and resumable bit for bit."""
 
 import json
+import logging
 import random
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -21,23 +23,36 @@ from regard.io.files import writing
 RECIPE_FILE = "recipe.yaml"
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = False) -> Path:
-    """Run a recipe to its end in the folder `out`; returns the folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A finished run: its folder, and the clips that could not be read (with `on_error: skip`)."""
+
+    folder: Path
+    skipped: tuple[str, ...]
+
+
+def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = False) -> Trained:
+    """Run a recipe to its end in the folder `out`.
 
     Where `out` holds a checkpoint of the same recipe, the run goes on from it (`resume`), in the middle of an epoch if
     need be, and ends with the weights of a run that was never stopped. Raises RecipeError when the data lacks a field
     that the task needs or `out` holds another recipe's run, NonFiniteLossError when the loss is NaN or infinite.
     """
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     data, task, say = recipe.data, recipe.task, recipe.training
     random.seed(say.seed)
-    np.random.seed(say.seed)  # noqa: NPY002 - for code of others; ours takes generators
+    np.random.seed(say.seed)
     torch.manual_seed(say.seed)
     torch.set_num_threads(say.threads)
     out.mkdir(parents=True, exist_ok=True)
     start = _start(recipe, out, resume=resume)
     trainer = _trainer(recipe, out, progress=progress)
-    train_batches = data.loader(data.train, task.needs, shuffle=True, rank=trainer.global_rank, world_size=trainer.world_size)
-    val_batches = data.loader(data.val, task.needs, shuffle=False, rank=trainer.global_rank, world_size=trainer.world_size)
+    train_batches = data.loader(
+        data.train, task.needs, shuffle=True, rank=trainer.global_rank, world_size=trainer.world_size
+    )
+    val_batches = data.loader(
+        data.val, task.needs, shuffle=False, rank=trainer.global_rank, world_size=trainer.world_size
+    )
     about = provenance(recipe.text, data.recordings(data.train.split))
     module = TaskModule(task, say.optimiser, about=about)
     try:
@@ -46,7 +61,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
         with writing(out / "non_finite_batch.json") as beside:
             beside.write_text(json.dumps({"step": trainer.global_step, "found": error.found}, indent=1))
         raise
-    return out
+    return Trained(folder=out, skipped=tuple(module.skipped))
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
@@ -59,9 +74,6 @@ def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
             wanted="a new folder, or the run of exactly this recipe to go on with",
             do="choose another --out",
         )
-    if not file.exists():
-        with writing(file) as beside:
-            beside.write_text(recipe.text)
     return last_checkpoint(out) if resume else None
 
 
@@ -73,7 +85,12 @@ def _trainer(recipe: Recipe, out: Path, *, progress: bool) -> pl.Trainer:
             folder, filename="last", every_n_train_steps=say.save_every, save_top_k=1, enable_version_counter=False
         ),
         ModelCheckpoint(
-            folder, filename="best", monitor=f"val/{say.best}", mode=say.best_is, save_top_k=1, enable_version_counter=False
+            folder,
+            filename="best",
+            monitor=f"val/{say.best}",
+            mode=say.best_is,
+            save_top_k=1,
+            enable_version_counter=False,
         ),
     ]
     if say.ema_decay is not None:
@@ -112,6 +129,6 @@ def _logger(name: str, out: Path) -> Logger:
             "training.loggers",
             found=f"{name}, which Lightning does not have",
             wanted="the name of one of Lightning's loggers, such as WandbLogger or MLFlowLogger",
-            do="see https://lightning.ai/docs/pytorch/stable/extensions/logging.html; csv and TensorBoard are always on",
+            do="leave it out (csv and TensorBoard are always on), or look it up in lightning.pytorch.loggers",
         )
     return kind(save_dir=out)

@@ -44,6 +44,10 @@ class GazeAnticipation(Task):
         ]
         return pd.concat(parts, ignore_index=True)
 
+    def protocol(self, items: pd.DataFrame) -> str:
+        """What was counted, and how the F1 threshold and the intervals were chosen."""
+        return self.scoring.describe(items)
+
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip, whose last shown frame is the last moment seen."""
         return batch_predictions(answer, batch, model=type(self.model).__name__, seen_until_end=True)

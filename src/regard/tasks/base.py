@@ -37,9 +37,8 @@ class Task(ABC):
         wanted = [p for p in inspect.signature(model.forward).parameters.values() if p.name != "state"]
         unknown = [p.name for p in wanted if p.name not in _BATCH_FIELDS and p.default is p.empty]
         if unknown:
-            raise TypeError(
-                f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {', '.join(sorted(_BATCH_FIELDS))}"
-            )
+            has = ", ".join(sorted(_BATCH_FIELDS))
+            raise TypeError(f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {has}")
         self._inputs = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS)
 
     @property
@@ -69,6 +68,10 @@ class Task(ABC):
     @abstractmethod
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """From the saved rows of a whole split to one row a score: score, value, low, high, items, policy."""
+
+    @abstractmethod
+    def protocol(self, items: pd.DataFrame) -> str:
+        """One line: what was counted, and how thresholds and intervals were chosen."""
 
     @abstractmethod
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from regard.batch import Batch
 from regard.metrics import angles, heatmaps
 from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision
-from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, item_table, summarise
+from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
 from regard.models.baselines import CentrePrior
 from regard.ops.geometry import inside
 from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
@@ -83,16 +83,27 @@ class DensityScoring:
         }
         return {name: value.cpu().numpy() for name, value in values.items()}
 
+    def describe(self, items: pd.DataFrame) -> str:
+        """The protocol in one line."""
+        block_s = blocks_of(items)
+        drawn = "recordings" if block_s is None else f"{block_s:g} s blocks"
+        threshold = "chosen on the scored data (oracle)" if self.policy == "oracle" else f"{self.policy:g}, given"
+        return (
+            f"{np.count_nonzero(items['counted'])} of {len(items)} moments counted "
+            f"({', '.join(self.states)} gaze on the image); F1 threshold {threshold}; "
+            f"intervals: 95 %, bootstrap over {drawn}"
+        )
+
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """One row a score: score, value, low, high, num_items, policy. Scores that no item has are left out.
 
         Intervals are of 95 %, from a bootstrap over recordings, or over `BLOCK_S` stretches of a single one.
         """
-        block_s = None if items["recording"].nunique() > 1 else BLOCK_S
+        block_s = blocks_of(items)
         f1 = corpus_f1(items, self.policy)
         low, high = corpus_f1_interval(items, self.policy, block_s=block_s)
         policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else 'given'}"
-        counted = int(items["counted"].sum())
+        counted = int(np.count_nonzero(items["counted"]))
         rows = [
             {"score": "f1", "value": f1.f1, "low": low, "high": high, "num_items": counted, "policy": policy},
             {"score": "recall", "value": f1.recall, "num_items": counted, "policy": policy},
@@ -100,6 +111,11 @@ class DensityScoring:
         ]
         means = summarise(items, SCORES, block_s=block_s).rename(columns={"metric": "score", "mean": "value"})
         return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
+
+
+def blocks_of(items: pd.DataFrame) -> float | None:
+    """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
+    return None if len(set(items["recording"])) > 1 else BLOCK_S
 
 
 def _angles_deg(
@@ -114,7 +130,8 @@ def _angles_deg(
 
 def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
     """Mean loss over the asked moments whose gaze is known and on the image; 0 where there is none."""
-    assert batch.gaze_point is not None and batch.gaze_valid is not None
+    assert batch.gaze_point is not None
+    assert batch.gaze_valid is not None
     known = batch.asked_valid & batch.gaze_valid & inside(batch.gaze_point)
     if not known.any():
         return logits.sum() * 0.0
@@ -123,7 +140,8 @@ def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss
 
 def batch_rows(logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring) -> list[dict[str, object]]:
     """One row for each asked moment that is not padding, in the order of the clips."""
-    assert batch.gaze_point is not None and batch.gaze_state is not None
+    assert batch.gaze_point is not None
+    assert batch.gaze_state is not None
     real = batch.asked_valid
     clip_of, asked_of = (i.cpu().numpy() for i in real.nonzero(as_tuple=True))
     clips = [batch.clips[i] for i in clip_of]

@@ -36,6 +36,10 @@ class GazeEstimation(Task):
         """Adaptive F1, recall and precision, then the mean of each score."""
         return self.scoring.summarise(items)
 
+    def protocol(self, items: pd.DataFrame) -> str:
+        """What was counted, and how the F1 threshold and the intervals were chosen."""
+        return self.scoring.describe(items)
+
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip; an answer about a frame has seen that frame's moment."""
         return batch_predictions(answer, batch, model=type(self.model).__name__, seen_until_end=False)
