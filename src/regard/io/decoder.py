@@ -10,11 +10,17 @@ from av.error import FFmpegError
 
 from regard.errors import FileError
 from regard.io.container import choose_video
-from regard.io.packets import PacketReader, PacketTable
+from regard.io.packets import MisledSeekError, PacketReader, PacketTable
 from regard.io.time_index import TimeIndex
 
 SEEK_COST_PACKETS = 12
 """Decoding on over this many packets costs about as much as one seek: flushing and refilling the decoder."""
+
+EARLIER_KEYS = 2
+"""How many key frames further back decoding may have to start: some need a while until the picture is whole."""
+
+SKIPS_PACKET_BY_PACKET = frozenset({"h264", "hevc"})
+"""Decoders that obey `skip_frame` for the very packet they are given; dav1d, for one, looks at it later."""
 
 
 class FrameDecoder:
@@ -43,55 +49,60 @@ class FrameDecoder:
             yield number, self._frame(number, wanted, numbers[-1])
 
     def _frame(self, number: int, wanted: Collection[int], last: int) -> av.VideoFrame:
-        start, seeked = int(self._index.start[number]), False
-        if self._must_seek(number, start):
-            self._seek(start)
-            seeked = True
-        while True:
-            if self._last is None or self._last[0] < number:
-                self._advance(number, wanted, last)
-            if self._last is not None and self._last[0] == number:
-                return self._last[1]
-            # The decoder went past the frame: it was skipped on the way, or this key frame does not suffice.
-            if seeked:
-                if start == 0:
-                    raise self._damaged(number, "the decoder shows no picture there")
-                earlier = self._keys[self._keys < start]
-                start = int(earlier[-1]) if len(earlier) else 0
-            self._seek(start)
-            seeked = True
+        if self._is_ahead(number) and self._reach(number, wanted, last):
+            return self._shown()
+        # Behind, too far ahead, or skipped on the way here.
+        first = int(self._index.start[number])
+        earlier = self._keys[self._keys < first][-EARLIER_KEYS:].tolist() or [0]
+        for start in [first, *reversed(earlier)]:
+            self._seek(start, number)
+            if self._reach(number, wanted, last):
+                return self._shown()
+        raise self._damaged(number, "the decoder shows no picture there")
 
-    def _must_seek(self, number: int, start: int) -> bool:
-        if self._reader.position < 0:
-            return True
-        if self._last is not None and self._last[0] >= number:
-            return self._last[0] > number
-        return start - self._reader.position > SEEK_COST_PACKETS
+    def _is_ahead(self, number: int) -> bool:
+        """True where decoding on from here leads to the frame, and sooner than a seek would."""
+        at = self._reader.position
+        if at < 0 or (self._last is not None and self._last[0] > number):
+            return False
+        return self._index.start[number] - at <= SEEK_COST_PACKETS
 
-    def _seek(self, start: int) -> None:
+    def _shown(self) -> av.VideoFrame:
+        assert self._last is not None
+        return self._last[1]
+
+    def _seek(self, start: int, number: int) -> None:
         self._ready.clear()
         self._last, self._ended = None, False
         self._count = 0
-        self._reader.start_at(start)
+        try:
+            self._reader.start_at(start)
+        except FFmpegError as error:
+            raise self._damaged(number, error.strerror or str(error)) from error
 
-    def _advance(self, number: int, wanted: Collection[int], last: int) -> None:
-        """Decode until frame `number` or a later one is out, or the stream ends."""
-        while self._last is None or self._last[0] < number:
-            while not self._ready:
-                if self._ended:
-                    return
-                self._feed(number, wanted, last)
-            self._last = self._ready.popleft()
+    def _reach(self, number: int, wanted: Collection[int], last: int) -> bool:
+        """Decode until frame `number` is out; False where the decoder goes past it or the stream ends."""
+        try:
+            while self._last is None or self._last[0] < number:
+                while not self._ready:
+                    if self._ended:
+                        return False
+                    self._feed(number, wanted, last)
+                self._last = self._ready.popleft()
+        except MisledSeekError:
+            return False
+        return self._last[0] == number
 
     def _feed(self, number: int, wanted: Collection[int], last: int) -> None:
         context = self._reader.stream.codec_context
+        may_skip = context.name in SKIPS_PACKET_BY_PACKET
         try:
             item = self._reader.next_packet()
             if item is None:
                 self._ended = True
                 decoded = context.decode(None)
             else:
-                skip = item[0] not in wanted and self._is_before(item[0], last)
+                skip = may_skip and item[0] not in wanted and self._is_before(item[0], last)
                 context.skip_frame = "NONREF" if skip else "DEFAULT"
                 decoded = context.decode(item[1])
         except FFmpegError as error:

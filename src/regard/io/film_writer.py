@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import av
 import numpy as np
@@ -43,7 +42,7 @@ class FilmWriter:
         self._held: av.VideoFrame | None = None
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "FilmWriter":
         with ExitStack() as stack:
             part = stack.enter_context(writing(self.path))
             try:

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import numpy as np
-from av.error import FFmpegError
+from av.video.frame import VideoFrame
 from jaxtyping import Float, Float64, UInt8
 
 from regard.errors import ClockError, FileError
@@ -55,7 +54,7 @@ class Video:
     def __repr__(self) -> str:
         return f"Video({str(self.path)!r}, stream={self.stream})"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Video":
         return self
 
     def __exit__(
@@ -77,17 +76,11 @@ class Video:
         with open_media(self.path) as container:
             stream = choose_video(container, self.path, self.stream)
             rate = stream.average_rate or stream.guessed_rate
-            table = read_table(container, self.path, stream)
-        with open_media(self.path) as container:
-            stream = choose_video(container, self.path, self.stream)
-            try:
-                first = next(container.decode(stream), None)
-            except FFmpegError as error:
-                raise self._undecodable(error.strerror or str(error)) from error
-            if first is None:
-                raise self._undecodable("the decoder shows no picture")
-            turn = turn_of(first)
-            aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+            table, head = read_table(container, self.path, stream, head=1)
+            aspect = float(stream.sample_aspect_ratio or 1)
+        if not head or not isinstance(first := head[0], VideoFrame):
+            raise self._undecodable()
+        turn = turn_of(first)
         index = index_frames(table, first_pts=first.pts, frame_s=float(1 / rate) if rate else 1 / 25)
         stamps = index.pts if index.pts is not None else table.dts
         return _Facts(
@@ -99,10 +92,10 @@ class Video:
             pixel_aspect=1 / aspect if turn[0] else aspect,
         )
 
-    def _undecodable(self, what: str) -> FileError:
+    def _undecodable(self) -> FileError:
         return FileError(
             self.path,
-            found=f"a video stream that cannot be decoded ({what})",
+            found="a video stream of which no frame can be decoded",
             wanted="at least one whole frame",
             do="copy or record the file again",
         )

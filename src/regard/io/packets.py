@@ -13,9 +13,11 @@ from typing import Generic
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from jaxtyping import Bool, Int64
 
@@ -46,12 +48,18 @@ class PacketTable:
         return len(self.key)
 
 
-def read_table(container: InputContainer, path: Path, stream: VideoStream | AudioStream) -> PacketTable:
-    """Every packet of the stream, in one pass over the file, which is left at its end."""
+def read_table(
+    container: InputContainer, path: Path, stream: VideoStream | AudioStream, *, head: int
+) -> tuple[PacketTable, list[VideoFrame | AudioFrame]]:
+    """Every packet of the stream, and its first `head` decoded frames (fewer if there are not as many)."""
     rows: list[tuple] = []
+    frames: list[VideoFrame | AudioFrame] = []
+    stream.codec_context.thread_count = 1
     is_vp8 = stream.codec_context.name == "vp8"
     try:
         for packet in container.demux(stream):
+            if len(frames) < head:
+                frames += _decoded(packet)
             if packet.size == 0:
                 continue
             # bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, section 9.1)
@@ -72,7 +80,7 @@ def read_table(container: InputContainer, path: Path, stream: VideoStream | Audi
             do="copy or record the file again",
         )
     pts, dts, duration, pos, key, hidden = zip(*rows, strict=True)
-    return PacketTable(
+    table = PacketTable(
         tick_s=float(stream.time_base or 0),
         pts=None if None in pts else np.array(pts, np.int64),
         dts=None if None in dts else np.array(dts, np.int64),
@@ -81,6 +89,22 @@ def read_table(container: InputContainer, path: Path, stream: VideoStream | Audi
         key=np.array(key, bool),
         hidden=np.array(hidden, bool),
     )
+    return table, frames[:head]
+
+
+def _decoded(packet: av.Packet) -> list[VideoFrame | AudioFrame]:
+    """Its frames, none where it is damaged: that is told when somebody asks for the frame."""
+    try:
+        return packet.decode()
+    except FFmpegError:
+        return []
+
+
+class MisledSeekError(Exception):
+    """After a seek, the packets carry other times than they did in the first pass, as in MPEG program streams.
+
+    The reader will not seek again: whoever catches this starts over.
+    """
 
 
 class PacketReader(Generic[S]):
@@ -101,6 +125,7 @@ class PacketReader(Generic[S]):
         times = range(len(table)) if table.pts is None else table.pts.tolist()
         self._number_of = {(t, b): n for n, (t, b) in enumerate(zip(times, table.pos.tolist(), strict=True))}
         self._packets: Iterator[av.Packet] = iter(())
+        self._may_seek = table.pts is not None
         self._open()
 
     def _open(self) -> None:
@@ -108,8 +133,9 @@ class PacketReader(Generic[S]):
         self.stream = self._choose(self._container, self._path, self._index)
         self.stream.codec_context.thread_count = self._threads
         self.stream.codec_context.thread_type = "AUTO" if self._threads > 1 else "NONE"
+        self._is_fresh = True
         self.position = -1
-        """Number of the packet that comes next; -1 before `start_at`."""
+        """Number of the packet that comes next; -1 where only `start_at` leads on."""
 
     def close(self) -> None:
         """Give the file and the decoder back."""
@@ -119,18 +145,21 @@ class PacketReader(Generic[S]):
         """Go to packet number `first` and forget what was decoded before.
 
         A seek is trusted only if it lands on a packet that the table knows, at or before `first`; if not, the key
-        packet before is tried, and then the file is walked from its beginning.
+        packet before is tried, and then the file is walked from its beginning. Raises FFmpegError where it breaks off.
         """
-        if self._table.pts is not None and first > 0:
+        if self._may_seek and first > 0:
             reach = bisect_right(self._keys, first)
             for key in reversed(self._keys[max(0, reach - 2) : reach]):
                 if self._land(key, first):
                     return
-        self.close()
-        self._open()
+        if not self._is_fresh:
+            self.close()
+            self._open()
+        self._is_fresh = False
         self._walk(self._data(), 0, first)
 
     def _land(self, key: int, first: int) -> bool:
+        self._is_fresh = False
         clocks = [c for c in (self._table.pts, self._table.dts) if c is not None]
         try:
             self._container.seek(int(min(c[key] for c in clocks)), stream=self.stream)
@@ -143,21 +172,33 @@ class PacketReader(Generic[S]):
         number = self._number_of.get((landed.pts, landed.pos or 0))
         if number is None or number > first:
             return False
-        self._walk(chain([landed], packets), number, first)
+        try:
+            self._walk(chain([landed], packets), number, first)
+        except MisledSeekError:
+            return False
         return True
 
     def _data(self) -> Iterator[av.Packet]:
         return (p for p in self._container.demux(self.stream) if p.size > 0)
 
     def _walk(self, packets: Iterator[av.Packet], number: int, first: int) -> None:
-        for _ in range(first - number):
-            next(packets)
-        self._packets, self.position = packets, first
+        self._packets, self.position = packets, number
+        while self.position < first and self.next_packet() is not None:
+            pass
 
     def next_packet(self) -> tuple[int, av.Packet] | None:
-        """(number, packet), or None at the end of the stream. Raises FFmpegError where the file breaks off."""
-        packet = next(self._packets, None)
+        """(number, packet), or None at the end of the stream.
+
+        Raises FFmpegError where the file breaks off, and MisledSeekError.
+        """
+        packet, number = next(self._packets, None), self.position
         if packet is None:
             return None
+        if self._may_seek and not self._is_known(number, packet):
+            self._may_seek = False
+            raise MisledSeekError
         self.position += 1
-        return self.position - 1, packet
+        return number, packet
+
+    def _is_known(self, number: int, packet: av.Packet) -> bool:
+        return number < len(self._table) and self._table.pts is not None and packet.pts == self._table.pts[number]

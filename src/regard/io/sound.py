@@ -7,10 +7,11 @@ from functools import cached_property
 from math import gcd
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
@@ -19,7 +20,7 @@ from jaxtyping import Float32, Float64, Int64
 from regard.errors import FileError
 from regard.io.container import choose_sound, open_media, sound_streams, video_streams
 from regard.io.media import Video
-from regard.io.packets import PacketReader, PacketTable, read_table
+from regard.io.packets import MisledSeekError, PacketReader, PacketTable, read_table
 
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
@@ -69,7 +70,7 @@ class Sound:
     def __repr__(self) -> str:
         return f"Sound({str(self.path)!r}, stream={self.stream})"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Sound":
         return self
 
     def __exit__(
@@ -97,18 +98,13 @@ class Sound:
     def _facts(self) -> _Facts:
         with open_media(self.path) as container:
             stream = choose_sound(container, self.path, self.stream)
+            table, head = read_table(container, self.path, stream, head=4)
             has_video = bool(video_streams(container))
-            table = read_table(container, self.path, stream)
+            rate = stream.codec_context.sample_rate
         pts = table.pts
         if pts is None:
             raise self._unusable("its packets carry no times")
-        with open_media(self.path) as container:
-            stream = choose_sound(container, self.path, self.stream)
-            try:
-                sizes = [f.samples for f, _ in zip(container.decode(stream), range(4), strict=False)]
-            except FFmpegError as error:
-                raise self._unusable(error.strerror or str(error)) from error
-            rate = stream.codec_context.sample_rate
+        sizes = [frame.samples for frame in head if isinstance(frame, AudioFrame)]
         if not sizes or not rate:
             raise self._unusable("the decoder gives no samples")
         tick = table.tick_s
@@ -185,11 +181,13 @@ class Sound:
                     late = 0 if frame.pts is None else frame.pts - facts.pts[number]
                     start = int(at[number] - first) + round(late * facts.table.tick_s * facts.rate_hz)
                     _paste(out, _mixed(convert, frame, channels), start)
+        except MisledSeekError:
+            return self._recorded(first, last, channels)
         except FFmpegError as error:
             raise self._damaged(first / facts.rate_hz + facts.start_s, error) from error
         return out
 
-    def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[av.AudioFrame]:
+    def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[AudioFrame]:
         """The packet's frames. Before the wanted stretch, a packet may refer to what lies before the seek."""
         try:
             return packet.decode()
@@ -250,7 +248,7 @@ def resampled(
     return np.ascontiguousarray(samples[:, skip : skip + count])
 
 
-def _mixed(convert: AudioResampler, frame: av.AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
+def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
     """The frame as float in the wanted number of channels; a mono recording sounds equally loud from both sides."""
     frame.pts = None
     samples = np.concatenate([f.to_ndarray() for f in convert.resample(frame)], axis=1)
@@ -267,7 +265,7 @@ def _paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], s
 
 def _resample(samples: Float32[np.ndarray, "c n"], from_hz: int, to_hz: int) -> Float32[np.ndarray, "c m"]:
     layout = "mono" if len(samples) == 1 else "stereo"
-    frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+    frame = AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
     frame.sample_rate = from_hz
     resampler = AudioResampler(format="fltp", layout=layout, rate=to_hz)
     pieces = [*resampler.resample(frame), *resampler.resample(None)]
