@@ -65,7 +65,7 @@ class FrameDecoder:
         at = self._reader.position
         if at < 0 or (self._last is not None and self._last[0] > number):
             return False
-        return self._index.start[number] - at <= SEEK_COST_PACKETS
+        return int(self._index.start[number]) - at <= SEEK_COST_PACKETS
 
     def _shown(self) -> av.VideoFrame:
         assert self._last is not None

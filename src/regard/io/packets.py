@@ -201,4 +201,5 @@ class PacketReader(Generic[S]):
         return number, packet
 
     def _is_known(self, number: int, packet: av.Packet) -> bool:
-        return number < len(self._table) and self._table.pts is not None and packet.pts == self._table.pts[number]
+        pts = self._table.pts
+        return pts is not None and number < len(pts) and packet.pts == int(pts[number])
