@@ -1,8 +1,27 @@
-"""Files to nouns and back: video and sound by time, recordings, tables; nothing half-written is left behind."""
+"""Files -> nouns: recordings of every known layout, their pictures and sound by time, tables, and writing."""
 
+from regard.io.check import Finding, RecordingCheck, check_recording
 from regard.io.files import writing
 from regard.io.film_writer import FilmWriter
 from regard.io.media import Video
-from regard.io.sound import Sound, has_sound
+from regard.io.predictions import read_prediction, write_prediction
+from regard.io.recording import open_recording, open_sound, open_video
+from regard.io.sound import Sound
+from regard.io.tables import read_table, write_table
 
-__all__ = ["FilmWriter", "Sound", "Video", "has_sound", "writing"]
+__all__ = [
+    "FilmWriter",
+    "Finding",
+    "RecordingCheck",
+    "Sound",
+    "Video",
+    "check_recording",
+    "open_recording",
+    "open_sound",
+    "open_video",
+    "read_prediction",
+    "read_table",
+    "write_prediction",
+    "write_table",
+    "writing",
+]

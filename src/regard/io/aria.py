@@ -143,7 +143,9 @@ def point_in_cpf(
 def _read_gaze(path: Path, provider: "VrsDataProvider", vrs: Path, frame_ns: np.ndarray) -> tuple[GazeTrack, list[str]]:
     table = read_directions(path)
     time_s = (table[STAMP].to_numpy() * 1000 - frame_ns[0]) / 1e9
-    require_overlap(path, time_s, float(frame_ns[-1] - frame_ns[0]) / 1e9)
+    require_overlap(
+        path, time_s, float(frame_ns[-1] - frame_ns[0]) / 1e9, do="this gaze is of another recording: " + DOWNLOAD_AGAIN
+    )
     depth_m = table["depth_m"].to_numpy()
     given = depth_m > 0
     notes = []

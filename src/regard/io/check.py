@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float64
 from regard.errors import RegardError
 from regard.io.aria_media import AriaVideo
 from regard.io.media import Video
-from regard.io.recording import device_frame_times_s, open_sound, open_video
-from regard.types import FrameSource, GazeTrack, Recording
+from regard.io.recording import LaterVideo, device_frame_times_s, open_sound, open_video
+from regard.types import GazeTrack, Recording
 
 Level = Literal["ok", "note", "warning", "unusable"]
 
@@ -88,7 +88,7 @@ def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
     return Finding(level=level, name=name, text=f"{problem.where}: found {problem.found}; wanted {problem.wanted}")
 
 
-def _picture(video: FrameSource) -> Iterator[Finding]:
+def _picture(video: Video | AriaVideo | LaterVideo) -> Iterator[Finding]:
     height, width = video.size
     video.frames_at(video.times_s[:1], size=(16, 16))
     yield Finding(level="ok", name="picture", text=f"{width} x {height} pixels, upright")

@@ -11,6 +11,9 @@ from regard.errors import ClockError
 UNIX_S = (1e9, 4e9)
 """Unix time from 2001 to 2096: where a clock that counts from 1970 is found, in seconds."""
 
+SAMPLE_S = (0.0005, 0.5)
+"""Time between two measurements of any eye tracker, from 2000 Hz down to 2 Hz: tells seconds from milliseconds."""
+
 
 def require_increasing(path: Path, table: pd.DataFrame, column: str) -> None:
     """Raise ClockError unless a column's times strictly increase; the table is indexed by line number."""
@@ -29,11 +32,12 @@ def require_increasing(path: Path, table: pd.DataFrame, column: str) -> None:
     )
 
 
-def require_overlap(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float) -> None:
+def require_overlap(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float, *, do: str | None = None) -> None:
     """Raise ClockError when no time lies within the video, [0, end_s], or when the times can hardly be seconds.
 
     Eye trackers measure many times a second: a second or more between two lines, on past the video's end, is another
-    unit. A table of no lines passes.
+    unit. A table of no lines passes. `do` is the advice of a reader that knows the table's clock; without it, the
+    advice says what the numbers may be instead.
     """
     if len(times_s) == 0:
         return
@@ -45,7 +49,7 @@ def require_overlap(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float)
         path,
         found=f"times from {first:.6g} to {last:.6g}",
         wanted=f"seconds from the first video frame; the video lasts from 0 to {end_s:.6g} s",
-        do=_advice(first, last, end_s),
+        do=do or _advice(first, step_s, end_s),
     )
 
 
@@ -66,13 +70,15 @@ def onto_video_clock(
     return since_s + offset_s
 
 
-def _advice(first: float, last: float, end_s: float) -> str:
-    """What these numbers may be instead of seconds from the first frame."""
-    for unit, per_s in (("nanoseconds", 1e9), ("microseconds", 1e6), ("milliseconds", 1e3)):
-        if UNIX_S[0] * per_s <= first <= UNIX_S[1] * per_s:
-            return f"these look like unix {unit}: subtract the first video frame's time, then divide by {per_s:.0e}"
-        if 0 <= first <= end_s * per_s and last > end_s * per_s / 100:
+def _advice(first: float, step: float, end_s: float) -> str:
+    """What these numbers may be instead of seconds from the first frame. `step` is 0 where unknown."""
+    units = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
+    likely = {u: per_s for u, per_s in units.items() if step == 0 or SAMPLE_S[0] <= step / per_s < SAMPLE_S[1]}
+    for unit, per_s in likely.items():
+        divide = f", then divide by {per_s:.0e}" if per_s > 1 else ""
+        if UNIX_S[0] <= first / per_s <= UNIX_S[1]:
+            return f"these look like unix {unit}: subtract the first video frame's unix time{divide}"
+    for unit, per_s in likely.items():
+        if step > 0 and per_s > 1 and 0 <= first / per_s <= end_s:
             return f"these look like {unit}: divide by {per_s:.0e}"
-    if UNIX_S[0] <= first <= UNIX_S[1]:
-        return "these look like unix seconds: subtract the unix time of the first video frame"
     return "subtract the first video frame's time on the table's own clock"

@@ -69,7 +69,7 @@ def open_pupil_cloud(path: Path) -> Recording:
     )
     require_increasing(gaze, table, STAMP)
     time_s = onto_video_clock(table[STAMP].to_numpy(), frame_ns, frame_s)
-    require_overlap(gaze, time_s, float(frame_s[-1]))
+    require_overlap(gaze, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
     point = table[["gaze x [px]", "gaze y [px]"]].to_numpy() / (size[1], size[0])
     lost = np.isnan(point).any(axis=1) | _has(table, "blink id")
     if "worn" in table:

@@ -95,7 +95,7 @@ def _read_gaze(
     require_increasing(path, kept, "gaze_timestamp")
     time_ns, stamp_ns = (np.round((t - stamps[0]) * 1e9).astype(np.int64) for t in (kept["gaze_timestamp"], stamps))
     time_s = onto_video_clock(np.asarray(time_ns), np.asarray(stamp_ns), frame_s)
-    require_overlap(path, time_s, float(frame_s[-1]))
+    require_overlap(path, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
     point = kept[["norm_pos_x", "norm_pos_y"]].to_numpy() * (1, -1) + (0, 1)
     state = np.where(np.isnan(point).any(axis=1), GazeState.LOST, GazeState.TRACKED).astype(np.int8)
     confidence = kept["confidence"].to_numpy()

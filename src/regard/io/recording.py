@@ -13,7 +13,7 @@ from regard.io.aria_media import AriaSound, AriaVideo
 from regard.io.folder import open_folder, video_files
 from regard.io.media import Video
 from regard.io.sound import Sound
-from regard.types import FrameSource, MediaStream, Recording, SoundSource
+from regard.types import MediaStream, Recording
 
 MIN_CONFIDENCE = 0.6
 """Pupil Labs' own default: "results are acceptable" from here on (Pupil Core documentation, pupil data)."""
@@ -64,8 +64,8 @@ def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
     return None
 
 
-def open_video(stream: MediaStream) -> FrameSource:
-    """The pictures of a stream, on the recording's clock."""
+def open_video(stream: MediaStream) -> "Video | AriaVideo | LaterVideo":
+    """The pictures of a stream, on the recording's clock: a FrameSource that can be closed."""
     if _is_vrs(stream.path):
         _require_default(stream)
         source = AriaVideo(stream.path)
@@ -74,8 +74,8 @@ def open_video(stream: MediaStream) -> FrameSource:
     return source if stream.start_s == 0 else LaterVideo(source, stream.start_s)
 
 
-def open_sound(stream: MediaStream) -> SoundSource:
-    """The sound of a stream, on the recording's clock."""
+def open_sound(stream: MediaStream) -> "Sound | AriaSound | LaterSound":
+    """The sound of a stream, on the recording's clock: a SoundSource that can be closed."""
     if _is_vrs(stream.path):
         _require_default(stream)
         source = AriaSound(stream.path)
@@ -100,7 +100,7 @@ def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None
 class LaterVideo:
     """A video whose own zero lies at `start_s` on the recording's clock."""
 
-    def __init__(self, source: FrameSource, start_s: float) -> None:
+    def __init__(self, source: Video | AriaVideo, start_s: float) -> None:
         self._source, self._start_s = source, start_s
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class LaterVideo:
 class LaterSound:
     """A sound whose own zero lies at `start_s` on the recording's clock."""
 
-    def __init__(self, source: SoundSource, start_s: float) -> None:
+    def __init__(self, source: Sound | AriaSound, start_s: float) -> None:
         self._source, self._start_s = source, start_s
 
     def close(self) -> None:

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regard.errors import ClockError
+from regard.io.clock import onto_video_clock, require_increasing, require_overlap
+
+TABLE = Path("gaze.csv")
+
+
+@pytest.mark.parametrize(
+    ("times", "found"), [([0.0, 1.0, 0.5], "goes back from 1.0 to 0.5"), ([0.0, 1.0, 1.0], "repeats")]
+)
+def test_times_that_do_not_increase_are_named_with_their_line(times, found):
+    table = pd.DataFrame({"time_s": times}, index=[2, 5, 7])
+    with pytest.raises(ClockError, match=f"{found}.*line 7"):
+        require_increasing(TABLE, table, "time_s")
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "advice"),
+    [
+        (1.7e18, 5e6, "unix nanoseconds"),
+        (1.7e12, 5.0, "unix milliseconds"),
+        (1.7e9, 0.005, "unix seconds"),
+        (0.0, 5.0, "look like milliseconds"),
+        (0.0, 5e6, "look like nanoseconds"),
+        (100.0, 0.005, "own clock"),
+        (-50.0, 0.005, "own clock"),
+    ],
+)
+def test_times_of_another_clock_are_told_with_what_they_may_be(first, step, advice):
+    times = first + np.arange(2000) * step
+    with pytest.raises(ClockError) as error:
+        require_overlap(TABLE, times, 10.0)
+    assert advice in error.value.do
+    assert "10 s" in error.value.wanted
+    assert f"{first:.6g}" in error.value.found
+
+
+@pytest.mark.parametrize("times", [[], [3.0], [-5.0, 0.0], [9.9, 400.0], [0.0, 2.5, 5.0, 7.5]])
+def test_times_that_meet_the_video_pass(times):
+    require_overlap(TABLE, np.array(times), 10.0)
+
+
+def test_device_times_follow_the_frames_that_they_stamp():
+    frame_ns = np.array([10, 11, 12]) * 10**9
+    frame_s = np.array([0.0, 1.1, 2.2])
+    device_ns = np.array([9, 10, 10_500_000_000 // 10**9, 12, 13]) * 10**9
+    np.testing.assert_allclose(onto_video_clock(device_ns, frame_ns, frame_s), [-1.0, 0.0, 0.0, 2.2, 3.2])
+    halfway = onto_video_clock(np.array([11_500_000_000]), frame_ns, frame_s)
+    np.testing.assert_allclose(halfway, [1.65])
+
+
+def test_without_a_stamp_for_each_frame_device_seconds_count_from_the_first():
+    out = onto_video_clock(np.array([3_000_000_000]), np.array([10**9, 2 * 10**9]), np.array([0.0, 1.1, 2.2]))
+    np.testing.assert_allclose(out, [2.0])
+
+
+@given(steps=st.lists(st.integers(1, 10**8), min_size=2, max_size=30), seed=st.integers(0, 10))
+def test_order_survives_the_change_of_clock(steps, seed):
+    rng = np.random.default_rng(seed)
+    frame_ns = np.cumsum(np.array(steps)) + 1_728_546_108_163_313_160
+    frame_s = np.concatenate([[0.0], np.cumsum(rng.uniform(0.01, 0.05, len(steps) - 1))])
+    gaze_ns = np.unique(rng.integers(frame_ns[0] - 10**9, frame_ns[-1] + 10**9, 50))
+    assert (np.diff(onto_video_clock(gaze_ns, frame_ns, frame_s)) > -1e-9).all()

@@ -1,0 +1,192 @@
+import json
+import shutil
+import struct
+import zlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from regard.errors import ClockError, FileError, TableError
+from regard.io.media import Video
+from regard.io.neon import frame_clock_s, is_neon, open_neon, read_calibration
+from regard.io.pupil_cloud import open_pupil_cloud
+from regard.types import GazeState
+
+FIRST_NS = 1_728_546_108_163_313_160
+SCENE = "Neon Scene Camera v1 ps1"
+
+
+@pytest.fixture
+def neon(walk):
+    """A native folder around the plain film: gaze at 200 Hz from 0.5 s on, not worn for its last measurement."""
+    (walk / "walk.mp4").rename(walk / f"{SCENE}.mp4")
+    with Video(walk / f"{SCENE}.mp4") as video:
+        frame_ns = FIRST_NS + np.round(video.times_s * 1e9).astype("<i8")
+    frame_ns.tofile(walk / f"{SCENE}.time")
+    gaze_ns = FIRST_NS + 500_000_000 + np.arange(100, dtype="<i8") * 5_000_000
+    gaze_ns.tofile(walk / "gaze ps1.time")
+    np.tile(np.array([[800.0, 300.0]], "<f4"), (100, 1)).tofile(walk / "gaze ps1.raw")
+    (walk / "worn ps1.raw").write_bytes(b"\xff" * 99 + b"\x00")
+    (walk / "info.json").write_text(json.dumps({"wearer_name": "Ann"}))
+    return walk
+
+
+def test_frames_before_the_first_measurement_are_lost_on_a_real_recording(real_data):
+    recording = open_neon(real_data / "neon_window" / "raw")
+    with Video(recording.video.path) as video:
+        gaze = recording.gaze.at(video.times_s)
+    assert np.flatnonzero(~gaze.valid).tolist() == list(range(32))
+
+
+def test_a_real_recording_matches_its_reference_tables(real_data):
+    recording = open_neon(real_data / "neon_window" / "raw")
+    wanted = pd.read_csv(real_data / "neon_window" / "gaze.csv")
+    found = recording.gaze.at(wanted["timestamp_s"].to_numpy(), max_gap_s=1e-5)
+    np.testing.assert_allclose(found.point * (1600, 1200), wanted[["x_px", "y_px"]], atol=0.01)
+    frames = pd.read_csv(real_data / "neon_window" / "frames.csv")
+    at_frames = recording.gaze.at(frames["pts_s"].to_numpy())
+    np.testing.assert_allclose(at_frames.point * (1600, 1200), frames[["gaze_x_px", "gaze_y_px"]], atol=0.01)
+    assert recording.audio is not None
+
+
+def test_the_device_clock_of_a_real_recording_agrees_with_its_video(real_data):
+    path = real_data / "neon_window" / "raw" / f"{SCENE}.mp4"
+    stamped_s = frame_clock_s(path)
+    with Video(path) as video:
+        assert np.abs(stamped_s - video.times_s).max() < 0.00013
+
+
+def test_a_real_calibration_is_plausible_for_its_lens(real_data):
+    camera = open_neon(real_data / "neon_window" / "raw").camera
+    assert (camera.height, camera.width, camera.model) == (1200, 1600, "pinhole")
+    assert camera.distortion.shape == (8,)
+    fov_deg = np.degrees(2 * np.arctan(800 / camera.matrix[0, 0]))
+    assert 75 < fov_deg < 105, "the scene camera sees about 100 degrees before distortion"
+    np.testing.assert_allclose(camera.matrix[:2, 2], (800, 600), atol=40)
+
+
+def test_gaze_computed_again_at_200_hz_is_preferred_and_said(neon):
+    assert open_neon(neon).notes[0] == "gaze is from gaze ps1.raw"
+    shutil.copy(neon / "gaze ps1.time", neon / "gaze_200hz.time")
+    np.zeros((100, 2), "<f4").tofile(neon / "gaze_200hz.raw")
+    recording = open_neon(neon)
+    assert recording.notes[0] == "gaze is from gaze_200hz.raw, not the live gaze ps1.raw"
+    assert recording.gaze.point[0].tolist() == [0, 0]
+    assert any("no worn file" in note for note in recording.notes)
+
+
+def test_gaze_is_lost_where_the_glasses_were_not_worn(neon):
+    recording = open_neon(neon)
+    assert recording.gaze.valid.tolist() == [True] * 99 + [False]
+    np.testing.assert_allclose(recording.gaze.point[0], (0.5, 0.25))
+    np.testing.assert_allclose(recording.gaze.time_s[[0, -1]], (0.5, 0.995), atol=1e-4)
+    assert recording.subject == "Ann"
+    assert recording.camera is None
+
+
+def test_one_line_feed_after_the_worn_bytes_is_tolerated_and_no_other_surplus(neon):
+    (neon / "worn ps1.raw").write_bytes(b"\xff" * 100 + b"\n")
+    assert open_neon(neon).gaze.valid.all()
+    (neon / "worn ps1.raw").write_bytes(b"\xff" * 102)
+    with pytest.raises(FileError, match=r"worn ps1\.raw\n.*102 measurements"):
+        open_neon(neon)
+
+
+def test_a_calibration_is_trusted_only_with_its_checksum(tmp_path):
+    matrix, distortion = np.diag([890.0, 890.0, 1.0]), np.arange(8.0)
+    body = b"\x01" + b"404641" + matrix.tobytes() + distortion.tobytes() + bytes(656)
+    path = tmp_path / "calibration.bin"
+    path.write_bytes(body + struct.pack("<I", zlib.crc32(body)))
+    camera = read_calibration(path)
+    np.testing.assert_array_equal(camera.matrix, matrix)
+    np.testing.assert_array_equal(camera.distortion, distortion)
+    path.write_bytes(body + b"1234")
+    with pytest.raises(FileError, match="checksum"):
+        read_calibration(path)
+    path.write_bytes(body[:100])
+    with pytest.raises(FileError, match="100 bytes"):
+        read_calibration(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "cut", "match"),
+    [
+        ("gaze ps1.raw", 792, "99 measurements"),
+        ("gaze ps1.raw", 3, "3 bytes"),
+        ("gaze ps1.time", 5, "5 bytes"),
+        (f"{SCENE}.time", 0, "no frame times"),
+        ("info.json", 4, "not JSON"),
+    ],
+)
+def test_a_file_that_was_cut_off_is_named(neon, name, cut, match):
+    (neon / name).write_bytes((neon / name).read_bytes()[:cut])
+    with pytest.raises(FileError, match=match) as error:
+        open_neon(neon)
+    assert name in error.value.where
+
+
+@pytest.mark.parametrize("name", ["gaze ps1.time", f"{SCENE}.time"])
+def test_a_missing_companion_is_named(neon, name):
+    (neon / name).unlink()
+    with pytest.raises(FileError, match="no such file") as error:
+        open_neon(neon)
+    assert name in error.value.where
+
+
+def test_gaze_times_that_go_back_are_an_error(neon):
+    times = np.fromfile(neon / "gaze ps1.time", "<i8")
+    times[7] = times[6]
+    times.tofile(neon / "gaze ps1.time")
+    with pytest.raises(ClockError, match="measurement 7"):
+        open_neon(neon)
+
+
+def test_a_recording_in_parts_says_what_to_open_instead(neon):
+    shutil.copy(neon / f"{SCENE}.mp4", neon / "Neon Scene Camera v1 ps2.mp4")
+    assert is_neon(neon)
+    with pytest.raises(FileError, match="2 parts"):
+        open_neon(neon)
+
+
+CLOUD_HEAD = "recording id,timestamp [ns],gaze x [px],gaze y [px],worn,fixation id,blink id,azimuth [deg]\n"
+
+
+@pytest.fixture
+def cloud(walk):
+    """A Pupil Cloud export around the plain film, with one measurement of each kind."""
+    with Video(walk / "walk.mp4") as video:
+        frame_ns = FIRST_NS + np.round(video.times_s * 1e9).astype(np.int64)
+    (walk / "world_timestamps.csv").write_text("recording id,timestamp [ns]\n" + "".join(f"a,{t}\n" for t in frame_ns))
+    kinds = ["32,12,1,4,,0", "32,12,1,,,0", "32,12,1,4,1,0", "32,12,0,,,0", ",,1,,,0"]
+    lines = (f"a,{FIRST_NS + i * 5_000_000},{kind}\n" for i, kind in enumerate(kinds))
+    (walk / "gaze.csv").write_text(CLOUD_HEAD + "".join(lines))
+    about = {"camera_matrix": np.eye(3).tolist(), "distortion_coefficients": [[0.0] * 8]}
+    (walk / "scene_camera.json").write_text(json.dumps(about))
+    (walk / "info.json").write_text(json.dumps({"wearer_name": "Ann"}))
+    return walk
+
+
+def test_an_export_from_pupil_cloud_knows_fixations_blinks_and_glasses_taken_off(cloud):
+    recording = open_pupil_cloud(cloud)
+    kinds = [GazeState.FIXATION, GazeState.TRACKED, GazeState.LOST, GazeState.LOST, GazeState.LOST]
+    assert recording.gaze.state.tolist() == kinds
+    np.testing.assert_allclose(recording.gaze.point[0], (0.5, 0.25))
+    np.testing.assert_allclose(recording.gaze.time_s, np.arange(5) * 0.005, atol=1e-6)
+    assert recording.camera.distortion.shape == (8,)
+    assert recording.subject == "Ann"
+
+
+def test_an_export_without_its_video_or_columns_says_so(cloud):
+    (cloud / "gaze.csv").write_text("timestamp [ns],x\n1,1\n")
+    with pytest.raises(TableError, match=r"gaze x \[px\]"):
+        open_pupil_cloud(cloud)
+    (cloud / "walk.mp4").unlink()
+    with pytest.raises(FileError, match="0 videos"):
+        open_pupil_cloud(cloud)
+
+
+def test_an_export_whose_gaze_is_of_another_day_is_refused(cloud):
+    (cloud / "gaze.csv").write_text(CLOUD_HEAD + f"a,{FIRST_NS + 86400 * 10**9},1,1,1,,,0\n")
+    with pytest.raises(ClockError, match="another recording"):
+        open_pupil_cloud(cloud)
