@@ -67,6 +67,7 @@ def test_named_states_are_kept(walk):
         ("timestamp_s,x,y\n0,left,0\n", TableError, "'left'.*line 2"),
         ("timestamp_s,x,y,valid\n0,0,0,2\n", TableError, "2 in column 'valid', line 2"),
         ("timestamp_s,x,y,valid\n0,0,0,\n", TableError, "nothing in column 'valid'"),
+        ("timestamp_s,x,y,confidence\n0,0,0,98\n", TableError, "98 in column 'confidence', line 2"),
         ("", TableError, "an empty file"),
     ],
 )

@@ -164,6 +164,14 @@ def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence
     notes = []
     if "confidence" in table:
         confidence = table["confidence"].to_numpy()
+        outside = np.flatnonzero((confidence < 0) | (confidence > 1))
+        if len(outside):
+            raise TableError(
+                path,
+                found=f"{confidence[outside[0]]:g} in column 'confidence', line {table.index[outside[0]]}",
+                wanted="a confidence from 0 to 1",
+                do="bring the column to that range, or rename it",
+            )
         notes.append(drop_doubtful(state, confidence, min_confidence))
     point[state == GazeState.LOST] = np.nan
     return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
