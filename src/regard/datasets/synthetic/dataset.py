@@ -13,7 +13,7 @@ from regard.errors import FileError, RecipeError
 from regard.io import open_recording
 from regard.types import Recording
 
-VERSION = 2
+VERSION = 3
 """Counts up when the same seed gives other files."""
 RATE_HZ = 24.0
 SPLITS = ("train", "val", "test")

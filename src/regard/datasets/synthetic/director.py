@@ -111,7 +111,7 @@ class _Director:
                 )
             )  # fmt: skip
             if self.rng.random() < DECOY_SHARE:
-                self._decoy(thing, hand, when.reached, end)
+                self._decoy(thing, hand, when, end)
             now = self._glance(end)
 
     def _choice(self, left_s: float) -> tuple[str, int]:
@@ -212,20 +212,23 @@ class _Director:
         self._home(hand, stop + 0.85)
         return stop + 0.85
 
-    def _decoy(self, thing: int, hand: str, reached: float, end: float) -> None:
+    def _decoy(self, thing: int, hand: str, act: When, end: float) -> None:
         """The other hand does something that the wearer does not attend to."""
         other = "left" if hand == "right" else "right"
         x = self._place(thing)[0]
+        attended = {look.thing for look in self.script.looks if look.land_s >= act.looked}
         able = [
             (verb, i)
             for i, t in enumerate(self.script.things)
             for verb in TOOLS
-            if f"{verb} {t.noun}" in ACTIONS and i != thing and (self._place(i)[0] - x) * SIDE[other] > 0.1
+            if f"{verb} {t.noun}" in ACTIONS
+            and i not in {thing, *attended}
+            and (self._place(i)[0] - x) * SIDE[other] > 0.1
         ]
         if (self.held is not None and self.held[1] == other) or not able:
             return
         verb, mine = able[self.rng.integers(len(able))]
-        middle, stop = reached + float(self.rng.uniform(-0.15, 0.25)), end + float(self.rng.uniform(-0.3, 0.1))
+        middle, stop = act.reached + float(self.rng.uniform(-0.15, 0.25)), end + float(self.rng.uniform(-0.3, 0.1))
         when = When(middle, middle, float(self.rng.uniform(0.5, 0.66)))
         if stop - when.contact < 0.5:
             return

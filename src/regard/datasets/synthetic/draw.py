@@ -17,7 +17,9 @@ HAND_SIZE = 1.3
 HAND_AT = (0.035, 0.05)
 """Where a right hand is held beside what it works on, so that both are seen; the left one mirrors it."""
 FLICKER_S = 0.16
-SHUTTER_S = 1 / 60
+SHUTTER_S = 1 / 100
+MAX_EXPOSURES = 6
+"""How long the shutter is open, and of how many pictures a blurred one is mixed at most."""
 PHONE_HALVES = (0.055, 0.075)
 
 
@@ -62,8 +64,10 @@ class Painter:
         rotation, earlier = self.camera.head.rotations(np.array([time_s, time_s - SHUTTER_S]))
         stage = self._stage(time_s)
         picture = self._seen(stage, rotation)
-        if np.abs(rotation - earlier).max() * self.scale > 0.7:
-            picture = Image.blend(picture, self._seen(stage, earlier), 0.5)
+        blur = min(MAX_EXPOSURES, int(np.abs(rotation - earlier).max() * self.scale / 0.8))
+        for exposure in range(1, blur):
+            partly = rotation + (earlier - rotation) * exposure / blur
+            picture = Image.blend(picture, self._seen(stage, partly), 1 / (exposure + 1))
         self._add_moving(picture, rotation, time_s)
         lit = np.asarray(picture, np.uint8).astype(np.uint16) * self.vignette >> 8
         return lit.astype(np.uint8)
@@ -134,7 +138,7 @@ class Painter:
             if work.verb == "pour" and work.start_s <= time_s < work.end_s:
                 x, y, _, _ = self.script.things[work.thing].path.at(np.array([time_s]))[0]
                 scale = scale_at(y)
-                ends = [self.camera.pixel(rotation, x, y - scale * up) for up in (0.21, 0.06)]
+                ends = [self.camera.pixel(rotation, x, y - scale * up) for up in (0.18, 0.06)]
                 width = max(1, round(0.016 * self.scale))
                 ImageDraw.Draw(picture).line([tuple(end) for end in ends], fill=(214, 232, 240), width=width)
 

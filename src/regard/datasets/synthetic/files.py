@@ -31,15 +31,15 @@ class World:
     """Everything about one seed, before anything is drawn: the truth that the files are made from."""
 
     def __init__(self, seed: int, *, duration_s: float, size: tuple[int, int], observers: int, rate_hz: float) -> None:
-        story, wearer, head, look, clock, sound = (np.random.default_rng([seed, part]) for part in range(6))
-        self.script: Script = written(story, duration_s)
+        self.seed = seed
+        self.script: Script = written(self._random(0), duration_s)
+        wearer = self._random(1)
         self.paths: list[Scanpath] = [scanpath(wearer, self.script, wearers_plan(wearer, self.script))]
-        self.camera = SceneCamera(head_of(head, self.paths[0]), size)
-        self.frame_s = _frame_times(clock, duration_s, rate_hz)
-        self._look, self._sound = look, sound
+        self.camera = SceneCamera(head_of(self._random(2), self.paths[0]), size)
+        self.frame_s = _frame_times(self._random(3), duration_s, rate_hz)
         self.tracks: list[GazeTrack] = []
         for observer in range(observers):
-            eyes = np.random.default_rng([seed, 6, observer])
+            eyes = self._random(6, observer)
             if observer:
                 self.paths.append(scanpath(eyes, self.script, onlookers_plan(eyes, self.script)))
             path = self.paths[observer]
@@ -47,15 +47,19 @@ class World:
             aspect = size[1] / size[0]
             self.tracks.append(tracked(eyes, path, seen, degree=self.camera.degree * np.array([1.0, aspect])))
 
+    def _random(self, *part: int) -> np.random.Generator:
+        """A stream of its own for each part of the world, so that more observers leave the film as it is."""
+        return np.random.default_rng([self.seed, *part])
+
     @property
     def frames(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """The pictures at `frame_s`, drawn as they are asked for."""
-        return Painter(self._look, self.script, self.camera).frames(self.frame_s)
+        return Painter(self._random(4), self.script, self.camera).frames(self.frame_s)
 
     @property
     def sound(self) -> Float32[np.ndarray, "n"]:
         """One channel at SOUND_HZ."""
-        return heard(self._sound, self.script)
+        return heard(self._random(5), self.script)
 
     @property
     def segments(self) -> tuple[Segment, ...]:

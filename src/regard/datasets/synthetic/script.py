@@ -5,7 +5,7 @@ counter spans about [-0.75, 0.75] x [-0.05, 0.45]. The causes that later tests r
 
 - the next target is any of the objects, drawn evenly; its sound is heard SOUND_LEAD_S before the gaze lands;
 - the hand's reach is half done GAZE_LEAD_S after the gaze has landed;
-- in half of the acts the other hand works on another object at the same time, and only the gaze tells which is meant.
+- in about half of the acts the other hand works on another object meanwhile, and only the gaze tells which is meant.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,8 @@ RECEIVERS = ("bowl", "cup", "pan")
 GAZE_LEAD_S = 0.40
 """By how much the eyes are ahead of the hand (Land, Mennie and Rusted, 1999, found about half a second)."""
 SOUND_LEAD_S = (0.35, 0.75)
-DECOY_SHARE = 0.5
+DECOY_SHARE = 0.7
+"""Of the acts in which the other hand has something to do and is free, which is about half."""
 FACE_SHARE = 0.6
 """Share of worlds in which somebody comes to the other side of the counter."""
 
