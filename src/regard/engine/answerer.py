@@ -15,6 +15,9 @@ from regard.tasks.anticipation import GazeAnticipation
 from regard.tasks.base import Task
 from regard.tasks.estimation import GazeEstimation
 
+RECIPE_FILE = "recipe.yaml"
+"""What makes a folder a run."""
+
 BASELINES = ("centre-prior", "saliency", "gaze-stays")
 
 DEFAULT_HORIZON_S = 0.5
@@ -63,9 +66,28 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
             task=GazeAnticipation(GazeStays()),
             sampler=EveryClip(num_frames=8, interval_s=1 / 30, hop_s=1 / 30, ahead_s=(ahead_s,)),
         )
+    if (Path(model) / RECIPE_FILE).exists():
+        return _of_run(Path(model))
     raise UnknownModelError(
         str(model),
         found="no baseline of that name and no such run folder",
         wanted=f"one of {', '.join(BASELINES)}, or a folder that `regard train` wrote",
         do="regard predict RECORDING --model saliency",
+    )
+
+
+def _of_run(run: Path) -> Answerer:
+    """A trained model with its best weights, asked as its recipe's test part asks."""
+    from regard.engine.benchmark import best_weights, recipe_of_run
+    from regard.engine.checkpoints import load_weights
+
+    recipe = recipe_of_run(run)
+    load_weights(recipe.task.model, best_weights(run))
+    return Answerer(
+        name=run.resolve().name,
+        task=recipe.task,
+        sampler=recipe.data.test.sampler,
+        transforms=recipe.data.test.transforms,
+        decode_size=recipe.data.decode_size,
+        sound=recipe.data.sound,
     )

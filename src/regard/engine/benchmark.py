@@ -7,12 +7,13 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 
+from regard.engine.answerer import RECIPE_FILE
 from regard.engine.checkpoints import FOLDER, load_weights
 from regard.engine.evaluate import Scores
 from regard.engine.module import TaskModule, gather_rows
 from regard.engine.provenance import data_hash, git_commit
 from regard.engine.recipe import Published, Recipe, read_recipe
-from regard.engine.train import RECIPE_FILE
+from regard.engine.train import quiet_lightning
 from regard.errors import FileError
 
 
@@ -44,6 +45,7 @@ def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool 
     `weights` is a checkpoint of the same model; None scores the model as it is built (baselines, or a model that loads
     published weights itself).
     """
+    quiet_lightning()
     if weights is not None:
         load_weights(recipe.task.model, weights)
     say, data, task = recipe.training, recipe.data, recipe.task

@@ -47,14 +47,16 @@ def predict(
 
 
 def _joined(answers: list[Prediction], *, model: str) -> Prediction:
+    """One prediction in time order; of several answers about one moment, the one that has seen most."""
     time_s = np.concatenate([a.time_s for a in answers])
-    order = np.argsort(time_s, kind="stable")
+    seen_until_s = np.concatenate([a.seen_until_s for a in answers])
+    order = np.lexsort((-seen_until_s, time_s))
     _, first = np.unique(time_s[order], return_index=True)
     keep = order[first]
     return Prediction(
         recording=answers[0].recording,
         model=model,
         time_s=time_s[keep],
-        seen_until_s=np.concatenate([a.seen_until_s for a in answers])[keep],
+        seen_until_s=seen_until_s[keep],
         log_density=np.concatenate([a.log_density for a in answers])[keep],
     )

@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,14 +14,13 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from regard.engine.answerer import RECIPE_FILE
 from regard.engine.checkpoints import AtomicCheckpoints, last_checkpoint
 from regard.engine.module import NonFiniteLossError, TaskModule
 from regard.engine.provenance import provenance
 from regard.engine.recipe import Recipe
 from regard.errors import RecipeError
 from regard.io.files import writing
-
-RECIPE_FILE = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     need be, and ends with the weights of a run that was never stopped. Raises RecipeError when the data lacks a field
     that the task needs or `out` holds another recipe's run, NonFiniteLossError when the loss is NaN or infinite.
     """
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    quiet_lightning()
     data, task, say = recipe.data, recipe.task, recipe.training
     random.seed(say.seed)
     np.random.seed(say.seed)
@@ -47,12 +47,12 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     out.mkdir(parents=True, exist_ok=True)
     start = _start(recipe, out, resume=resume)
     trainer = _trainer(recipe, out, progress=progress)
-    train_batches = data.loader(
-        data.train, task.needs, shuffle=True, rank=trainer.global_rank, world_size=trainer.world_size
-    )
-    val_batches = data.loader(
-        data.val, task.needs, shuffle=False, rank=trainer.global_rank, world_size=trainer.world_size
-    )
+    rank, world_size = trainer.global_rank, trainer.world_size
+    train_batches = data.loader(data.train, task.needs, shuffle=True, rank=rank, world_size=world_size)
+    val_batches = data.loader(data.val, task.needs, shuffle=False, rank=rank, world_size=world_size)
+    if trainer.is_global_zero:
+        with writing(out / RECIPE_FILE) as beside:
+            beside.write_text(recipe.text)
     about = provenance(recipe.text, data.recordings(data.train.split))
     module = TaskModule(task, say.optimiser, about=about)
     try:
@@ -62,6 +62,19 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             beside.write_text(json.dumps({"step": trainer.global_step, "found": error.found}, indent=1))
         raise
     return Trained(folder=out, skipped=tuple(module.skipped))
+
+
+def quiet_lightning() -> None:
+    """Keep advertisements and remarks about things that are so on purpose off the user's console."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for remark in (
+        ".*treespec, LeafSpec.*",  # lightning 2.6 beside torch 2.13
+        ".*is smaller than the logging interval.*",
+        ".*module\\(s\\) in eval mode.*",  # normalisation statistics that are constants
+        ".*does not have many workers.*",
+        ".*exists and is not empty.*",  # a resumed run
+    ):
+        warnings.filterwarnings("ignore", message=remark)
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
