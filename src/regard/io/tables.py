@@ -64,14 +64,14 @@ def read_columns(path: Path, columns: Sequence[Column], *, do: str) -> pd.DataFr
             wanted=f"the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
             do="separate the columns with commas" if len(found) == 1 and set(found[0]) & set(";\t") else do,
         )
-    for line, row in zip(lines, rows, strict=True):
-        if len(row) != len(found):
-            raise TableError(
-                path,
-                found=f"{len(row)} values in line {line}",
-                wanted=f"{len(found)}, as many as the header has columns",
-                do="repair or remove that line; the file may have been cut off while it was written",
-            )
+    broken = next((i for i, row in enumerate(rows) if len(row) != len(found)), None)
+    if broken is not None:
+        raise TableError(
+            path,
+            found=f"{len(rows[broken])} values in line {lines[broken]}",
+            wanted=f"{len(found)}, as many as the header has columns",
+            do="repair or remove that line; the file may have been cut off while it was written",
+        )
     places = {column: found.index(column.name) for column in columns if column.name in found}
     return pd.DataFrame(
         {column.name: _values(path, column, [row[i].strip() for row in rows], lines) for column, i in places.items()},
@@ -143,36 +143,33 @@ def _values(path: Path, column: Column, cells: list[str], lines: list[int]) -> "
     """One column's cells as its kind; raises TableError with the first line that is not."""
     if column.kind == "text":
         return pd.Series(cells, index=pd.Index(lines), dtype=object)
-    convert = _number if column.kind == "number" else _integer
-    values: list[float] = []
-    for line, cell in zip(lines, cells, strict=True):
-        if column.empty and cell.lower() in EMPTY:
-            values.append(float("nan"))
-            continue
-        try:
-            values.append(convert(cell))
-        except ValueError:
-            raise TableError(
-                path,
-                found=f"{repr(cell) if cell else 'nothing'} in column '{column.name}', line {line}",
-                wanted="a number" if column.kind == "number" else "a whole number",
-                do="repair or remove that line",
-            ) from None
-    return np.array(values, np.float64 if column.kind == "number" else np.int64)
+    as_number = column.kind == "number"
+    filled = [cell or "nan" for cell in cells] if column.empty else cells
+    try:
+        values = np.array(list(map(float if as_number else int, filled)), np.float64 if as_number else np.int64)
+    except (ValueError, OverflowError):
+        values = np.full(1, np.inf)
+    allowed = ~np.isinf(values) if column.empty else np.isfinite(values)
+    if allowed.all() and "_" not in "".join(filled):
+        return values
+    line, cell = next((n, c) for n, c in zip(lines, cells, strict=True) if not _is_plain(c, column))
+    raise TableError(
+        path,
+        found=f"{repr(cell) if cell else 'nothing'} in column '{column.name}', line {line}",
+        wanted="a number" if as_number else "a whole number",
+        do="repair or remove that line",
+    )
 
 
-def _number(cell: str) -> float:
-    value = float(cell)
-    if "_" in cell or not np.isfinite(value):
-        raise ValueError(cell)
-    return value
-
-
-def _integer(cell: str) -> int:
-    value = int(cell)
-    if "_" in cell or not -(2**63) <= value < 2**63:
-        raise ValueError(cell)
-    return value
+def _is_plain(cell: str, column: Column) -> bool:
+    """True for a cell that is what its column says."""
+    if column.empty and cell.lower() in EMPTY:
+        return True
+    try:
+        value = float(cell) if column.kind == "number" else int(cell)
+    except ValueError:
+        return False
+    return "_" not in cell and (bool(np.isfinite(value)) if column.kind == "number" else -(2**63) <= value < 2**63)
 
 
 def _require_suffix(path: Path) -> None:
