@@ -26,6 +26,9 @@ PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
 lowest rate is ten frames, and each codec overlaps its windows."""
 
+HEAD_FRAMES = 4
+"""Decoded to learn whether the codec has a fixed number of samples in a packet; the first may be cut."""
+
 SEAM_S = 0.005
 """Stamps that leave less than this between two packets are rounding (Matroska: 1 ms) or jitter, not a pause."""
 
@@ -46,7 +49,9 @@ class _Facts:
     table: PacketTable
     pts: Int64[np.ndarray, "n"]
     sample_at: Int64[np.ndarray, "n"]
-    """Number of each packet's first sample, counted from the first packet that is heard."""
+    """Number of each packet's first sample, counted from the first that is heard."""
+    constant: int | None
+    """Samples in every packet, where the codec has a fixed number."""
     rate_hz: int
     start_s: float
     """When sample 0 is heard, on the recording's clock."""
@@ -98,26 +103,30 @@ class Sound:
     def _facts(self) -> _Facts:
         with open_media(self.path) as container:
             stream = choose_sound(container, self.path, self.stream)
-            table, head = read_table(container, self.path, stream, head=4)
+            table, head = read_table(container, self.path, stream, head=HEAD_FRAMES)
             has_video = bool(video_streams(container))
             rate = stream.codec_context.sample_rate
         pts = table.pts
         if pts is None:
             raise self._unusable("its packets carry no times")
-        sizes = [frame.samples for frame in head if isinstance(frame, AudioFrame)]
-        if not sizes or not rate:
+        frames = [frame for frame in head if isinstance(frame, AudioFrame)]
+        if not frames or not rate:
             raise self._unusable("the decoder gives no samples")
         tick = table.tick_s
-        heard = int(np.argmin(table.hidden))
-        first_s = float(pts[heard] * tick)
-        zero_s = Video(self.path).first_stamp_s if has_video else first_s
-        constant = sizes[-1] if len(set(sizes[1:])) == 1 and len(sizes) == 4 else None
+        sizes = {frame.samples for frame in frames[1:]}
+        constant = sizes.pop() if len(sizes) == 1 and len(frames) == HEAD_FRAMES else None
+        # an encoder's priming is cut from the head: whole packets, and the beginning of the first that is heard
+        first_pts = int(pts[0]) if frames[0].pts is None else frames[0].pts
+        heard = max(0, int(np.searchsorted(pts, first_pts, side="right")) - 1)
+        cut = _cut_from(frames[0], int(pts[heard]), ticks=tick * rate, constant=constant)
+        zero_s = Video(self.path).first_stamp_s if has_video else first_pts * tick
         return _Facts(
             table=table,
             pts=pts,
-            sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant),
+            sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant) - cut,
+            constant=constant,
             rate_hz=rate,
-            start_s=first_s - zero_s,
+            start_s=first_pts * tick - zero_s,
             end_s=float((pts[-1] + table.duration[-1]) * tick) - zero_s,
         )
 
@@ -178,8 +187,10 @@ class Sound:
             while (item := reader.next_packet()) is not None and at[item[0]] < last:
                 number, packet = item
                 for frame in self._decode(number, packet, forgive=number < begin):
-                    late = 0 if frame.pts is None else frame.pts - facts.pts[number]
-                    start = int(at[number] - first) + round(late * facts.table.tick_s * facts.rate_hz)
+                    cut = _cut_from(
+                        frame, int(facts.pts[number]), ticks=facts.table.tick_s * facts.rate_hz, constant=facts.constant
+                    )
+                    start = int(at[number]) + cut - first
                     _paste(out, _mixed(convert, frame, channels), start)
         except MisledSeekError:
             return self._recorded(first, last, channels)
@@ -204,6 +215,13 @@ class Sound:
             wanted="sound there",
             do="copy or record the file again, or leave that stretch out",
         )
+
+
+def _cut_from(frame: AudioFrame, pts: int, *, ticks: float, constant: int | None) -> int:
+    """How many samples the decoder cut from the head of the packet stamped `pts`; `ticks` are samples per tick."""
+    if frame.pts is None or frame.pts <= pts:
+        return 0
+    return constant - frame.samples if constant else round((frame.pts - pts) * ticks)
 
 
 def place_packets(

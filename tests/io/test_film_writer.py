@@ -1,0 +1,107 @@
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import made_media as made
+import numpy as np
+import pytest
+
+from regard.errors import FileError
+from regard.io import FilmWriter, Sound, Video
+
+TIMES_S = np.cumsum([5.0, *np.random.default_rng(0).choice([0.02, 0.033, 0.1], 50)])
+
+
+def write_film(path: Path, *, size: tuple[int, int] = made.SIZE, sound: Sound | None = None) -> None:
+    with FilmWriter(path, size=size, sound=sound) as film:
+        for number, time_s in enumerate(TIMES_S.tolist()):
+            film.write(made.picture(number, size), time_s)
+
+
+def test_frames_are_shown_at_the_times_they_were_written_for(tmp_path: Path):
+    write_film(tmp_path / "film.mp4")
+    video = Video(tmp_path / "film.mp4")
+    np.testing.assert_allclose(video.times_s, TIMES_S - TIMES_S[0], atol=1e-5)
+    assert video.end_s == pytest.approx(2 * TIMES_S[-1] - TIMES_S[-2] - TIMES_S[0], abs=1e-4)
+    for number, frame in enumerate(video.frames_at(video.times_s)):
+        error = [np.abs(frame.astype(float) - made.picture(n)).mean() for n in (number, number + 1)]
+        assert error[0] < 12
+        assert error[0] < error[1]
+
+
+def test_odd_sizes_gain_one_row_and_column(tmp_path: Path):
+    write_film(tmp_path / "film.mp4", size=(47, 63))
+    assert Video(tmp_path / "film.mp4").size == (48, 64)
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255), (0, 0, 0)])
+def test_colours_survive_writing_and_reading(colour: tuple[int, int, int], tmp_path: Path):
+    with FilmWriter(tmp_path / "film.mp4", size=made.SIZE) as film:
+        for number in range(3):
+            film.write(np.full((*made.SIZE, 3), colour, np.uint8), number / 30)
+    shown = Video(tmp_path / "film.mp4").frames_at(np.array([0.04]))[0]
+    assert np.abs(shown.astype(int) - np.array(colour)).max() <= 4
+
+
+def test_sound_is_kept_and_stays_with_the_picture(tmp_path: Path):
+    source = made.encode_sound(tmp_path / "s.wav", made.tone(8, 48_000, 2), 48_000, codec="pcm_s16le", form="s16")
+    write_film(tmp_path / "film.mp4", sound=Sound(source))
+    film = Sound(tmp_path / "film.mp4")
+    shown_s = Video(tmp_path / "film.mp4").end_s
+    assert film.duration_s == pytest.approx(shown_s, abs=0.03)
+    heard = film.samples_between(0.1, shown_s - 0.1, rate_hz=48_000)[0]
+    recorded = Sound(source).samples_between(TIMES_S[0] + 0.1, TIMES_S[0] + shown_s - 0.1, rate_hz=48_000)[0]
+    lags = range(-40, 41)
+    match = [float(heard[50:-50] @ recorded[50 + lag : len(recorded) - 50 + lag]) for lag in lags]
+    assert abs(lags[int(np.argmax(match))]) <= 1
+    assert np.corrcoef(heard, recorded)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("size", "times", "message"),
+    [((10, 10), (0.0,), "frames of"), (made.SIZE, (1.0, 1.0), "must increase"), (made.SIZE, (), "no frame")],
+)
+def test_what_does_not_fit_the_film_is_refused_and_leaves_an_older_film_alone(size, times, message, tmp_path: Path):
+    write_film(tmp_path / "film.mp4")
+    before = (tmp_path / "film.mp4").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        write_black(tmp_path / "film.mp4", size, times)
+    assert (tmp_path / "film.mp4").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def write_black(path: Path, size: tuple[int, int], times: tuple[float, ...]) -> None:
+    with FilmWriter(path, size=made.SIZE) as film:
+        for time_s in times:
+            film.write(np.zeros((*size, 3), np.uint8), time_s)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 100 kB, which a writer meets just as it meets a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def write_noise(path: Path, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    with FilmWriter(path, size=size) as film:
+        for number in range(60):
+            film.write(rng.integers(0, 255, (*size, 3), dtype=np.uint8), number / 30)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_disk_that_fills_gives_a_file_error_and_leaves_nothing(tmp_path: Path):
+    with pytest.raises(FileError, match=r"(?s)film\.mp4.*cannot be written"):
+        write_noise(tmp_path / "film.mp4", size=(240, 320))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_gives_a_file_error(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FileError, match="cannot be written"):
+        write_film(tmp_path / "file" / "film.mp4")
+    with pytest.raises(FileError, match="cannot be written"):
+        write_film(Path("/proc/film.mp4"))
