@@ -1,8 +1,8 @@
 """Strict reading of csv tables: a wanted column is there, a number is a number, or the error says which line is not.
 
 Tolerated, because ordinary software writes it: a byte-order mark, Windows line ends, blank lines, spaces around names
-and values, columns nobody asked for. Frames come back indexed by line number, so that later errors can name the line. An hour of gaze at 200 Hz (720,000 lines, 5 of 9 columns) takes 3 to 4 s of one
-core.
+and values, columns nobody asked for. Frames come back indexed by line number, so that later errors can name the line.
+An hour of gaze at 200 Hz (720,000 lines, 5 of 9 columns) takes 3 to 4 s of one core.
 """
 
 import csv
