@@ -21,6 +21,7 @@ VERBS = {
     "show": "film and report of the recorded gaze",
     "predict": "say where the wearer looks: predictions as parquet, and a film",
     "evaluate": "score a model on a recording",
+    "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",
     "compare": "the scores of several runs beside each other, with differences",
     "info": "versions and devices, for bug reports",

@@ -9,6 +9,7 @@ from regard.batch import Field
 from regard.clips.dataset import ClipDataset
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
+from regard.clips.prepare import use_prepared
 from regard.clips.sampling import Sampler
 from regard.clips.transforms import Transform
 from regard.types import Recording, RecordingSet
@@ -50,9 +51,7 @@ class Data:
         if split not in self._recordings:
             found = self.dataset.recordings(split)
             if self.prepared is not None:
-                from regard.clips.prepare import use_prepared
-
-                found = use_prepared(found, self.prepared)
+                found = use_prepared(found, self.prepared, size=self.decode_size)
             self._recordings[split] = found
         return self._recordings[split]
 

@@ -1,0 +1,64 @@
+"""`regard prepare RECIPE`: write each video of a recipe once in a form that clips are read from many times faster."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from regard.cli.console import heading, out, wrote
+from regard.errors import RecipeError
+
+TAKES_OVERRIDES = True
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which recipe, where to, and which part of the work."""
+    parser.add_argument("recipe", type=Path, help="a YAML file; its data section says which recordings and which size")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the prepared videos; repeat to resume")
+    parser.add_argument("--shard", type=_shard, default=(0, 1), help="i/n: only the i-th of n parts, for job arrays")
+    parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
+    parser.add_argument("--on-error", choices=["raise", "skip"], default="raise", help="what an unreadable video does")
+
+
+def run(options: Namespace, overrides: Sequence[str]) -> int:
+    """Prepare every split's recordings and say how to use them."""
+    from regard.clips.prepare import Settings, prepare
+    from regard.engine.recipe import read_recipe
+
+    recipe = read_recipe(options.recipe, overrides)
+    data = recipe.data
+    if data.decode_size is None:
+        raise RecipeError(
+            options.recipe,
+            found="data.decode_size is not set, so videos would keep their size",
+            wanted="the short side in pixels that the recipe's transforms start from",
+            do="add decode_size to the recipe's data section, or --data.decode_size 256",
+        )
+    splits = dict.fromkeys(part.split for part in (data.train, data.val, data.test))
+    recordings = {r.id: r for split in splits for r in data.dataset.recordings(split)}
+    heading(f"{recipe.name}: {len(recordings)} recordings at {data.decode_size} pixels")
+    done = prepare(
+        tuple(recordings.values()),
+        options.out,
+        Settings(size=data.decode_size),
+        workers=options.workers,
+        shard=options.shard,
+        on_error=options.on_error,
+        tell=lambda line: out.print(line, markup=False, soft_wrap=True),
+    )
+    out.print(f"{len(done.made)} made, {len(done.already)} were there, {len(done.failed)} failed")
+    for name, why in done.failed.items():
+        out.print(f"  {name}: {why}", markup=False, soft_wrap=True)
+    if done.waiting:
+        out.print(f"{len(done.waiting)} are left to other shards; the last one to finish writes the manifest")
+    wrote([options.out], then=f"regard train {options.recipe} --data.prepared {options.out}")
+    return 0
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        i, n = (int(part) for part in text.split("/"))
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not of the form i/n, such as 0/8") from error
+    if not 0 <= i < n:
+        raise ArgumentTypeError(f"{text!r}: i counts from 0 and must be below n")
+    return i, n
