@@ -39,8 +39,10 @@ def test_colours_survive_writing_and_reading(colour: tuple[int, int, int], tmp_p
     with FilmWriter(tmp_path / "film.mp4", size=made.SIZE) as film:
         for number in range(3):
             film.write(np.full((*made.SIZE, 3), colour, np.uint8), number / 30)
-    shown = Video(tmp_path / "film.mp4").frames_at(np.array([0.04]))[0]
-    assert np.abs(shown.astype(int) - np.array(colour)).max() <= 4
+    video = Video(tmp_path / "film.mp4")
+    for size in (made.SIZE, (30, 40)):
+        shown = video.frames_at(np.array([0.04]), size=size)[0]
+        assert np.abs(shown.astype(int) - np.array(colour)).max() <= 4
 
 
 def test_sound_is_kept_and_stays_with_the_picture(tmp_path: Path):

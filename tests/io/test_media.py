@@ -159,7 +159,7 @@ def test_an_open_video_serves_other_processes_and_its_own(start: str, tmp_path: 
     with Video(made.vfr_with_b_frames(tmp_path)) as video:
         expected = frames_of(video)
         with multiprocessing.get_context(start).Pool(1) as pool:
-            assert np.array_equal(pool.apply(frames_of, (video,)), expected)
+            assert np.array_equal(pool.apply(video.frames_at, (video.times_s[[30, 2]],)), expected)
         assert np.array_equal(frames_of(video), expected)
 
 
@@ -221,6 +221,36 @@ def test_a_damaged_file_shows_what_is_whole_and_names_the_time_of_what_is_not(re
         with pytest.raises(FileError, match=rf"(?s)decord_corrupted.*decoded at {video.times_s[number]:.3f} s"):
             video.frames_at(video.times_s[[number]])
     assert np.array_equal(video.frames_at(times_s[[5]])[0], frames[5])
+
+
+def test_a_file_cut_short_shows_what_arrived(tmp_path: Path):
+    source = made.vfr_with_b_frames(tmp_path)
+    whole = made.remux(source, tmp_path / "whole.mp4", keep=lambda _: True, movflags="faststart")
+    cut = write(tmp_path / "cut.mp4", whole.read_bytes()[: round(0.7 * whole.stat().st_size)])
+    expected, video = Video(whole), Video(cut)
+    arrived = len(video.times_s)
+    assert len(expected.times_s) // 3 < arrived < len(expected.times_s)
+    early = expected.times_s[: arrived - 8]
+    assert np.array_equal(video.frames_at(early), expected.frames_at(early))
+    with pytest.raises(FileError, match=r"(?s)cut\.mp4.*cannot be decoded at"):
+        video.frames_at(video.times_s)
+
+
+@pytest.mark.parametrize("make", [made.vfr_with_b_frames, made.transport_stream, made.matroska_that_starts_late])
+def test_damaged_bytes_give_frames_or_a_file_error_and_nothing_else(make, tmp_path: Path):
+    whole, rng = make(tmp_path).read_bytes(), np.random.default_rng(0)
+    outcomes = []
+    for number in range(25):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 12):
+            damaged[place] = int(rng.integers(256))
+        video = Video(write(tmp_path / f"{number}.bin", bytes(damaged)))
+        try:
+            outcomes.append(len(video.frames_at(video.times_s[::3])) > 0)
+        except FileError:
+            outcomes.append(False)
+    assert any(outcomes)
+    assert not all(outcomes)
 
 
 def test_pixels_that_are_not_square_are_told(tmp_path: Path):

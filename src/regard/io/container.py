@@ -1,12 +1,15 @@
 """Opening media files and choosing among their streams, with an error that says what is wrong with the file."""
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -29,11 +32,16 @@ def open_media(path: Path) -> InputContainer:
     except PermissionError as error:
         raise FileError(path, found="a file that may not be read", wanted=wanted, do="check permissions") from error
     except FFmpegError as error:
-        if path.read_bytes()[4:8] == b"ftyp":
+        if _begins_as_mp4(path):
             found = "an mp4 without its index (moov), as a recording leaves that was cut off"
             raise FileError(path, found=found, wanted=wanted, do="copy it again, or repair it (untrunc)") from error
         found = f"content that FFmpeg does not recognise ({error.strerror})"
         raise FileError(path, found=found, wanted=wanted, do="check that it is media, and complete") from error
+
+
+def _begins_as_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:
@@ -80,3 +88,14 @@ def _choose(container: InputContainer, path: Path, noun: str, streams: list[S], 
         wanted=f"{noun} stream {index}",
         do="ask for one of those, or for none to get the default",
     )
+
+
+def packets_of(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:
+    """The stream's packets from where the file stands, and an empty one at the end that flushes the decoder.
+
+    Raises FFmpegError where the file breaks off; PyAV itself trips over a damaged one in which streams come up midway.
+    """
+    try:
+        yield from container.demux(stream)
+    except IndexError as error:
+        raise InvalidDataError(errno.EINVAL, "streams come up midway") from error

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from jaxtyping import Bool, Int64
 
 from regard.errors import FileError
-from regard.io.container import S, open_media
+from regard.io.container import S, open_media, packets_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def read_table(
     stream.codec_context.thread_count = 1
     is_vp8 = stream.codec_context.name == "vp8"
     try:
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             if len(frames) < head:
                 frames += _decoded(packet)
             if packet.size == 0:
@@ -179,7 +179,7 @@ class PacketReader(Generic[S]):
         return True
 
     def _data(self) -> Iterator[av.Packet]:
-        return (p for p in self._container.demux(self.stream) if p.size > 0)
+        return (p for p in packets_of(self._container, self.stream) if p.size > 0)
 
     def _walk(self, packets: Iterator[av.Packet], number: int, first: int) -> None:
         self._packets, self.position = packets, number
