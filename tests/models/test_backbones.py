@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from torch import nn
 
 from regard.models import backbones
 from regard.models.backbones import MobileNetFeatures, RandomWeightsWarning, imagenet_model
@@ -59,33 +60,56 @@ def test_the_guard_declares_nothing_where_the_operators_exist(monkeypatch):
         sys.modules["torchvision"] = torchvision
 
 
-def test_imagenet_weights_that_cannot_be_had_are_replaced_by_random_ones_with_a_warning(monkeypatch):
-    def offline(*_, **__):
+@pytest.fixture
+def offline(monkeypatch):
+    def download(*_, **__):
         raise urllib.error.URLError("no network")
 
     backbones.ensure_torchvision()
     from torchvision.models import _api
 
-    monkeypatch.setattr(_api, "load_state_dict_from_url", offline)
-    with pytest.warns(RandomWeightsWarning, match="mobilenet_v3_small starts from RANDOM weights.*no network"):
-        imagenet_model("mobilenet_v3_small", weights="imagenet")
+    monkeypatch.setattr(_api, "load_state_dict_from_url", download)
 
 
-def test_imagenet_weights_are_loaded_as_plain_tensors_with_their_hash_checked(monkeypatch):
-    published = imagenet_model("resnet18", weights="random").state_dict()
+def test_imagenet_weights_that_cannot_be_had_are_replaced_by_random_ones_with_a_warning(offline):
+    with pytest.warns(RandomWeightsWarning, match="resnet18 starts from RANDOM weights.*no network"):
+        imagenet_model("resnet18", weights="imagenet")
+
+
+@pytest.fixture
+def published(monkeypatch) -> tuple[nn.Module, dict]:
+    """Something to download, and the options of the download."""
+    model = imagenet_model("mobilenet_v3_small", weights="random")
+    for buffer in model.buffers():
+        buffer.random_(1, 3)
     asked = {}
 
-    def download(url, **options):
+    def download(_, **options):
         asked.update(options)
-        return published
+        return model.state_dict()
 
     from torchvision.models import _api
 
     monkeypatch.setattr(_api, "load_state_dict_from_url", download)
-    loaded = imagenet_model("resnet18", weights="imagenet").state_dict()
+    return model, asked
+
+
+def test_imagenet_weights_are_loaded_as_plain_tensors_with_their_hash_checked(published):
+    model, asked = published
+    loaded = imagenet_model("mobilenet_v3_small", weights="imagenet").state_dict()
     assert asked["weights_only"] is True
     assert asked["check_hash"] is True
-    assert all(torch.equal(loaded[name], published[name]) for name in published)
+    assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
+
+
+@torch.no_grad()
+def test_imagenet_features_are_those_of_the_published_model(published):
+    features = MobileNetFeatures("mobilenet_v3_small", weights="imagenet").train()
+    image = torch.randn(2, 3, 64, 64)
+    fine, coarse = features(image)
+    blocks = published[0].eval().features
+    torch.testing.assert_close(fine, blocks[:4](image))
+    torch.testing.assert_close(coarse, blocks[:9](image))
 
 
 def test_random_weights_are_silent_and_follow_the_seed():
@@ -106,17 +130,18 @@ def test_feature_maps_lie_at_strides_8_and_16_also_for_odd_sizes(name, channels)
     assert coarse.shape == (2, channels[1], 6, 9)
 
 
-def test_calibrated_random_features_have_unit_scale_on_pictures_with_structure():
+def test_without_imagenet_weights_the_constants_still_fit_pictures_with_structure(offline):
     torch.manual_seed(0)
-    features = MobileNetFeatures("mobilenet_v3_small", weights="random")
+    with pytest.warns(RandomWeightsWarning):
+        features = MobileNetFeatures("mobilenet_v3_small", weights="imagenet")
     image = torch.nn.functional.interpolate(torch.randn(4, 3, 12, 16), (96, 128), mode="bilinear")
     for maps in features(image):
         assert 0.1 < maps.std() < 10
 
 
-def test_training_leaves_the_statistics_alone_and_a_frame_does_not_feel_its_neighbours():
-    torch.manual_seed(0)
-    features = MobileNetFeatures("mobilenet_v3_small", weights="random").train()
+@pytest.mark.parametrize("weights", ["random", "imagenet"])
+def test_training_leaves_constants_alone_and_a_frame_does_not_feel_its_neighbours(weights, published):
+    features = MobileNetFeatures("mobilenet_v3_small", weights=weights).train()
     before = {name: value.clone() for name, value in features.named_buffers()}
     images = torch.randn(3, 3, 64, 64)
     together = features(images)[1]

@@ -3,19 +3,24 @@
 It shares the features, the memory and the decoder of `causal_gaze`. Sound tells *what* comes next, pictures tell where
 that is: a summary of the heard windows is compared with the features of every place of the last frame, and the decoder
 sees the agreement as maps. The asked horizon takes part in the comparison, so that one model answers all horizons.
+Where the gaze so far is known, the answer is a mixture: the eye stays near it, or goes where the decoder says.
 0.6 million parameters (1.2 with the large backbone).
 """
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from regard.models.backbones import MobileNetName, Weights
 from regard.models.causal_gaze import ConvGRU, DensityDecoder, FrameEncoder
-from regard.ops.heatmap import gaussian_maps
+from regard.ops.heatmap import gaussian_maps, log_density
 
 LOG_POWER = (-7.0, 4.0)
 """Middle and spread, in nats, by which log-power spectrograms are scaled: digital silence, ln 1e-6 = -13.8, is -1.7."""
+
+STAY_SPREAD = 0.03
+"""Standard deviation, as a share of the picture, of where the eye is when it stays; training goes on from here."""
 
 SOUND_CELLS = (8, 8)
 """Bands of frequency and of time that are told apart in a window: what it sounds like, and how long ago."""
@@ -76,6 +81,7 @@ class CausalAnticipation(nn.Module):
         self.query = nn.Linear(2 * width, num_matches * width // 2)
         self.key = nn.Conv2d(width // 2, num_matches * width // 2, 1)
         self.modulate = nn.Linear(2 * width, 2 * width)
+        self.stay = nn.Sequential(nn.Linear(3 * width + 2, width), nn.Hardswish(), nn.Linear(width, 5))
         self.decoder = DensityDecoder(coarse=width, fine=width // 2 + num_matches + 1, width=width // 2, size=size)
         if not use_sound:
             self.hear.requires_grad_(False)
@@ -100,17 +106,41 @@ class CausalAnticipation(nn.Module):
         point, known = self._observed(observed_point, observed_valid, frame_valid, like=video)
         seen = self._seen(coarse, point, known, frame_valid)
         heard = self._heard(sound, sound_valid, frame_valid, like=video)
-
-        last_fine = _at_last(fine, frame_valid)
-        last_gaze = gaze_map(_at_last(point, known), known.any(dim=1), (fine.shape[-2], fine.shape[-1]))
         told = torch.cat([heard[:, None].expand(-1, ahead_s.shape[1], -1), self.horizon(ahead_s[..., None])], dim=-1)
+
+        last, looked = _at_last(point, known), known.any(dim=1)
+        places = torch.cat(
+            [_at_last(fine, frame_valid), gaze_map(last, looked, (fine.shape[-2], fine.shape[-1]))], dim=1
+        )
+        elsewhere = self._elsewhere(seen, told, places)
+        return torch.where(looked[:, None, None, None], self._mixed(elsewhere, seen, told, last), elsewhere)
+
+    def _elsewhere(
+        self, seen: Float[Tensor, "b c h16 w16"], told: Float[Tensor, "b u d"], places: Float[Tensor, "b f h8 w8"]
+    ) -> Float[Tensor, "b u h w"]:
+        """What the decoder says of each asked moment."""
         gain, shift = self.modulate(told)[..., None, None].chunk(2, dim=2)
-        answers = []
-        matches = self._matches(told, last_fine)
-        for i in range(ahead_s.shape[1]):
-            places = torch.cat([last_fine, matches[:, i], last_gaze], dim=1)
-            answers.append(self.decoder(seen * (1 + gain[:, i]) + shift[:, i], places))
+        matches = self._matches(told, places[:, :-1])
+        answers = [
+            self.decoder(seen * (1 + gain[:, i]) + shift[:, i], torch.cat([places, matches[:, i]], dim=1))
+            for i in range(told.shape[1])
+        ]
         return torch.stack(answers, dim=1)
+
+    def _mixed(
+        self,
+        elsewhere: Float[Tensor, "b u h w"],
+        seen: Tensor,
+        told: Float[Tensor, "b u d"],
+        last: Float[Tensor, "b 2"],
+    ) -> Float[Tensor, "b u h w"]:
+        """Log density of the mixture: the eye stays near its last point, or goes where the decoder says."""
+        known = torch.cat([seen.mean(dim=(2, 3)), last], dim=1)[:, None].expand(-1, told.shape[1], -1)
+        share, spread, shift = self.stay(torch.cat([told, known], dim=-1)).split([1, 2, 2], dim=-1)
+        size = (elsewhere.shape[-2], elsewhere.shape[-1])
+        stays = _log_gaussian(last[:, None] + STAY_SPREAD * shift, STAY_SPREAD * spread.exp(), size)
+        share, goes = share[..., None], log_density(elsewhere)
+        return torch.logaddexp(functional.logsigmoid(share) + stays, functional.logsigmoid(-share) + goes)
 
     def _observed(
         self, point: Tensor | None, valid: Tensor | None, frame_valid: Tensor, *, like: Tensor
@@ -165,3 +195,12 @@ def _at_last(values: Float[Tensor, "b t *s"], valid: Bool[Tensor, "b t"]) -> Flo
     """Each example's value at its last valid moment; at the first moment where there is none."""
     order = torch.arange(1, valid.shape[1] + 1, device=valid.device)
     return values[torch.arange(len(values), device=valid.device), (valid * order).argmax(dim=1)]
+
+
+def _log_gaussian(mean: Float[Tensor, "b u 2"], spread: Float[Tensor, "b u 2"], size: tuple[int, int]) -> Tensor:
+    """Log density over the cells; `mean` and `spread` are (x, y), as shares of the picture."""
+    along = [
+        -0.5 * (((torch.arange(n, device=mean.device) + 0.5) / n - mean[..., i, None]) / spread[..., i, None]) ** 2
+        for i, n in enumerate(reversed(size))
+    ]
+    return log_density(along[1][..., :, None] + along[0][..., None, :])
