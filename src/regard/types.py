@@ -284,6 +284,10 @@ class FrameSource(Protocol):
         """The RGB frame shown at each asked moment, scaled to (height, width) `size` where given."""
         ...
 
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        ...
+
 
 @runtime_checkable
 class SoundSource(Protocol):
@@ -298,4 +302,8 @@ class SoundSource(Protocol):
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
     ) -> Float32[np.ndarray, "c n"]:
         """round((end_s - start_s) * rate_hz) samples in [-1, 1]; silence (0) outside the recorded sound."""
+        ...
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
         ...

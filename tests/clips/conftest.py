@@ -1,13 +1,16 @@
-"""A film and recordings of it."""
+"""A film and recordings of it. Lets the tests of clips import what they share: `clip_films`."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from clip_films import film, gaze_track
 
 from regard.types import MediaStream, Recording, Segment
+
+sys.path.insert(0, str(Path(__file__).parent))
+from clip_films import film, gaze_track
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,7 @@ def test_frames_come_scaled_to_the_asked_short_side(recordings):
 def test_a_moment_just_before_a_rounded_frame_time_means_that_frame(recording, tmp_path):
     times_s = np.round(np.arange(48) / 24, 3)
     rounded = recording(video=MediaStream(path=film(tmp_path / "milliseconds.mp4", times_s)), segments=())
-    data = dataset([rounded], EveryClip(num_frames=48, interval_s=1 / 24, hop_s=9), transforms=())
+    data = dataset([rounded], EveryClip(num_frames=48, interval_s=1 / 24, hop_s=9.0), transforms=())
     assert grey_of(data[0].video).tolist() == list(range(48))
 
 
@@ -189,6 +189,7 @@ def test_a_damaged_video_stops_the_loader_naming_file_and_time(recording, damage
     with pytest.raises(FileError, match=r"damaged\.mp4") as caught:
         list(batches)
     assert " s" in caught.value.found
+    del caught  # it holds this frame, and so the workers
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -221,7 +222,7 @@ def test_a_missing_field_is_named_with_its_recording_before_anything_runs(record
     with pytest.raises(RecipeError, match="two recordings"):
         dataset([recording(), recording()])
     with pytest.raises(RecipeError, match="not one clip"):
-        dataset([recording()], EveryClip(num_frames=99, interval_s=1, hop_s=1, short="leave_out"))
+        dataset([recording()], EveryClip(num_frames=99, interval_s=1.0, hop_s=1.0, short="leave_out"))
 
 
 def test_the_batch_size_must_divide_over_the_processes(recordings):

@@ -48,7 +48,7 @@ def test_the_published_anticipation_window_is_the_last_one_that_leaves_room_for_
     """Ego4D in CSTS: input frames 22, 31, ..., 85 and targets 86, 95, ..., 149 of each 150-frame clip."""
     ahead_s = tuple((86 - 85 + 9 * k) / FPS for k in range(8))
     sampler = LastFrames(kind="clip", num_frames=8, interval_s=9 / FPS, ahead_s=ahead_s)
-    (clip,) = cut(sampler, recording(Segment(start_s=0, end_s=5, kind="clip")))
+    (clip,) = cut(sampler, recording(Segment(start_s=0.0, end_s=5.0, kind="clip")))
     assert frames_of(clip.frame_s) == list(range(22, 86, 9))
     assert frames_of(clip.gaze_s) == list(range(86, 150, 9))
     assert frames_of([clip.heard_until_s]) == [85]
@@ -72,7 +72,7 @@ def test_the_first_frames_of_each_action_carry_its_labels():
 def test_a_published_middle_share_is_used_only_where_a_clip_fits_into_it():
     """EgoHAR: 16 frames from the middle 40 %; a segment whose middle is shorter is used whole."""
     sampler = AroundSegment(num_frames=16, interval_s=1 / FPS, middle=0.4)
-    long, short = Segment(start_s=0, end_s=2.5, kind="action"), Segment(start_s=3, end_s=4, kind="action")
+    long, short = Segment(start_s=0.0, end_s=2.5, kind="action"), Segment(start_s=3.0, end_s=4.0, kind="action")
     for seed in range(50):
         in_middle, anywhere = cut(sampler, recording(long, short), seed=seed)
         assert in_middle.frame_s[0] + 1e-3 >= 0.75
@@ -89,7 +89,7 @@ def test_windows_hop_through_a_segment_and_hop_farther_through_a_long_one():
     times_s = np.arange(1000) / 24
 
     def starts(num_frames: int) -> list[int]:
-        segment = Segment(start_s=0, end_s=num_frames / 24, kind="action")
+        segment = Segment(start_s=0.0, end_s=num_frames / 24, kind="action")
         return [frames_of(c.frame_s, 24)[0] for c in cut(sampler, recording(segment), times_s)]
 
     assert starts(47) == [0, 16]
@@ -99,7 +99,7 @@ def test_windows_hop_through_a_segment_and_hop_farther_through_a_long_one():
 
 
 def test_windows_spread_evenly_and_a_single_one_lies_in_the_centre():
-    segment = Segment(start_s=0, end_s=101 / FPS, kind="action")
+    segment = Segment(start_s=0.0, end_s=101 / FPS, kind="action")
     three = cut(AroundSegment(num_frames=11, interval_s=1 / FPS, place="spread", num_clips=3), recording(segment))
     one = cut(AroundSegment(num_frames=11, interval_s=1 / FPS, place="spread"), recording(segment))
     assert [frames_of(c.frame_s)[0] for c in three] == [0, 45, 90]
@@ -107,7 +107,7 @@ def test_windows_spread_evenly_and_a_single_one_lies_in_the_centre():
 
 
 def test_a_clip_around_a_segment_may_begin_before_it():
-    segment = Segment(start_s=2, end_s=2.5, kind="action")
+    segment = Segment(start_s=2.0, end_s=2.5, kind="action")
     sampler = AroundSegment(num_frames=2, interval_s=1.4, place="spread", before_s=0.5, after_s=0.5)
     (clip,) = cut(sampler, recording(segment))
     assert clip.frame_s[0] == pytest.approx(1.5, abs=0.05)
@@ -152,7 +152,10 @@ def test_no_clip_touches_an_untracked_stretch_unless_it_may(gaps, num_frames, ah
 
 
 def test_a_stretch_that_is_too_short_is_left_out_and_named():
-    segments = (Segment(start_s=1, end_s=1.2, kind="action", name="blink"), Segment(start_s=2, end_s=4, kind="action"))
+    segments = (
+        Segment(start_s=1.0, end_s=1.2, kind="action", name="blink"),
+        Segment(start_s=2.0, end_s=4.0, kind="action"),
+    )
     sampler = FirstFrames(kind="action", num_frames=8, interval_s=0.1, short="leave_out")
     assert len(cut(sampler, recording(*segments))) == 1
     assert sampler.left_out(recording(*segments), times_s=TIMES_S) == segments[:1]
@@ -167,9 +170,9 @@ def test_a_recording_shorter_than_the_asked_time_ahead_gives_nothing():
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: EveryClip(num_frames=0, interval_s=0.1, hop_s=1),
-        lambda: EveryClip(num_frames=1, interval_s=0, hop_s=1),
-        lambda: EveryClip(num_frames=1, interval_s=0.1, hop_s=0),
+        lambda: EveryClip(num_frames=0, interval_s=0.1, hop_s=1.0),
+        lambda: EveryClip(num_frames=1, interval_s=0.0, hop_s=1.0),
+        lambda: EveryClip(num_frames=1, interval_s=0.1, hop_s=0.0),
         lambda: RandomClip(num_frames=1, interval_s=0.1, num_clips=0),
         lambda: FirstFrames(num_frames=1, interval_s=0.1, ahead_s=()),
         lambda: AroundSegment(num_frames=1, interval_s=0.1, middle=0.0),

@@ -39,7 +39,7 @@ MOVING = [
     RandomResizedCrop((40, 56), scale=(0.2, 0.4)),
     HorizontalFlip(1.0),
     HorizontalFlip(0.0),
-    ColourJitter(0.2, 0.2, 0.2, 20),
+    ColourJitter(0.2, 0.2, 0.2, 20.0),
     ToFloat(),
     Normalise(),
 ]
@@ -168,7 +168,9 @@ def test_normalising_is_what_it_says():
     torch.testing.assert_close(again.video, after.video)
 
 
-@pytest.mark.parametrize("jitter", [ColourJitter(), ColourJitter(hue_deg=180, saturation=0.5, contrast=0.0)], ids=repr)
+@pytest.mark.parametrize(
+    "jitter", [ColourJitter(), ColourJitter(hue_deg=180.0, saturation=0.5, contrast=0.0)], ids=repr
+)
 def test_grey_pictures_keep_their_grey_under_hue_and_saturation(jitter):
     video = torch.arange(0, 256, 1, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(2, 3, 16, 16)
     after = jitter(sample([(0.5, 0.5)] * 2, video=video), generator=generator_for(3))

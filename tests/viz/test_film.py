@@ -24,6 +24,9 @@ class Tone:
         time_s = start_s + np.arange(round((end_s - start_s) * rate_hz)) / rate_hz
         return np.tile(0.4 * np.sin(2 * np.pi * 440 * time_s), (channels, 1)).astype(np.float32)
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 def recording(folder: Path, *, sound: bool = True, size: tuple[int, int] = (120, 160)) -> Recording:
     path = folder / "in.mp4"

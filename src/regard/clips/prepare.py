@@ -1,0 +1,291 @@
+"""Videos made quick to read: each re-encoded once at the size that training wants, with a key frame every few frames.
+
+A clip of a few frames anywhere in an ordinary film means decoding from the last key frame, up to ten seconds of large
+pictures before it. A prepared film is small, has a key frame every 16 frames, and shows its frames at the original's
+times, variable frame rate and all. The sound comes along.
+
+    PREPARED/
+      kitchen-3f2a9c10.mp4      one film for each recording
+      kitchen-3f2a9c10.json     what it was made from and how; written after the film
+      manifest.json             all of them; written when the last film is whole, by whichever process made it
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+from regard.clips.cores import START_METHOD, usable_cores
+from regard.clips.transforms import target_size
+from regard.errors import FileError, RecipeError
+from regard.io import FilmWriter, open_sound, open_video, writing
+from regard.types import MediaStream, Recording
+
+GOP = 16
+"""Frames from one key frame to the next: a clip decodes at most this many in vain."""
+
+CHUNK = 64
+"""Frames held in memory at a time while a film is made."""
+
+PROBE_BYTES = 1 << 20
+"""A file's fingerprint covers this much of its beginning, middle and end, and its length: copying keeps it, and
+re-encoding or cutting, which rewrite all of a file, change it."""
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How films are made: short side or (height, width) in pixels, frames between key frames, with sound or not."""
+
+    size: int | tuple[int, int]
+    gop: int = GOP
+    sound: bool = True
+
+    def __post_init__(self) -> None:
+        sides = (self.size,) if isinstance(self.size, int) else self.size
+        if min(sides) < 16 or self.gop < 1:
+            raise RecipeError(
+                "prepare",
+                found=f"size {self.size}, gop {self.gop}",
+                wanted="a size of at least 16 pixels and a gop of at least 1",
+                do="correct the recipe",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What one call of `prepare` did, by recording id. `waiting` are those that other shards have not made yet."""
+
+    root: Path
+    made: tuple[str, ...]
+    already: tuple[str, ...]
+    failed: dict[str, str]
+    waiting: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """True when every recording is made or known to fail, so that the manifest stands."""
+        return not self.waiting
+
+
+def prepare(
+    recordings: Sequence[Recording],
+    out: Path | str,
+    settings: Settings,
+    *,
+    workers: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+    on_error: Literal["raise", "skip"] = "raise",
+    tell: Callable[[str], None] = lambda _: None,
+) -> Prepared:
+    """Make the films that `out` lacks, in `workers` processes (None: one on each usable core).
+
+    What is whole and was made from the same source with the same settings is kept, so an interrupted call is resumed by
+    repeating it. `shard` (i, n) makes only every n-th recording from the i-th on, for job arrays on a shared disk; the
+    last one to finish writes the manifest. A video that cannot be read stops everything, or is listed in the manifest
+    with `on_error="skip"`, and then the original stays in use. `tell` gets a line for each film.
+    """
+    index, count = shard
+    if not 0 <= index < count:
+        raise RecipeError(
+            "shard",
+            found=f"{index}/{count}",
+            wanted="i/n with 0 <= i < n",
+            do="count the shards from 0, as in 0/4 ... 3/4",
+        )
+    root = Path(out)
+    mine = recordings[index::count]
+    already = tuple(r.id for r in mine if "failed" not in (_entry(root, r, settings) or {"failed": ""}))
+    missing = [r for r in mine if r.id not in set(already)]
+    made: list[str] = []
+    failed: dict[str, str] = {}
+    for recording, error in _in_processes(missing, root, settings, min(len(missing), workers or usable_cores())):
+        if error is None:
+            made.append(recording.id)
+        elif on_error == "skip":
+            failed[recording.id] = f"{error.where}: {error.found}"
+            _write_json(_entry_path(root, recording), _describe(recording, settings) | {"failed": failed[recording.id]})
+        else:
+            raise error
+        outcome = "made" if error is None else failed[recording.id]
+        tell(f"{len(made) + len(failed)}/{len(missing)} {recording.id}: {outcome}")
+    entries = {r.id: _entry(root, r, settings) for r in recordings}
+    waiting = tuple(name for name, entry in entries.items() if entry is None)
+    failed |= {name: entry["failed"] for name, entry in entries.items() if entry is not None and "failed" in entry}
+    if not waiting:
+        _write_json(root / MANIFEST, {"settings": asdict(settings), "recordings": entries})
+    return Prepared(root=root, made=tuple(made), already=already, failed=failed, waiting=waiting)
+
+
+def use_prepared(
+    recordings: Sequence[Recording], root: Path | str, *, size: int | tuple[int, int] | None = None
+) -> tuple[Recording, ...]:
+    """The recordings with their prepared films in place of their videos, and all else as it was.
+
+    A recording whose original could not be read keeps it. Raises FileError where the copy is not whole, lacks a
+    recording, or was made from another file than the one there now; and RecipeError where it is smaller than `size`.
+    """
+    root = Path(root)
+    try:
+        manifest = json.loads((root / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise FileError(
+            root / MANIFEST,
+            found="no readable manifest, so these films may be incomplete",
+            wanted="a folder that regard prepare filled to the end",
+            do="run regard prepare again; it goes on where it stopped",
+        ) from error
+    smallest = _short_side(manifest["settings"]["size"])
+    if size is not None and smallest < _short_side(size):
+        raise RecipeError(
+            str(root),
+            found=f"films with a short side of {smallest} pixels",
+            wanted=f"at least the {_short_side(size)} that the recipe decodes",
+            do="prepare them again at that size, or decode smaller",
+        )
+    return tuple(_prepared(recording, root, manifest["recordings"].get(recording.id)) for recording in recordings)
+
+
+def _prepared(recording: Recording, root: Path, entry: dict | None) -> Recording:
+    if entry is not None and "failed" in entry:
+        return recording
+    film = root / _film_name(recording)
+    is_whole = entry is not None and film.is_file() and film.stat().st_size == entry["bytes"]
+    if entry is None or not is_whole:
+        raise FileError(
+            film,
+            found=f"{'a film of another length' if entry and film.is_file() else 'no film'} for {recording.id}",
+            wanted="the film that the manifest promises" if entry else "a film of every recording",
+            do="run regard prepare again with this dataset",
+        )
+    source = recording.video.path
+    if source.exists() and _fingerprint(source) != entry["fingerprint"]:
+        raise FileError(
+            film,
+            found=f"a film made from another file than {source}, which has changed since",
+            wanted="a film of that file",
+            do="run regard prepare again",
+        )
+    stream = MediaStream(path=film, start_s=entry["start_s"])
+    return replace(recording, video=stream, audio=stream if entry["sound"] else recording.audio)
+
+
+def _in_processes(recordings: Sequence[Recording], root: Path, settings: Settings, workers: int):
+    """(recording, None or the error) as the films are finished."""
+    if workers <= 1:
+        for recording in recordings:
+            yield recording, _attempt(recording, root, settings)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context(START_METHOD))
+    try:
+        futures = {pool.submit(_attempt, _light(r), root, settings): r for r in recordings}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _light(recording: Recording) -> Recording:
+    return replace(recording, gaze=None, segments=(), faces=())
+
+
+def _attempt(recording: Recording, root: Path, settings: Settings) -> FileError | None:
+    """Make one film. What is wrong with the output folder is raised; what is wrong with the video is returned."""
+    try:
+        _make(recording, root, settings)
+    except FileError as error:
+        if root in Path(error.where).parents:
+            raise
+        return error
+    return None
+
+
+def _make(recording: Recording, root: Path, settings: Settings) -> None:
+    film = root / _film_name(recording)
+    has_sound = settings.sound and recording.audio is not None
+    video = open_video(recording.video)
+    sound = open_sound(recording.audio) if has_sound and recording.audio is not None else None
+    times_s, size = video.times_s, _even(target_size(video.size, settings.size))
+    with FilmWriter(film, size=size, sound=sound, gop=settings.gop) as writer:
+        for first in range(0, len(times_s), CHUNK):
+            moments = times_s[first : first + CHUNK]
+            for frame, time_s in zip(video.frames_at(moments, size=size), moments, strict=True):
+                writer.write(frame, float(time_s))
+    video.close()
+    if sound is not None:
+        sound.close()
+    made = {
+        "bytes": film.stat().st_size,
+        "frames": len(times_s),
+        "start_s": float(times_s[0]),
+        "height_width": size,
+        "sound": has_sound,
+    }
+    _write_json(_entry_path(root, recording), _describe(recording, settings) | made)
+
+
+def _describe(recording: Recording, settings: Settings) -> dict:
+    """What a film of this recording has to have been made from, and how."""
+    source = recording.video
+    return {
+        "id": recording.id,
+        "source": str(source.path),
+        "stream": source.index,
+        "fingerprint": _fingerprint(source.path),
+        "settings": asdict(settings),
+    }
+
+
+def _entry(root: Path, recording: Recording, settings: Settings) -> dict | None:
+    """The note about a film that is whole and still fits its source and the settings; None where there is none."""
+    try:
+        entry = json.loads(_entry_path(root, recording).read_text())
+        now = json.loads(json.dumps(_describe(recording, settings)))
+        fits = all(entry[key] == now[key] for key in ("stream", "fingerprint", "settings"))
+        is_whole = "failed" in entry or (root / _film_name(recording)).stat().st_size == entry["bytes"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return entry if fits and is_whole else None
+
+
+def _fingerprint(path: Path) -> str:
+    if not path.is_file():
+        return "no file"
+    digest = sha256()
+    with path.open("rb") as file:
+        length = file.seek(0, 2)
+        digest.update(str(length).encode())
+        for start in sorted({0, max(0, (length - PROBE_BYTES) // 2), max(0, length - PROBE_BYTES)}):
+            file.seek(start)
+            digest.update(file.read(PROBE_BYTES))
+    return digest.hexdigest()
+
+
+def _film_name(recording: Recording) -> str:
+    """A name that any file system takes, different for any two ids."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", recording.id).strip("-.")[:80]
+    return f"{readable}-{sha256(recording.id.encode()).hexdigest()[:8]}.mp4"
+
+
+def _entry_path(root: Path, recording: Recording) -> Path:
+    return (root / _film_name(recording)).with_suffix(".json")
+
+
+def _write_json(path: Path, content: dict) -> None:
+    with writing(path) as part:
+        part.write_text(json.dumps(content, indent=1))
+
+
+def _even(size: tuple[int, int]) -> tuple[int, int]:
+    """H.264 halves the resolution of colour, so both sides are made even."""
+    return 2 * round(size[0] / 2), 2 * round(size[1] / 2)
+
+
+def _short_side(size: int | Sequence[int]) -> int:
+    return size if isinstance(size, int) else min(size)
