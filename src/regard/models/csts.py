@@ -1,0 +1,224 @@
+"""CSTS: where somebody will look next, from what they saw and heard.
+
+Pictures and sound each go through an MViT of their own. Then the sound is brought in twice: in space, where each
+frame's cells attend to each other and to that frame's sound, and in time, where a summary of each frame and of each
+moment of sound attend to each other and so weigh the frames.
+Source: Lai et al., Listen to look into the future: audio-visual egocentric gaze anticipation, ECCV 2024;
+BolinLai/CSTS@8b94eec.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from regard.errors import RecipeError
+from regard.models.mvit import Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
+from regard.models.mvit_attention import Grid, Tokens, attention_weights, linear
+from regard.models.mvit_published import (
+    BLOCK_RULES,
+    DECODER_RULES,
+    PositionEmbeddings,
+    encoder_rules,
+    init_from_k400,
+)
+from regard.models.published import Rules, bare_state, built_from
+from regard.ops.sound import SILENCE
+
+PUBLISHED_RULES: Rules = (
+    *encoder_rules(r"video_encoder\."),
+    *encoder_rules(r"sound_encoder\.", "_audio"),
+    (r"^video_embedding\.", "vision_proj."),
+    (r"^sound_embedding\.", "audio_proj."),
+    (r"^space_sound_pool\.merge\.", "audio_pool."),
+    (r"^time_sound_pool\.merge\.", "audio_pool2."),
+    (r"^time_video_pool\.merge\.", "vision_pool."),
+    (r"^fusion_in_space\.", "spatial_fusion."),
+    (r"^fusion_in_time\.", "temporal_fusion."),
+    *DECODER_RULES,
+    *BLOCK_RULES,
+)
+SOUND_DEPTHS = (1, 1, 1, 1)
+
+
+class CSTSFeatures(NamedTuple):
+    """What CSTS answers, what its contrastive loss compares, and what its two fusions looked at.
+
+    Moments t2 are half of the frames. Embeddings are None in a model without them.
+    """
+
+    logits: Float[Tensor, "b t h w"]
+    video_embedding: Float[Tensor, "b e"] | None
+    sound_embedding: Float[Tensor, "b e"] | None
+    space_attention: Float[Tensor, "b t2 heads n n"]
+    """Within each moment: its sound first, then its cells."""
+    time_attention: Float[Tensor, "b heads m m"]
+    """Between the pictures of all moments, then the sounds of all moments."""
+
+
+class CSTS(nn.Module):
+    """Gaze at moments after a clip, from its frames and a window of sound round each. 188.2 million parameters.
+
+    `video` is RGB less 0.45 over 0.225, `num_frames` frames of `size` (height, width); `sound` a log-power spectrogram
+    window of `sound_size` (frequencies, columns) for each frame. The answer has as many moments as there are frames.
+    Clips of another length or size can be put to it too: position embeddings, and the maps that are summed up per
+    moment, are then resampled. Frames must be even in number, heights and widths multiples of 32.
+
+    A window that is not `sound_valid` is heard as silence, whatever it holds; this is what the published model hears
+    of a recording whose sound is missing. Without `sound`, all of it is silent.
+
+    `embedding_width` None leaves out the two layers that only the contrastive loss uses. `width` and `depths` (blocks
+    per stage of the video's MViT) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_frames: int = 8,
+        size: tuple[int, int] = (256, 256),
+        sound_size: tuple[int, int] = (256, 256),
+        width: int = 96,
+        depths: tuple[int, int, int, int] = (1, 2, 11, 2),
+        embedding_width: int | None = 256,
+        drop_path: float = 0.2,
+        checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        self.sound_size = sound_size
+        self.video_encoder = Encoder(
+            channels=3,
+            depths=depths,
+            num_frames=num_frames,
+            size=size,
+            width=width,
+            drop_path=drop_path,
+            checkpointing=checkpointing,
+        )
+        self.sound_encoder = Encoder(
+            channels=1,
+            depths=SOUND_DEPTHS,
+            num_frames=num_frames,
+            size=sound_size,
+            width=width,
+            drop_path=0.0,
+            checkpointing=checkpointing,
+        )
+        wide = 8 * width
+        seen_grid, heard_grid = (coarsest_grid(patch_grid(num_frames, s)) for s in (size, sound_size))
+        self.space_sound_pool = GridPool(wide, heard_grid)
+        self.fusion_in_space = Block(wide, wide, heads=8, hidden=4 * wide)
+        self.time_video_pool = GridPool(wide, seen_grid)
+        self.time_sound_pool = GridPool(wide, heard_grid)
+        self.fusion_in_time = Block(wide, wide, heads=8, hidden=4 * wide)
+        self.video_embedding = None if embedding_width is None else linear(wide, embedding_width)
+        self.sound_embedding = None if embedding_width is None else linear(wide, embedding_width)
+        self.decoder = GazeDecoder(width_in=wide, width=width, checkpointing=checkpointing)
+
+    def forward(
+        self,
+        video: Float[Tensor, "b t 3 h_in w_in"],
+        sound: Float[Tensor, "b windows f k"] | None = None,
+        sound_valid: Bool[Tensor, "b windows"] | None = None,
+    ) -> Float[Tensor, "b t h w"]:
+        """Unnormalised log density for each asked moment; the published density is its softmax at temperature 2."""
+        kept, heard = self._encode(video, sound, sound_valid)
+        seen, _ = self._fuse(kept[-1], heard)
+        return self.decoder(kept[-1].with_cells(seen), kept)
+
+    def features(
+        self,
+        video: Float[Tensor, "b t 3 h_in w_in"],
+        sound: Float[Tensor, "b windows f k"] | None = None,
+        sound_valid: Bool[Tensor, "b windows"] | None = None,
+    ) -> CSTSFeatures:
+        """The same answer, the two embeddings and the attention of the two fusions."""
+        kept, heard = self._encode(video, sound, sound_valid)
+        seen, weighed_sound = self._fuse(kept[-1], heard)
+        in_space = _attention_of(self.fusion_in_space, _moments_apart(kept[-1], heard, self.space_sound_pool))
+        return CSTSFeatures(
+            logits=self.decoder(kept[-1].with_cells(seen), kept),
+            video_embedding=_embedded(seen, self.video_embedding),
+            sound_embedding=_embedded(weighed_sound, self.sound_embedding),
+            space_attention=in_space.unflatten(0, (len(video), -1)),
+            time_attention=_attention_of(self.fusion_in_time, self._summaries(kept[-1], heard)),
+        )
+
+    def _encode(self, video: Tensor, sound: Tensor | None, sound_valid: Tensor | None) -> tuple[list[Tokens], Tokens]:
+        if sound is None:
+            sound = video.new_full((*video.shape[:2], *self.sound_size), SILENCE)
+        if sound.shape[:2] != video.shape[:2]:
+            raise RecipeError(
+                "sound",
+                found=f"{sound.shape[1]} windows of sound for {video.shape[1]} frames",
+                wanted="one window for each frame",
+                do="cut the sound with regard.clips.SoundWindows at the clip's own frames",
+            )
+        if sound_valid is not None:
+            sound = torch.where(sound_valid[..., None, None], sound, SILENCE)
+        kept = self.video_encoder(self.video_encoder.patches(video))
+        heard = self.sound_encoder(self.sound_encoder.patches(sound[:, :, None]))
+        return kept, heard[-1]
+
+    def _fuse(self, seen: Tokens, heard: Tokens) -> tuple[Tensor, Tensor]:
+        """The cells of the pictures, having heard, and those of the sound, each moment weighed."""
+        moments = seen.grid.t
+        in_space = self.fusion_in_space(_moments_apart(seen, heard, self.space_sound_pool)).cells
+        weights = self.fusion_in_time(self._summaries(seen, heard)).values[:, :, None, None]
+        return in_space.reshape(seen.cells.shape) * weights[:, :moments], heard.cells * weights[:, moments:]
+
+    def _summaries(self, seen: Tokens, heard: Tokens) -> Tokens:
+        """One token for the pictures of each moment, then one for its sound."""
+        both = torch.cat([self.time_video_pool(seen.cells), self.time_sound_pool(heard.cells)], dim=1)
+        return Tokens(both, Grid(both.shape[1], 1, 1))
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, object]) -> "CSTS":
+        """The model with published weights, by their names; with or without the two projection layers.
+
+        A checkpoint has them where it was trained with the contrastive loss. Raises WeightsError that lists what does
+        not fit.
+        """
+        state = bare_state(checkpoint, where="CSTS")
+        projects = any(name.startswith(("vision_proj.", "audio_proj.")) for name in state)
+        build = cls if projects else partial(cls, embedding_width=None)
+        return built_from(build, state, PUBLISHED_RULES, where="CSTS")
+
+    def init_from_k400(self, checkpoint: Mapping[str, object], position_embeddings: PositionEmbeddings = "2d") -> None:
+        """Start the video's encoder from the Kinetics MViT-B, as `mvit_published.init_from_k400` says."""
+        init_from_k400(self.video_encoder, checkpoint, position_embeddings=position_embeddings)
+
+
+class GridPool(nn.Module):
+    """All cells of a moment in one token: a linear layer over the whole `grid`, published as a full convolution."""
+
+    def __init__(self, width: int, grid: Grid) -> None:
+        super().__init__()
+        self.size = (grid.h, grid.w)
+        self.merge = nn.Linear(width * grid.h * grid.w, width)
+
+    def forward(self, cells: Float[Tensor, "b t h w c"]) -> Float[Tensor, "b t c"]:
+        """One token a moment; cells of another grid are first brought to the one the layer was made for."""
+        images = cells.flatten(0, 1).permute(0, 3, 1, 2)
+        if images.shape[2:] != self.size:
+            images = functional.interpolate(images, self.size, mode="bilinear")
+        return self.merge(images.flatten(1)).unflatten(0, cells.shape[:2])
+
+
+def _moments_apart(seen: Tokens, heard: Tokens, pool: GridPool) -> Tokens:
+    """Each moment as a clip of its own: its sound in one token, then the cells of its picture."""
+    pictures = seen.cells.flatten(2, 3).flatten(0, 1)
+    sounds = pool(heard.cells).flatten(0, 1)[:, None]
+    return Tokens(torch.cat([sounds, pictures], dim=1), Grid(1, seen.grid.h, seen.grid.w))
+
+
+def _attention_of(block: Block, tokens: Tokens) -> Tensor:
+    q, k, _, _ = block.attention.project(block.normalised(tokens))
+    return attention_weights(q, k)
+
+
+def _embedded(cells: Tensor, layer: nn.Linear | None) -> Tensor | None:
+    return None if layer is None else layer(cells.flatten(1, 3).mean(dim=1))

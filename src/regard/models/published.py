@@ -1,0 +1,101 @@
+"""Published checkpoints under our names: strictly, so that what does not fit is named and never ignored."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from regard.errors import WeightsError
+
+Rules = Sequence[tuple[str, str]]
+"""(regular expression, replacement) pairs, applied in order: from our names to the published ones."""
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+SHOWN = 8
+"""How many wrong names an error lists before it says "and n more"."""
+
+
+def published_names(model: nn.Module, rules: Rules) -> dict[str, str]:
+    """Published name -> our name of everything in the model's state."""
+    names = {}
+    for own in model.state_dict():
+        published = own
+        for pattern, replacement in rules:
+            published = re.sub(pattern, replacement, published)
+        names[published] = own
+    return names
+
+
+def bare_state(checkpoint: Mapping[str, object], *, where: str) -> dict[str, Tensor]:
+    """A checkpoint's tensors by name, without what training puts round them.
+
+    Takes a state or a whole SlowFast checkpoint with its "model_state", and removes a leading "module.". Raises
+    WeightsError for anything that is not a tensor, and where two names become the same.
+    """
+    state = checkpoint.get("model_state", checkpoint)
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(
+            where,
+            found="values that are not tensors",
+            wanted="a state: a tensor for each name",
+            do="give the checkpoint's state, or a file that holds it as 'model_state'",
+        )
+    bare = {name.removeprefix("module."): value for name, value in state.items()}
+    if len(bare) < len(state):
+        twice = [name for name in state if name.startswith("module.") and name.removeprefix("module.") in state]
+        raise _wrong_names(where, [f"{n} and {n.removeprefix('module.')}" for n in twice], wanted="each name once")
+    return bare
+
+
+def load_published(model: nn.Module, state: Mapping[str, Tensor], names: Mapping[str, str], *, where: str) -> None:
+    """Copy a published state into a model. `names` is published name -> our name.
+
+    A convolution over all that there is, which is a linear layer here, has its axes after the first flattened. Raises
+    WeightsError that lists missing and left-over names and other shapes.
+    """
+    _check_fit(model, state, names, where=where)
+    own = model.state_dict()
+    with torch.no_grad():
+        for name, ours in names.items():
+            own[ours].copy_(state[name].reshape(own[ours].shape))
+
+
+def built_from(build: Callable[[], _Model], state: Mapping[str, Tensor], rules: Rules, *, where: str) -> _Model:
+    """A new model with a published state in it, without filling it with random numbers first."""
+    with torch.device("meta"):
+        model = build()
+    names = published_names(model, rules)
+    _check_fit(model, state, names, where=where)
+    model.to_empty(device="cpu")
+    load_published(model, state, names, where=where)
+    return model
+
+
+def _check_fit(model: nn.Module, state: Mapping[str, Tensor], names: Mapping[str, str], *, where: str) -> None:
+    own = model.state_dict()
+    wrong = [f"missing {name}" for name in names if name not in state]
+    wrong += [f"left over {name}" for name in state if name not in names]
+    wrong += [
+        f"{name} is {tuple(state[name].shape)} and not {tuple(own[names[name]].shape)}"
+        for name in names
+        if name in state and not _same_content(state[name], own[names[name]])
+    ]
+    if wrong:
+        raise _wrong_names(where, wrong, wanted=f"the {len(names)} tensors of a published {where}")
+
+
+def _same_content(published: Tensor, own: Tensor) -> bool:
+    return published.shape == own.shape or (published.ndim > own.ndim > 1 and published.flatten(1).shape == own.shape)
+
+
+def _wrong_names(where: str, wrong: Sequence[str], *, wanted: str) -> WeightsError:
+    more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+    return WeightsError(
+        where,
+        found="; ".join(wrong[:SHOWN]) + more,
+        wanted=wanted,
+        do="check that the file belongs to this model and is whole",
+    )
