@@ -22,3 +22,13 @@ def real_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real recordings at {SHARED_DATA}; set REGARD_TEST_DATA to the folder that holds neon_window/")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic recording of 2.5 s in 96 x 128 pixels, with gaze, sound and camera. Copy it before changing it."""
+    from regard.datasets.synthetic import write_world
+
+    folder = tmp_path_factory.mktemp("world") / "tiny"
+    write_world(folder, seed=7, duration_s=2.5, size=(96, 128))
+    return folder

@@ -36,7 +36,17 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _answer(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader of our output went away (`regard ... | head`); nothing is left to say to anybody
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _answer(words: list[str]) -> int:
     verb = next((w for w in words if not w.startswith("-")), None)
     if verb is None:
         print(__version__ if "--version" in words else overview())
@@ -63,17 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped; nothing half-written was left under its final name", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # the reader of our output went away (`regard ... | head`); nothing is left to say to anybody
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_INTERRUPTED
 
 
 def overview() -> str:
     """What `regard --help` prints."""
     lines = [f"  {verb:<10}{text}" for verb, text in VERBS.items()]
     return "\n".join([DESCRIPTION, "", "usage: regard VERB [options]", "", *lines, "", HINT])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,8 @@ from argparse import ArgumentParser, Namespace
 
 import pandas as pd
 
-from regard.cli.console import heading, out, table
-from regard.cli.options import add_recording
+from regard.cli.console import heading, out, suggest, table
+from regard.cli.options import add_recording, command
 from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
 
@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
     print_findings(found)
     if not found.usable:
         return EXIT_UNUSABLE
-    out.print(f"[dim]next:[/] regard show {options.path}", soft_wrap=True)
+    suggest(command("show", options.path))
     return 0
 
 

@@ -34,7 +34,12 @@ def wrote(files: Sequence[Path], *, then: str) -> None:
     heading("wrote")
     for file in files:
         out.print(f"  {escape(str(file))}", soft_wrap=True)
-    out.print(f"[dim]next:[/] {escape(then)}", soft_wrap=True)
+    suggest(then)
+
+
+def suggest(command: str) -> None:
+    """The next command to try."""
+    out.print(f"[dim]next:[/] {escape(command)}", soft_wrap=True)
 
 
 @contextmanager

@@ -8,9 +8,9 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import OUT, add_out, add_recording, out_folder
+from regard.cli.options import OUT, add_out, add_recording, command, out_folder
 from regard.datasets.synthetic import write_world
-from regard.engine.evaluate import Scores, evaluate
+from regard.engine.evaluate import NothingToScoreError, Scores, evaluate
 from regard.engine.predict import predict
 from regard.io.check import check_recording
 from regard.io.predictions import write_prediction
@@ -20,7 +20,7 @@ from regard.viz.film import film
 from regard.viz.report import report
 
 MODELS = ("centre-prior", "saliency")
-WORLD = OUT / "worlds" / "synthetic-world"
+WORLD = "synthetic-world"
 WORLD_SEED = 7
 SHOWN = ["model", "score", "value", "low", "high", "num_items"]
 
@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Do everything once, and say where the pictures lie."""
     if options.path is None:
-        options.path = str(_built_in())
+        options.path = str(_built_in(OUT / "worlds" if options.out is None else options.out))
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     folder = out_folder(options, recording)
     found = check_recording(recording)
@@ -44,12 +44,9 @@ def run(options: Namespace) -> int:
         return EXIT_UNUSABLE
     predictions = {model: _predict(recording, model, folder) for model in MODELS}
     files = [folder / f"{model}.parquet" for model in MODELS]
-    summary = None
-    if recording.gaze is None:
-        out.print("no recorded gaze: predictions, but nothing to score them against")
-    else:
-        scores = {model: evaluate(prediction, recording) for model, prediction in predictions.items()}
-        summary = side_by_side(scores)
+    scores = _scores(predictions, recording)
+    summary = side_by_side(scores) if scores else None
+    if summary is not None:
         heading("scores")
         table(summary.filter(SHOWN))
         out.print(f"[dim]{scores[MODELS[0]].protocol}[/]", soft_wrap=True)
@@ -63,7 +60,7 @@ def run(options: Namespace) -> int:
         prediction=shown,
         findings=findings_table(found),
         scores=summary,
-        command=f"regard demo {options.path}",
+        command=command("demo", options.path),
     )
     wrote([folder / "film.mp4", folder / "report.html", *files], then=_next(options.path, recording))
     return 0
@@ -76,11 +73,12 @@ def side_by_side(scores: dict[str, Scores]) -> pd.DataFrame:
     return rows.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-def _built_in() -> Path:
-    if not WORLD.exists():
+def _built_in(folder: Path) -> Path:
+    world = folder / WORLD
+    if not world.exists():
         out.print("no recording given: writing a synthetic world (a seeded kitchen; nobody's data)")
-        write_world(WORLD, seed=WORLD_SEED)
-    return WORLD
+        write_world(world, seed=WORLD_SEED)
+    return world
 
 
 def _predict(recording: Recording, model: str, folder: Path) -> Prediction:
@@ -90,5 +88,14 @@ def _predict(recording: Recording, model: str, folder: Path) -> Prediction:
     return prediction
 
 
+def _scores(predictions: dict[str, Prediction], recording: Recording) -> dict[str, Scores]:
+    """The models' scores; none, and a line that says why, where there is no gaze on the image to score against."""
+    try:
+        return {model: evaluate(prediction, recording) for model, prediction in predictions.items()}
+    except NothingToScoreError as why:
+        out.print(f"no scores: {why.found}; {why.do}", soft_wrap=True, markup=False)
+        return {}
+
+
 def _next(path: str, recording: Recording) -> str:
-    return f"regard predict {path} --model centre-prior" if recording.gaze is None else f"regard show {path}"
+    return command("predict", path, "--model", "centre-prior") if recording.gaze is None else command("show", path)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, progress, table, wrote
-from regard.cli.options import OUT, add_model, add_out, add_recording, file_stem, out_folder
+from regard.cli.options import OUT, add_model, add_out, add_recording, command, file_stem, out_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
 from regard.errors import RecipeError
@@ -46,9 +46,10 @@ def _recording(options: Namespace) -> int:
         prediction = predict(
             recording, model=options.model, horizon_s=options.horizon_s, device=options.device, progress=bar
         )
-    scores = evaluate(prediction, recording)
+    with progress("scores") as bar:
+        scores = evaluate(prediction, recording, progress=bar)
     print_scores(f"{options.model} on {recording.id}", scores)
-    wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=f"regard show {options.path}")
+    wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=command("show", options.path))
     return 0
 
 
@@ -64,7 +65,7 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
         folder = options.out or OUT / recipe.name
     scores = score_recipe(recipe, weights=weights, progress=True)
     print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
-    wrote(save_scores(scores, folder, ""), then=f"regard compare {folder} ANOTHER_RUN")
+    wrote(save_scores(scores, folder, ""), then=command("compare", folder, "ANOTHER_RUN"))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import re
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -47,5 +48,10 @@ def out_folder(options: Namespace, recording: Recording) -> Path:
 
 
 def file_stem(model: str) -> str:
-    """A model's name as the beginning of a file name."""
-    return Path(model).name
+    """A model's name as the beginning of a file name; a run's is its folder's, also for "."."""
+    return Path(model).resolve().name
+
+
+def command(*words: str | Path) -> str:
+    """`regard` with these words, quoted where a shell would otherwise split or change them."""
+    return shlex.join(["regard", *map(str, words)])

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from regard.cli.console import progress, wrote
-from regard.cli.options import add_model, add_out, add_recording, file_stem, out_folder
+from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
 from regard.engine.predict import predict
 from regard.io.predictions import write_prediction
 from regard.io.recording import open_recording
@@ -39,6 +39,6 @@ def run(options: Namespace) -> int:
 def next_step(options: Namespace, *, has_gaze: bool) -> str:
     """Scores where there is gaze to score against; otherwise another model."""
     if has_gaze:
-        return f"regard evaluate {options.path} --model {options.model}"
+        return command("evaluate", options.path, "--model", options.model)
     other = "centre-prior" if options.model == "saliency" else "saliency"
-    return f"regard predict {options.path} --model {other}"
+    return command("predict", options.path, "--model", other)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
 from regard.cli.console import progress, wrote
-from regard.cli.options import add_out, add_recording, out_folder
+from regard.cli.options import add_out, add_recording, command, out_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
 from regard.viz.film import film
@@ -24,6 +24,6 @@ def run(options: Namespace) -> int:
     with progress("film") as bar:
         film(recording, None, folder / "gaze.mp4", progress=bar)
     findings = findings_table(check_recording(recording))
-    report(recording, folder / "report.html", findings=findings, command=f"regard show {options.path}")
-    wrote([folder / "gaze.mp4", folder / "report.html"], then=f"regard predict {options.path} --model saliency")
+    report(recording, folder / "report.html", findings=findings, command=command("show", options.path))
+    wrote([folder / "gaze.mp4", folder / "report.html"], then=command("predict", options.path, "--model", "saliency"))
     return 0

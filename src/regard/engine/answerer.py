@@ -1,5 +1,6 @@
 """From what a user names ("saliency", a run folder) to something that can answer about a recording."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,10 @@ class UnknownModelError(RegardError):
     """A name that is neither a baseline nor a run folder."""
 
 
+class HorizonError(RegardError):
+    """A time ahead that a model cannot be asked about."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answerer:
     """A task with its model, and how a recording is put to it."""
@@ -47,8 +52,16 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
     """The baseline or the trained run of that name.
 
     Baselines answer for every shown frame. "gaze-stays" answers about `horizon_s` later than what it has seen, and
-    cannot estimate: it would be told the answer.
+    cannot estimate: it would be told the answer. Raises UnknownModelError, or HorizonError for a `horizon_s` that is
+    not ahead, or of a model that takes none.
     """
+    if horizon_s is not None and model != "gaze-stays":
+        raise HorizonError(
+            "horizon_s",
+            found=f"{horizon_s:g} s asked of {model}",
+            wanted="a horizon only for gaze-stays: estimation is about the shown frame, and a run asks as its recipe",
+            do="leave the horizon out, or take the model gaze-stays",
+        )
     if model == "centre-prior":
         return Answerer(name=str(model), task=GazeEstimation(CentrePrior()), sampler=EveryFrame())
     if model == "saliency":
@@ -61,6 +74,13 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
         )
     if model == "gaze-stays":
         ahead_s = DEFAULT_HORIZON_S if horizon_s is None else horizon_s
+        if not 0 < ahead_s < math.inf:
+            raise HorizonError(
+                "horizon_s",
+                found=f"{ahead_s:g} s",
+                wanted="more than 0 s: gaze-stays is told the gaze so far, and with it the answer to anything earlier",
+                do=f"ask ahead, for example {DEFAULT_HORIZON_S:g} s",
+            )
         return Answerer(
             name=str(model),
             task=GazeAnticipation(GazeStays()),
@@ -69,7 +89,7 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
     if (Path(model) / RECIPE_FILE).exists():
         return _of_run(Path(model))
     raise UnknownModelError(
-        str(model),
+        f"model {str(model)!r}",
         found="no baseline of that name and no such run folder",
         wanted=f"one of {', '.join(BASELINES)}, or a folder that `regard train` wrote",
         do="regard predict RECORDING --model saliency",

@@ -1,5 +1,6 @@
 """Score answers against the recorded gaze: a row for each item, and a table that says what was measured and how."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,10 @@ import torch
 
 from regard.errors import RegardError
 from regard.tasks.density import DensityScoring
-from regard.types import Prediction, Recording
+from regard.types import GazeTrack, Prediction, Recording
+
+CHUNK = 512
+"""Moments scored at a time: an hour of answers takes no more memory than a minute of them."""
 
 
 class NothingToScoreError(RegardError):
@@ -25,11 +29,17 @@ class Scores:
     """One line: what was counted, and how the threshold was chosen."""
 
 
-def evaluate(prediction: Prediction, recording: Recording, *, scoring: DensityScoring | None = None) -> Scores:
+def evaluate(
+    prediction: Prediction,
+    recording: Recording,
+    *,
+    scoring: DensityScoring | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Scores:
     """Compare a prediction with the recorded gaze at the same moments.
 
-    Raises NothingToScoreError where the recording has no gaze, or none that is valid and on the image at any of the
-    predicted moments.
+    `progress` is told the share done. Raises NothingToScoreError where the recording has no gaze, or none that is
+    valid and on the image at any of the predicted moments.
     """
     scoring = DensityScoring() if scoring is None else scoring
     if prediction.recording != recording.id:
@@ -44,16 +54,11 @@ def evaluate(prediction: Prediction, recording: Recording, *, scoring: DensitySc
             recording.id,
             found="a recording without gaze",
             wanted="recorded gaze to compare with",
-            do="use `regard predict` for videos without gaze, or put a gaze.csv beside the video",
+            do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
         )
     gaze = recording.gaze.at(prediction.time_s)
-    columns = scoring.columns(
-        torch.from_numpy(prediction.log_density),
-        torch.from_numpy(gaze.point),
-        torch.from_numpy(gaze.state),
-        [recording.camera] * len(prediction.time_s),
-    )
-    if not columns["counted"].any():
+    columns = _columns(prediction, gaze, recording, scoring, progress)
+    if not columns["counted"].to_numpy().any():
         raise NothingToScoreError(
             recording.id,
             found=f"no valid gaze on the image at any of the {len(gaze)} predicted moments",
@@ -65,5 +70,23 @@ def evaluate(prediction: Prediction, recording: Recording, *, scoring: DensitySc
         "time_s": prediction.time_s,
         "ahead_s": np.round(prediction.time_s - prediction.seen_until_s, 6),
     }
-    items = pd.DataFrame({**about, **columns})
+    items = pd.concat([pd.DataFrame(about), columns], axis=1)
     return Scores(items=items, summary=scoring.summarise(items), protocol=scoring.describe(items))
+
+
+def _columns(
+    prediction: Prediction,
+    gaze: GazeTrack,
+    recording: Recording,
+    scoring: DensityScoring,
+    progress: Callable[[float], None] | None,
+) -> pd.DataFrame:
+    parts = []
+    count = max(1, len(prediction.time_s))
+    for start in range(0, count, CHUNK):
+        now = slice(start, start + CHUNK)
+        density, point, state = (torch.from_numpy(a[now]) for a in (prediction.log_density, gaze.point, gaze.state))
+        parts.append(pd.DataFrame(scoring.columns(density, point, state, [recording.camera] * len(point))))
+        if progress is not None:
+            progress(min(1.0, (start + CHUNK) / count))
+    return pd.concat(parts, ignore_index=True)

@@ -8,8 +8,19 @@ import torch
 
 from regard.clips.dataset import ClipDataset
 from regard.clips.load import loader
-from regard.engine.answerer import answerer
+from regard.clips.sampling import Window
+from regard.engine.answerer import Answerer, answerer
+from regard.errors import RegardError
+from regard.io import open_video
 from regard.types import Prediction, Recording
+
+
+class CannotAnswerError(RegardError):
+    """A recording that lacks what a model has to be told, or ends before what it is asked about."""
+
+
+class DeviceError(RegardError):
+    """A device that this machine does not have."""
 
 
 def predict(
@@ -26,7 +37,8 @@ def predict(
     is how far ahead an anticipating baseline is asked. `progress` is told the share done. Raises a RegardError where
     the recording lacks what the model reads.
     """
-    asked = answerer(model, horizon_s=horizon_s)
+    asked, place = answerer(model, horizon_s=horizon_s), _usable(device)
+    _require_answerable(recording, asked)
     dataset = ClipDataset(
         (recording,),
         asked.sampler,
@@ -35,15 +47,52 @@ def predict(
         decode_size=asked.decode_size,
         sound=asked.sound,
     )
-    asked.task.model.to(device).eval()
+    asked.task.model.to(place).eval()
     answers: list[Prediction] = []
     with torch.inference_mode():
         for done, batch in enumerate(loader(dataset, batch_size=1, shuffle=False, num_workers=0), start=1):
-            on_device = batch.to(device)
+            on_device = batch.to(place)
             answers += asked.task.predictions(asked.task.answer(on_device), on_device)
             if progress is not None:
                 progress(done / len(dataset))
     return _joined(answers, model=asked.name)
+
+
+def _usable(device: str) -> torch.device:
+    """The device of that name, which can hold a number and give it back."""
+    try:
+        place = torch.device(device)
+        torch.zeros(1, device=place).cpu()
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            f"device {device!r}",
+            found=str(error).splitlines()[0],
+            wanted="a device of this machine; `regard info` lists them",
+            do="leave the device out, and the processor computes",
+        ) from error
+    return place
+
+
+def _require_answerable(recording: Recording, asked: Answerer) -> None:
+    if "observed_gaze" in asked.task.inputs and recording.gaze is None:
+        raise CannotAnswerError(
+            recording.video.path,
+            found="a recording without gaze",
+            wanted=f"the gaze so far, which {asked.name} goes on from",
+            do="put a gaze.csv beside the video, or take a model that needs none, such as saliency",
+        )
+    if not isinstance(asked.sampler, Window) or asked.sampler.asked_after_s == 0:
+        return
+    video = open_video(recording.video)
+    last_s = float(video.times_s[-1])
+    video.close()
+    if last_s < asked.sampler.asked_after_s:
+        raise CannotAnswerError(
+            recording.video.path,
+            found=f"a video whose last frame is shown at {last_s:.3f} s",
+            wanted=f"more than {asked.sampler.asked_after_s:g} s, which is how far ahead {asked.name} is asked",
+            do="ask less far ahead, or take a longer recording",
+        )
 
 
 def _joined(answers: list[Prediction], *, model: str) -> Prediction:
