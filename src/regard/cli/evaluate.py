@@ -56,6 +56,7 @@ def _recording(options: Namespace) -> int:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     from regard.engine.benchmark import best_weights, recipe_of_run, score_recipe
     from regard.engine.recipe import read_recipe
+    from regard.engine.training import is_first_process
 
     if what.is_dir():
         recipe, folder = recipe_of_run(what, overrides), options.out or what
@@ -64,6 +65,8 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
         recipe, weights = read_recipe(what, overrides), options.weights
         folder = options.out or OUT / recipe.name
     scores = score_recipe(recipe, weights=weights, progress=True)
+    if not is_first_process():
+        return 0
     print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
     wrote(save_scores(scores, folder, ""), then=command("compare", folder, "ANOTHER_RUN"))
     return 0

@@ -24,7 +24,9 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Train to the end and say where the checkpoints are."""
     from regard.engine.recipe import read_recipe
     from regard.engine.train import train
+    from regard.engine.training import is_first_process
 
+    out.quiet = not is_first_process()
     recipe = read_recipe(options.recipe, overrides)
     if options.print_config:
         print(recipe.text)

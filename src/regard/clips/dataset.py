@@ -4,6 +4,7 @@ Whatever is random about an example follows from (seed, epoch, number of the cli
 workers share a stream, the number of workers does not change the result, and a resumed epoch goes on as it would have.
 """
 
+import random
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -125,6 +126,8 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         epoch, i = index if isinstance(index, tuple) else (self.epoch, index)
         clip, r = self.clip((epoch, i)), bisect_right(self._ends, i)
         generator = generator_for(self.seed, epoch, i)
+        if get_worker_info() is not None:
+            _seed_globals(generator.initial_seed())
         try:
             sample = self._read(clip, r)
             for transform in self.transforms:
@@ -194,6 +197,13 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self._in_use.move_to_end(id(source))
         if len(self._in_use) > MAX_OPEN:
             self._in_use.popitem(last=False)[1].close()
+
+
+def _seed_globals(seed: int) -> None:
+    """So that a transform which draws from the global generators is as repeatable as one that takes its generator."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
 
 
 def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "t"]:

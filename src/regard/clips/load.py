@@ -1,10 +1,8 @@
 """Batches of clips for a training loop: worker processes, their seeds, and where an interrupted epoch goes on."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, get_worker_info
 
@@ -16,7 +14,7 @@ from regard.clips.order import EpochOrder, RankBatches, generator_for
 from regard.errors import RegardError
 
 
-class ClipLoader(DataLoader[Batch]):
+class ClipLoader(DataLoader):
     """Batches of clips; its `state_dict` in the middle of an epoch is enough to go on exactly there.
 
     The state is an epoch and how many batches of it were handed out (not: prefetched); everything else about a batch
@@ -26,7 +24,7 @@ class ClipLoader(DataLoader[Batch]):
     and faces of the recordings stay in this process and are given back to the clips of each batch.
     """
 
-    dataset: ClipDataset
+    dataset: ClipDataset  # pyright: ignore[reportIncompatibleVariableOverride]
     batch_sampler: RankBatches
     _given: tuple[int, int] = (0, 0)
     _resume: tuple[int, int] | None = None
@@ -38,7 +36,11 @@ class ClipLoader(DataLoader[Batch]):
         self._resume, self._given, self.batch_sampler.first = None, (epoch, first), first
         for given, batch in enumerate(super().__iter__(), start=first + 1):
             if isinstance(batch, RegardError):
-                raise batch
+                try:
+                    raise batch
+                finally:
+                    # held by its own traceback, it would keep the workers until some later collection of garbage
+                    del batch
             clips = tuple(replace(c, recording=recordings[c.recording.id]) for c in batch.clips)
             self._given = epoch, given
             yield replace(batch, clips=clips)
@@ -82,7 +84,7 @@ def loader(
         collate_fn=_assemble,
         worker_init_fn=_start_worker,
         generator=generator_for(seed, rank),
-        multiprocessing_context=("fork" if "fork" in get_all_start_methods() else "spawn") if workers else None,
+        multiprocessing_context=START_METHOD if workers else None,
         persistent_workers=workers > 0,
         pin_memory=pin_memory,
     )
@@ -107,10 +109,4 @@ def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardErro
 
 
 def _start_worker(worker: int) -> None:
-    """Each worker has its own streams of random numbers, even where a user's transform draws from the global ones."""
-    info = get_worker_info()
-    assert info is not None
-    random.seed(info.seed)
-    np.random.seed(info.seed % 2**32)
-    torch.manual_seed(info.seed)
     torch.set_num_threads(1)

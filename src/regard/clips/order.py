@@ -54,35 +54,21 @@ class RankBatches(Sampler[list[Draw]]):
             )
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
         self.rank, self.world_size = rank, world_size
-        self._given = (0, 0)
-        self._resume: tuple[int, int] | None = None
+        self.first = 0
+        """Number of batches that the next pass leaves out at its beginning, because an earlier run has had them."""
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole + (not self.drop_last and rest > self.rank)
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        epoch = self.sampler.epoch
-        given = self._resume[1] if self._resume is not None and self._resume[0] == epoch else 0
-        self._resume, self._given = None, (epoch, given)
-        draws = islice(self.sampler, given * self.batch_size, None)
+        draws = islice(self.sampler, self.first * self.batch_size, None)
+        self.first = 0
         while batch := list(islice(draws, self.batch_size)):
             mine = batch[self.rank :: self.world_size]
             if not mine or (self.drop_last and len(batch) < self.batch_size):
                 return
-            given += 1
-            self._given = epoch, given
             yield mine
-
-    def state_dict(self) -> dict[str, int]:
-        """The epoch, and how many batches of it were given."""
-        epoch, given = self._given
-        return {"epoch": epoch, "given": given}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """The next pass begins after the batches that were given; a pass through another epoch begins at its start."""
-        self.sampler.set_epoch(state["epoch"])
-        self._resume = self._given = state["epoch"], state["given"]
 
 
 def generator_for(*numbers: int) -> torch.Generator:

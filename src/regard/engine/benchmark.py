@@ -8,13 +8,15 @@ import pandas as pd
 import torch
 
 from regard.engine.answerer import RECIPE_FILE
+from regard.engine.batches import TestBatches
 from regard.engine.checkpoints import FOLDER, load_weights
 from regard.engine.evaluate import Scores
-from regard.engine.module import TaskModule, gather_rows
+from regard.engine.module import TaskModule
+from regard.engine.progress import StepProgress
 from regard.engine.provenance import data_hash, git_commit
 from regard.engine.recipe import Published, Recipe, read_recipe
 from regard.engine.train import quiet_lightning
-from regard.errors import FileError
+from regard.errors import FileError, RecipeError
 
 
 def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -49,6 +51,7 @@ def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool 
     if weights is not None:
         load_weights(recipe.task.model, weights)
     say, data, task = recipe.training, recipe.data, recipe.task
+    _refuse_spawned(say.strategy)
     torch.set_num_threads(say.threads)
     trainer = pl.Trainer(
         accelerator=say.accelerator,
@@ -58,21 +61,42 @@ def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool 
         precision=say.precision,
         logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        callbacks=[StepProgress()] if progress else [],
     )
-    batches = data.loader(data.test, task.needs, shuffle=False, rank=trainer.global_rank, world_size=trainer.world_size)
+    batches = TestBatches(data, task)
     module = TaskModule(task, say.optimiser)
-    trainer.test(module, batches, verbose=False)
-    items = pd.DataFrame(gather_rows(module.items))
-    items = items.sort_values(["recording", "clip_s", "time_s"], kind="stable", ignore_index=True)
-    skipped = f"; {len(module.skipped)} clips skipped: {'; '.join(module.skipped)}" if module.skipped else ""
+    trainer.test(module, datamodule=batches, verbose=False)
+    unread = (*batches.clips.unusable, *module.skipped)
+    if not module.items:
+        raise RecipeError(
+            f"split {data.test.split}",
+            found=f"no clip that could be read: {'; '.join(unread[:5])}",
+            wanted="at least one clip to score",
+            do="run `regard check` on these recordings",
+        )
+    items = pd.DataFrame(module.items).sort_values(
+        ["recording", "clip_s", "time_s", "ahead_s"], kind="stable", ignore_index=True
+    )
+    skipped = f"; {len(unread)} recordings or clips skipped: {'; '.join(unread)}" if unread else ""
     protocol = (
         f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
         f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
     )
     return Scores(items=items, summary=_beside(task.summarise(items), recipe.published), protocol=protocol)
+
+
+def _refuse_spawned(strategy: str) -> None:
+    """Answers of processes that are spawned from within Python stay in them."""
+    if any(word in strategy for word in ("spawn", "fork", "notebook")):
+        raise RecipeError(
+            "training.strategy",
+            found=strategy,
+            wanted="processes that each run the command: ddp, or torchrun",
+            do="--training.strategy ddp",
+        )
 
 
 def _beside(summary: pd.DataFrame, published: Sequence[Published]) -> pd.DataFrame:

@@ -1,13 +1,15 @@
 """Checkpoints: written whole or not at all, read without executing anything."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import lightning.pytorch as pl
 import torch
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
-from regard.errors import WeightsError
+from regard.errors import RecipeError, WeightsError
 from regard.io.files import writing
 
 FOLDER = "checkpoints"
@@ -19,8 +21,71 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         """Raises FileError where it cannot be written."""
-        with writing(Path(path)) as beside:
-            torch.save(checkpoint, beside)
+        with writing(Path(path)) as beside, beside.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # what torch makes of a full disk
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from error
+                raise
+
+
+class KeepLastAndBest(Checkpoint):
+    """`last.ckpt` every so many steps and at the last one, `best.ckpt` when a validation score is the best yet.
+
+    Where a validation is due at a step that is saved, it is saved after the validation, so that a run killed between
+    the two does both again. Logs are written first: they never stand behind the checkpoint.
+    """
+
+    def __init__(self, folder: Path, *, every: int, score: str, better: Literal["max", "min"]) -> None:
+        self.folder, self.every, self.score, self.better = folder, every, score, better
+        self.best: float | None = None
+        self._saved_step = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score, so that a resumed run does not begin anew to call everything best."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The best score so far."""
+        self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What is loaded need not be saved again."""
+        self._saved_step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save after an optimiser step that is due, unless a validation comes first."""
+        assert isinstance(trainer.val_check_interval, int)
+        validation_follows = (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_interval == 0
+        if not validation_follows:
+            self._save_if_due(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep what scored best. Raises RecipeError where there is no such score."""
+        scores = {k.removeprefix("val/"): float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        if self.score not in scores:
+            raise RecipeError(
+                "training.best",
+                found=f"{self.score}, which the validation does not give",
+                wanted=f"one of {', '.join(sorted(scores))}",
+                do="choose one of these; a score is missing where no clip of the val split has what it needs",
+            )
+        score = scores[self.score]
+        if self.best is None or (score > self.best if self.better == "max" else score < self.best):
+            self.best = score
+            trainer.save_checkpoint(self.folder / "best.ckpt")
+        self._save_if_due(trainer)
+
+    def _save_if_due(self, trainer: pl.Trainer) -> None:
+        step = trainer.global_step
+        if step != self._saved_step and (step % self.every == 0 or step == trainer.max_steps):
+            self._saved_step = step
+            for logger in trainer.loggers:
+                logger.save()
+            trainer.save_checkpoint(self.folder / "last.ckpt")
 
 
 def last_checkpoint(run: Path) -> Path | None:

@@ -69,12 +69,10 @@ class Data:
             on_error=self.on_error,
         )
 
-    def loader(
-        self, part: Part, needs: frozenset[Field], *, shuffle: bool, rank: int = 0, world_size: int = 1
-    ) -> ClipLoader:
-        """Batches of one part; this process's share of them where several processes work together."""
+    def loader(self, clips: ClipDataset, *, shuffle: bool, rank: int = 0, world_size: int = 1) -> ClipLoader:
+        """Batches of one part's clips; this process's share of them where several processes work together."""
         return loader(
-            self.clips(part, needs),
+            clips,
             batch_size=self.batch_size,
             shuffle=shuffle,
             drop_last=shuffle,

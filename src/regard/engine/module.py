@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as pl
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from regard.batch import Batch
+from regard.clips.order import seed_for
 from regard.errors import RegardError
 from regard.tasks.base import Task
 
@@ -51,25 +53,35 @@ class Optimiser:
 class TaskModule(pl.LightningModule):
     """Runs a task's steps; everything about devices, precision and processes is the Trainer's."""
 
-    def __init__(self, task: Task, optimiser: Optimiser, *, about: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, task: Task, optimiser: Optimiser, *, seed: int = 0, about: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
-        self.task, self.optimiser, self.about = task, optimiser, dict(about or {})
+        self.task, self.optimiser, self.seed, self.about = task, optimiser, seed, dict(about or {})
         self.model = task.model
         self.items: list[dict[str, object]] = []
-        self.skipped: list[str] = []
+        self.losses: list[dict[str, object]] = []
+        """Of each validation batch, with its number of clips."""
+        self.skipped: dict[str, None] = {}
+        """One line for each clip that could not be read, once."""
+        self.non_finite: tuple[str, ...] = ()
+        """The clips of the batch whose loss stopped the run."""
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Move the tensors, keep the clips."""
-        return batch.to(device, non_blocking=True)
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout and the like follow from the seed and the batch's number, so that a resumed run draws the same."""
+        torch.manual_seed(seed_for(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One loss; a non-finite one stops the run and names the clips."""
-        self.skipped += batch.skipped
+        """One loss; a non-finite one stops the run and names the clips. A batch of which nothing could be read is 0."""
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if not batch.clips:
+            return torch.stack([p.sum() * 0.0 for p in self.parameters() if p.requires_grad]).sum()
         losses = self.task.loss(self.task.answer(batch), batch)
         if not torch.isfinite(losses["loss"]):
+            self.non_finite = tuple(map(str, batch.clips))
             raise NonFiniteLossError(
                 f"step {self.global_step}",
-                found=f"loss {float(losses['loss'])} on clips {'; '.join(map(str, batch.clips))}",
+                found=f"loss {float(losses['loss'])} on clips {'; '.join(self.non_finite)}",
                 wanted="a finite loss",
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
@@ -78,26 +90,34 @@ class TaskModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Score every item; nothing is averaged here."""
-        answer = self.task.answer(batch)
-        self.log_dict(
-            {f"val/{k}": v for k, v in self.task.loss(answer, batch).items()}, batch_size=len(batch), sync_dist=True
-        )
-        self._score(answer, batch)
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if batch.clips:
+            answer = self.task.answer(batch)
+            losses = {k: float(v) for k, v in self.task.loss(answer, batch).items()}
+            self.losses.append({"clips": len(batch), **losses})
+            self.items += self.task.score(answer, batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score every item; `items` holds the rows of this process afterwards."""
-        self._score(self.task.answer(batch), batch)
-
-    def _score(self, answer: Tensor, batch: Batch) -> None:
-        self.skipped += batch.skipped
-        self.items += self.task.score(answer, batch)
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if batch.clips:
+            self.items += self.task.score(self.task.answer(batch), batch)
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the rows of all processes."""
-        rows = gather_rows(self.items)
-        self.items = []
+        rows, losses = gather_rows(self.items), pd.DataFrame(gather_rows(self.losses))
+        self.items, self.losses = [], []
+        if not rows:
+            return
+        for name in losses.columns.drop("clips"):
+            self.log(f"val/{name}", float(np.average(losses[name], weights=losses["clips"])))
         for line in self.task.summarise(pd.DataFrame(rows)).to_dict("records"):
             self.log(f"val/{line['score']}", float(line["value"]))
+
+    def on_test_epoch_end(self) -> None:
+        """Let every process know the rows of all, and what could not be read."""
+        self.items = gather_rows(self.items)
+        self.skipped = dict.fromkeys(str(row["skipped"]) for row in gather_rows([{"skipped": s} for s in self.skipped]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Every checkpoint says what it was made from."""

@@ -12,12 +12,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from regard.engine.data import Data
-from regard.engine.training import Training
+from regard.engine.training import Training, seed_everything
 from regard.errors import RecipeError
 from regard.tasks.base import Task
 
@@ -50,6 +49,7 @@ def parser() -> ArgumentParser:
     """Reads `--task.model.width 32` and the like; the options are the constructors' own."""
     reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, default_env=False)
     reader.add_argument("--config", action="config", help="the recipe")
+    reader.add_argument("--name", type=str, help="what the run is called (default: the file's name)")
     reader.add_argument("--task", type=Task, required=True, help="what is asked, and of which model")
     reader.add_argument("--data", type=Data, required=True, help="recordings, and how clips are cut from them")
     reader.add_argument("--training", type=Training, default=Training(), help="steps, optimiser, precision, devices")
@@ -64,9 +64,9 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     resolved: Any = resolve(path, overrides)
     reader = parser()
-    torch.manual_seed(resolved.training.seed)  # before the model draws its first weights
+    seed_everything(resolved.training.seed)
     try:
-        built: Any = reader.instantiate_classes(resolved)
+        built: Any = reader.instantiate(resolved)
     except (TypeError, ValueError) as error:
         raise _error(path, error) from error
     return Recipe(
@@ -74,8 +74,8 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         data=built.data,
         training=built.training,
         published=built.published,
-        name=Path(path).stem,
-        text=reader.dump(resolved, skip_none=False),
+        name=built.name,
+        text=reader.dump(resolved, skip_unset=False),
     )
 
 
@@ -94,6 +94,7 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
         raise _error(path, error) from error
     if not isinstance(content, dict):
         raise _error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+    content = {"name": Path(path).stem, **content}
     whole = yaml.safe_dump(_with_paths(content, path), sort_keys=False)
     words = [_with_paths_in_word(word) for word in overrides]
     try:

@@ -1,24 +1,26 @@
 """Train a recipe: one call, stoppable at any step and resumable bit for bit."""
 
+import csv
 import json
 import logging
-import random
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from regard.engine.answerer import RECIPE_FILE
-from regard.engine.checkpoints import AtomicCheckpoints, last_checkpoint
+from regard.engine.batches import FitBatches
+from regard.engine.checkpoints import FOLDER, AtomicCheckpoints, KeepLastAndBest, last_checkpoint, read_checkpoint
 from regard.engine.module import NonFiniteLossError, TaskModule
+from regard.engine.progress import StepProgress
 from regard.engine.provenance import provenance
 from regard.engine.recipe import Recipe
+from regard.engine.training import is_first_process, seed_everything
 from regard.errors import RecipeError
 from regard.io.files import writing
 
@@ -39,29 +41,26 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     that the task needs or `out` holds another recipe's run, NonFiniteLossError when the loss is NaN or infinite.
     """
     quiet_lightning()
-    data, task, say = recipe.data, recipe.task, recipe.training
-    random.seed(say.seed)
-    np.random.seed(say.seed)
-    torch.manual_seed(say.seed)
+    data, say = recipe.data, recipe.training
+    seed_everything(say.seed)
     torch.set_num_threads(say.threads)
-    out.mkdir(parents=True, exist_ok=True)
     start = _start(recipe, out, resume=resume)
-    trainer = _trainer(recipe, out, progress=progress)
-    rank, world_size = trainer.global_rank, trainer.world_size
-    train_batches = data.loader(data.train, task.needs, shuffle=True, rank=rank, world_size=world_size)
-    val_batches = data.loader(data.val, task.needs, shuffle=False, rank=rank, world_size=world_size)
-    if trainer.is_global_zero:
+    batches = FitBatches(data, recipe.task)
+    log = _csv_log(out, until_step=0 if start is None else read_checkpoint(start)["global_step"])
+    trainer = _trainer(recipe, out, log, progress=progress)
+    if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
-            beside.write_text(recipe.text)
+            beside.write_text(recipe.text, encoding="utf-8")
     about = provenance(recipe.text, data.recordings(data.train.split))
-    module = TaskModule(task, say.optimiser, about=about)
+    module = TaskModule(recipe.task, say.optimiser, seed=say.seed, about=about)
     try:
-        trainer.fit(module, train_batches, val_batches, ckpt_path=start, weights_only=True)
-    except NonFiniteLossError as error:
+        trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
+    except NonFiniteLossError:
         with writing(out / "non_finite_batch.json") as beside:
-            beside.write_text(json.dumps({"step": trainer.global_step, "found": error.found}, indent=1))
+            beside.write_text(json.dumps({"step": trainer.global_step, "clips": module.non_finite}, indent=1))
         raise
-    return Trained(folder=out, skipped=tuple(module.skipped))
+    unusable = (*batches.train_clips.unusable, *batches.val_clips.unusable)
+    return Trained(folder=out, skipped=(*unusable, *module.skipped))
 
 
 def quiet_lightning() -> None:
@@ -80,7 +79,7 @@ def quiet_lightning() -> None:
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     """The checkpoint to go on from, after making sure that it belongs to this recipe."""
     file = out / RECIPE_FILE
-    if file.exists() and file.read_text() != recipe.text:
+    if file.exists() and file.read_text(encoding="utf-8") != recipe.text:
         raise RecipeError(
             out,
             found=f"the run of another recipe ({RECIPE_FILE} there differs)",
@@ -90,26 +89,15 @@ def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     return last_checkpoint(out) if resume else None
 
 
-def _trainer(recipe: Recipe, out: Path, *, progress: bool) -> pl.Trainer:
+def _trainer(recipe: Recipe, out: Path, log: Logger, *, progress: bool) -> pl.Trainer:
     say = recipe.training
-    folder = out / "checkpoints"
     callbacks: list[Callback] = [
-        ModelCheckpoint(
-            folder, filename="last", every_n_train_steps=say.save_every, save_top_k=1, enable_version_counter=False
-        ),
-        ModelCheckpoint(
-            folder,
-            filename="best",
-            monitor=f"val/{say.best}",
-            mode=say.best_is,
-            save_top_k=1,
-            enable_version_counter=False,
-        ),
+        KeepLastAndBest(out / FOLDER, every=say.save_every, score=say.best, better=say.best_is)
     ]
     if say.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=say.ema_decay))
     if progress:
-        callbacks.append(RichProgressBar())
+        callbacks.append(StepProgress(score=say.best))
     return pl.Trainer(
         default_root_dir=out,
         max_steps=say.max_steps,
@@ -125,13 +113,26 @@ def _trainer(recipe: Recipe, out: Path, *, progress: bool) -> pl.Trainer:
         num_sanity_val_steps=0,
         log_every_n_steps=10,
         use_distributed_sampler=False,
-        enable_progress_bar=progress,
+        enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=callbacks,
         plugins=[AtomicCheckpoints()],
-        logger=[CSVLogger(out, name="", version="csv"), TensorBoardLogger(out, name="", version="tensorboard")]
+        logger=[log, TensorBoardLogger(out, name="", version="tensorboard")]
         + [_logger(name, out) for name in say.loggers],
     )
+
+
+def _csv_log(out: Path, *, until_step: int) -> CSVLogger:
+    """The log as a table, which goes on after what it says of the steps before `until_step`."""
+    log = CSVLogger(out, name="", version="csv")
+    file = Path(log.log_dir) / "metrics.csv"
+    if is_first_process() and file.exists():
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(lines)]
+        kept = [row for row in rows if int(row["step"]) < until_step]
+        log.experiment.metrics.extend(kept)
+        log.save()
+    return log
 
 
 def _logger(name: str, out: Path) -> Logger:

@@ -1,8 +1,13 @@
 """How a run is trained: what a recipe may say about steps, precision, devices and checkpoints."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from regard.engine.module import Optimiser
 
@@ -33,3 +38,15 @@ class Training:
     loggers: Sequence[str] = ()
     threads: int = 1
     seed: int = 0
+
+
+def seed_everything(seed: int) -> None:
+    """Before a model draws its first weights: the generators of torch, numpy and Python."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def is_first_process() -> bool:
+    """True in the one process, of all that a launcher started, that prints and writes what they found together."""
+    return getattr(rank_zero_only, "rank", 0) == 0

@@ -1,0 +1,75 @@
+"""What a user sees of a run that works: a bar of steps on a terminal, and a line for each validation anywhere."""
+
+import sys
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+
+class StepProgress(Callback):
+    """Counts optimiser steps while training and batches while testing. `score` is the one shown after a validation."""
+
+    def __init__(self, *, score: str = "") -> None:
+        self.score = score
+        self._bars: Progress | None = None
+        self._bar = TaskID(0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin where the run begins, which is not 0 for a resumed one."""
+        self._begin(trainer, "training", trainer.max_steps, trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move on, and show the loss."""
+        if self._bars is not None:
+            loss = float(trainer.callback_metrics.get("train/loss", float("nan")))
+            self._bars.update(self._bar, completed=trainer.global_step, description=f"training, loss {loss:.3f}")
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """One line, which also stays in a log file."""
+        names = ("loss", self.score)
+        scores = [f"{n} {float(v):.3f}" for n in names if (v := trainer.callback_metrics.get(f"val/{n}")) is not None]
+        line = f"step {trainer.global_step} of {trainer.max_steps}: validation {', '.join(scores)}"
+        if self._bars is not None:
+            self._bars.console.print(line)
+        elif trainer.is_global_zero:
+            print(line, file=sys.stderr, flush=True)
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count batches."""
+        self._begin(trainer, "scoring", int(sum(trainer.num_test_batches)), 0)
+
+    def on_test_batch_end(  # noqa: PLR0917 - as Lightning calls it
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move on."""
+        if self._bars is not None:
+            self._bars.advance(self._bar)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Give the terminal back, whether the run ended well or not."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """As at the end."""
+        self.teardown(trainer, pl_module, "")
+
+    def _begin(self, trainer: pl.Trainer, what: str, total: int, completed: int) -> None:
+        if not trainer.is_global_zero or not sys.stderr.isatty():
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = self._bars.add_task(what, total=total, completed=completed)
+        self._bars.start()

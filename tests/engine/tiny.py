@@ -1,0 +1,124 @@
+"""A world, a model and a recipe small enough to train many times in a test; all of them outside of regard."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.batch import Sample
+from regard.datasets import Synthetic
+from regard.types import GazeState, GazeTrack, Recording
+
+
+class TinyWorld:
+    """A user's own RecordingSet: synthetic recordings whose gaze is known and on the image at every moment."""
+
+    def __init__(self, root: str, *, num_train: int = 2) -> None:
+        self.worlds = Synthetic(root, train=num_train, val=1, test=2, duration_s=2.0, size=(96, 128))
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return self.worlds.splits
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        return tuple(replace(r, gaze=always_known(r.gaze)) for r in self.worlds.recordings(split) if r.gaze)
+
+
+class WithoutGaze(TinyWorld):
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        return tuple(replace(r, gaze=None) for r in super().recordings(split))
+
+
+def always_known(track: GazeTrack) -> GazeTrack:
+    valid = track.valid
+    point = [np.interp(track.time_s, track.time_s[valid], track.point[valid, i]).clip(0.01, 0.99) for i in (0, 1)]
+    state = np.where(valid, track.state, GazeState.TRACKED).astype(np.int8)
+    return GazeTrack(time_s=track.time_s, point=np.stack(point, axis=1), state=state)
+
+
+class TinyGaze(nn.Module):
+    """A user's own model: coarse pixels through one hidden layer with dropout, to one map for each frame."""
+
+    def __init__(self, *, size: tuple[int, int] = (6, 8), width: int = 8, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.size = size
+        self.inside = nn.Linear(3 * 6 * 8, width)
+        self.drop = nn.Dropout(dropout)
+        self.out = nn.Linear(width, size[0] * size[1])
+
+    def forward(self, video: Float[Tensor, "b t 3 h w"]) -> Float[Tensor, "b t h_out w_out"]:
+        coarse = nn.functional.adaptive_avg_pool2d(video.flatten(0, 1), (6, 8)).flatten(1)
+        answer = self.out(self.drop(torch.relu(self.inside(coarse))))
+        return answer.unflatten(1, self.size).unflatten(0, video.shape[:2])
+
+
+class NeedsSound(TinyGaze):
+    def forward(self, video: Tensor, sound: Tensor) -> Tensor:
+        return super().forward(video) + sound.mean()
+
+
+class Explodes(TinyGaze):
+    """Gives NaN after so many training batches."""
+
+    def __init__(self, *, after: int = 1) -> None:
+        super().__init__()
+        self.after, self.seen = after, 0
+
+    def forward(self, video: Tensor) -> Tensor:
+        self.seen += self.training
+        return super().forward(video) * (torch.nan if self.seen > self.after else 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """A user's own transform, which takes its time."""
+
+    seconds: float = 0.05
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        import time
+
+        time.sleep(self.seconds)
+        return sample
+
+
+def tiny_recipe(root: Path, **training: object) -> dict:
+    """Three batches an epoch: two recordings, six clips."""
+    frames = {"num_frames": 3, "interval_s": 0.1}
+    every = {"class_path": "EveryClip", "init_args": {**frames, "hop_s": 0.4}}
+    return {
+        "task": {"class_path": "GazeEstimation", "init_args": {"model": {"class_path": "tiny.TinyGaze"}}},
+        "data": {
+            "dataset": {"class_path": "tiny.TinyWorld", "init_args": {"root": str(root)}},
+            "batch_size": 2,
+            "decode_size": 24,
+            "workers": 0,
+            "train": {
+                "split": "train",
+                "sampler": {"class_path": "RandomClip", "init_args": {**frames, "num_clips": 3}},
+                "transforms": [{"class_path": "HorizontalFlip"}, {"class_path": "ToFloat"}],
+            },
+            "val": {"split": "val", "sampler": every, "transforms": [{"class_path": "ToFloat"}]},
+            "test": {"split": "test", "sampler": every, "transforms": [{"class_path": "ToFloat"}]},
+        },
+        "training": {
+            "max_steps": 8,
+            "accelerator": "cpu",
+            "devices": 1,
+            "validate_every": 3,
+            "save_every": 2,
+            "optimiser": {"lr": 0.01, "warmup_steps": 2},
+            **training,
+        },
+    }
+
+
+def write_recipe(folder: Path, content: dict, name: str = "tiny") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return file
