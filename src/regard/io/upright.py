@@ -25,7 +25,7 @@ SCALING = "bilinear"
 area is a little cheaper and a little farther off (38 to 42 dB)."""
 
 BETWEEN = "gbrp"
-"""Pixel format that swscale scales into: bit for bit what it makes of rgb24, in little more than half of the time, for
+"""Pixel format that swscale scales into: as near to the reference as rgb24, in little more than half of the time, for
 only planar RGB has a vectorised writer."""
 
 
