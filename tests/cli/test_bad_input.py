@@ -157,7 +157,7 @@ def test_gaze_stays_is_only_asked_ahead(refused, tiny_world, horizon_s):
 
 def test_a_horizon_beyond_the_video(refused, tiny_world):
     error = refused("predict", tiny_world, "--model", "gaze-stays", "--horizon_s", "3")
-    assert "last frame is shown at 2.4" in error.found
+    assert "last frame is shown at 1.9" in error.found
     assert "more than 3 s" in error.wanted
 
 

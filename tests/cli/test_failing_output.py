@@ -109,5 +109,5 @@ def test_a_world_that_does_not_fit_leaves_no_folder(tmp_path):
     from regard.datasets.synthetic import write_world
 
     with room_for(10_000), pytest.raises(FileError):
-        write_world(tmp_path / "world", seed=7, duration_s=2.5, size=(96, 128))
+        write_world(tmp_path / "world", seed=7, duration_s=2.0, size=(96, 128))
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ _COLUMNS = ("time_s", "seen_until_s", "x", "y", "log_density")
 
 def write_prediction(prediction: Prediction, path: Path) -> None:
     """Save a prediction; nothing is left under the final name when it fails. Raises FileError."""
-    n, h, w = prediction.log_density.shape
+    h, w = prediction.log_density.shape[1:]
     flat = pa.array(prediction.log_density.reshape(-1), pa.float32())
     columns = {
         "time_s": prediction.time_s,
@@ -44,7 +44,7 @@ def read_prediction(path: Path) -> Prediction:
         time_s, seen_until_s = (table[c].to_numpy().astype(np.float64) for c in _COLUMNS[:2])
         flat = table["log_density"].combine_chunks().flatten().to_numpy()
         log_density = flat.astype(np.float32).reshape(len(time_s), h, w)
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except (OSError, pa.ArrowException, AttributeError, KeyError, ValueError) as error:
         raise FileError(
             path,
             found=f"no readable prediction ({error})",

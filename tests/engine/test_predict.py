@@ -1,0 +1,128 @@
+"""A prediction is about every moment asked, is a density, sees no more than it says, and fails with clear words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import regard
+from regard.engine.answerer import DEFAULT_HORIZON_S, HorizonError, UnknownModelError, answerer
+from regard.engine.predict import CannotAnswerError, DeviceError, predict
+from regard.io import open_video
+from regard.types import GazeState, GazeTrack, Prediction, Recording
+
+
+@pytest.fixture(scope="module")
+def recording(tiny_world: Path) -> Recording:
+    return regard.open(tiny_world)
+
+
+def test_estimators_answer_about_every_shown_frame_when_it_is_shown(recording):
+    for model in ("centre-prior", "saliency"):
+        answer = predict(recording, model=model)
+        np.testing.assert_array_equal(answer.time_s, open_video(recording.video).times_s)
+        np.testing.assert_array_equal(answer.seen_until_s, answer.time_s)
+        assert (answer.recording, answer.model) == (recording.id, model)
+
+
+@pytest.mark.parametrize("model", ["centre-prior", "saliency", "gaze-stays"])
+def test_every_answer_is_a_density(recording, model):
+    density = np.exp(predict(recording, model=model).log_density.astype(np.float64))
+    assert density.shape[1:] == (64, 64)
+    np.testing.assert_allclose(density.sum(axis=(1, 2)), 1, rtol=1e-4)
+
+
+def test_saliency_looks_at_the_pictures_and_the_prior_does_not(recording):
+    maps = {m: predict(recording, model=m).log_density for m in ("centre-prior", "saliency")}
+    assert np.ptp(maps["centre-prior"], axis=0).max() == 0
+    assert np.abs(np.diff(maps["saliency"], axis=0)).max(axis=(1, 2)).min() > 0
+
+
+def test_gaze_stays_answers_half_a_second_ahead_of_what_it_has_seen(recording):
+    answer = predict(recording, model="gaze-stays")
+    np.testing.assert_allclose(answer.time_s - answer.seen_until_s, DEFAULT_HORIZON_S, atol=1e-9)
+    assert (np.diff(answer.time_s) > 0).all()
+    last_s = open_video(recording.video).times_s[-1]
+    assert last_s - 1 / 30 < answer.time_s[-1] <= last_s + 1e-3
+
+
+def steady(recording: Recording, point: tuple[float, float], until_s: float, then: tuple[float, float]) -> Recording:
+    """Gaze rests at one point until a moment, and at another from there on."""
+    time_s = np.arange(400) / 200
+    where = np.where(time_s[:, None] <= until_s, point, then)
+    return replace(
+        recording, gaze=GazeTrack(time_s=time_s, point=where, state=np.full(400, GazeState.FIXATION, np.int8))
+    )
+
+
+def test_gaze_stays_where_it_was_and_knows_nothing_of_what_comes(recording):
+    left, right = (0.2, 0.4), (0.8, 0.6)
+    one, other = (predict(steady(recording, left, 1.0, then), model="gaze-stays") for then in (right, left))
+    before = one.seen_until_s <= 0.995
+    assert 0 < before.sum() < len(before)
+    np.testing.assert_array_equal(one.log_density[before], other.log_density[before])
+    np.testing.assert_allclose(one.point[before], np.tile(left, (before.sum(), 1)), atol=0.01)
+    after = one.seen_until_s >= 1.005
+    np.testing.assert_allclose(one.point[after], np.tile(right, (after.sum(), 1)), atol=0.01)
+
+
+def test_a_longer_horizon_is_a_wider_answer(recording):
+    rec = steady(recording, (0.5, 0.5), 9.0, (0.5, 0.5))
+    peaks = [predict(rec, model="gaze-stays", horizon_s=h).log_density.max() for h in (0.1, 0.3, 1.0)]
+    assert peaks[0] > peaks[1] > peaks[2]
+
+
+def test_progress_grows_to_the_end(recording):
+    told: list[float] = []
+    predict(recording, model="centre-prior", progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_predicting_twice_gives_the_same(recording):
+    one, other = (predict(recording, model="saliency") for _ in range(2))
+    np.testing.assert_array_equal(one.log_density, other.log_density)
+
+
+@pytest.mark.parametrize("horizon_s", [0.0, -0.1, float("nan"), float("inf")])
+def test_gaze_stays_is_not_told_the_answer(horizon_s):
+    with pytest.raises(HorizonError, match="more than 0 s"):
+        answerer("gaze-stays", horizon_s=horizon_s)
+
+
+def test_a_model_without_a_horizon_does_not_ignore_one():
+    with pytest.raises(HorizonError, match="saliency"):
+        answerer("saliency", horizon_s=0.5)
+
+
+@pytest.mark.parametrize("model", ["centre prior", Path("runs/none"), ""])
+def test_an_unknown_model_is_named_beside_the_known_ones(model):
+    with pytest.raises(UnknownModelError, match="centre-prior, saliency, gaze-stays"):
+        answerer(model)
+
+
+def test_what_a_recording_lacks_is_said_before_anything_is_computed(recording):
+    with pytest.raises(CannotAnswerError, match="a recording without gaze"):
+        predict(replace(recording, gaze=None), model="gaze-stays")
+    with pytest.raises(CannotAnswerError, match=r"more than 2\.5 s"):
+        predict(recording, model="gaze-stays", horizon_s=2.5)
+
+
+def test_a_device_that_is_not_there_is_a_user_s_error(recording):
+    with pytest.raises(DeviceError, match="regard info"):
+        predict(recording, model="centre-prior", device="cuda:99")
+
+
+def test_of_two_answers_about_one_moment_the_better_informed_stays():
+    from regard.engine.predict import _joined
+
+    def one(seen_until_s: float, log: float) -> Prediction:
+        time_s, maps = np.array([1.0]), np.full((1, 2, 2), log, np.float32)
+        return Prediction(
+            recording="r", model="", time_s=time_s, seen_until_s=np.array([seen_until_s]), log_density=maps
+        )
+
+    joined = _joined([one(0.2, -1), one(0.6, -2), one(0.4, -3)], model="m")
+    assert (joined.model, joined.time_s.tolist(), joined.seen_until_s.tolist()) == ("m", [1.0], [0.6])
+    assert joined.log_density[0, 0, 0] == -2
