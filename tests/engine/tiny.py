@@ -1,5 +1,8 @@
 """A world, a model and a recipe small enough to train many times in a test; all of them outside of regard."""
 
+import os
+import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +21,7 @@ class TinyWorld:
     """A user's own RecordingSet: synthetic recordings whose gaze is known and on the image at every moment."""
 
     def __init__(self, root: str, *, num_train: int = 2) -> None:
-        self.worlds = Synthetic(root, train=num_train, val=1, test=2, duration_s=2.0, size=(96, 128))
+        self.worlds = Synthetic(root, train=num_train, val=1, test=3, duration_s=2.0, size=(96, 128))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -80,8 +83,6 @@ class Slow:
     seconds: float = 0.05
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        import time
-
         time.sleep(self.seconds)
         return sample
 
@@ -122,3 +123,13 @@ def write_recipe(folder: Path, content: dict, name: str = "tiny") -> Path:
     file = folder / f"{name}.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False))
     return file
+
+
+def regard(*words: str | Path) -> list[str]:
+    """The command line of this environment, as a user types it."""
+    return [str(Path(sys.executable).with_name("regard")), *map(str, words)]
+
+
+def own_classes() -> dict[str, str]:
+    """An environment in which `tiny` can be imported, as a user's own module can."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}

@@ -85,7 +85,7 @@ class TaskModule(pl.LightningModule):
                 wanted="a finite loss",
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
-        self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), prog_bar=True)
+        self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), sync_dist=True)
         return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

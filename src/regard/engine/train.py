@@ -111,7 +111,7 @@ def _trainer(recipe: Recipe, out: Path, log: Logger, *, progress: bool) -> pl.Tr
         val_check_interval=say.validate_every * say.accumulate,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=say.log_every,
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,

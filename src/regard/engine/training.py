@@ -16,9 +16,9 @@ from regard.engine.module import Optimiser
 class Training:
     """What Lightning's Trainer is told. The defaults suit a small model on any machine.
 
-    `max_steps` counts optimiser steps. `best` is the validation score that decides which checkpoint is best, and
-    `best_is` which way is better. `save_every` is in optimiser steps: a killed run loses at most that many. `ema_decay`
-    None trains without averaged weights. `threads` per process; one is fastest on a busy machine.
+    `max_steps` counts optimiser steps, and so do `validate_every`, `log_every` and `save_every`: a killed run loses at
+    most that many. `best` is the validation score that decides which checkpoint is best, and `best_is` which way is
+    better. `ema_decay` None trains without averaged weights. `threads` per process; one is fastest on a busy machine.
     """
 
     max_steps: int = 1000
@@ -33,6 +33,7 @@ class Training:
     ema_decay: float | None = None
     validate_every: int = 200
     save_every: int = 100
+    log_every: int = 10
     best: str = "nss"
     best_is: Literal["max", "min"] = "max"
     loggers: Sequence[str] = ()

@@ -1,14 +1,18 @@
 import csv
+import random
 import shutil
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_recipe, write_recipe
+from tiny import own_classes, regard, tiny_recipe, write_recipe
 
 from regard.engine.checkpoints import AtomicCheckpoints, read_checkpoint
 from regard.engine.recipe import read_recipe
 from regard.engine.train import train
+from regard.errors import RecipeError
 
 
 def same(a: object, b: object) -> bool:
@@ -69,3 +73,43 @@ def test_a_run_resumed_at_any_step_ends_bit_for_bit_like_one_that_never_stopped(
         train(read_recipe(recipe), run)
         assert_ended_alike(run, whole)
         assert log_of(run) == log_of(whole), step
+
+
+def test_a_run_killed_without_warning_goes_on_with_the_same_command_and_ends_the_same(world: Path, tmp_path: Path):
+    content = tiny_recipe(world, max_steps=40, save_every=4, validate_every=10)
+    content["data"]["workers"] = 2
+    content["data"]["train"]["transforms"].append({"class_path": "tiny.Slow", "init_args": {"seconds": 0.1}})
+    recipe, run = write_recipe(tmp_path, content), tmp_path / "run"
+    command = regard("train", recipe, "--out", run)
+    with subprocess.Popen(command, env=own_classes(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
+        while not (run / "checkpoints" / "last.ckpt").exists():
+            assert running.poll() is None, running.stderr and running.stderr.read().decode()
+            time.sleep(0.02)
+        time.sleep(random.uniform(0.0, 1.0))
+        assert running.poll() is None
+        running.kill()
+    assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] < 40
+    subprocess.run(command, env=own_classes(), check=True, capture_output=True)
+    assert_ended_alike(run, train(read_recipe(recipe), tmp_path / "whole").folder)
+    assert log_of(run) == log_of(tmp_path / "whole")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(world: Path, tmp_path: Path):
+    recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
+    run = tmp_path / "run"
+    (run / "csv").mkdir(parents=True)
+    (run / "recipe.yaml").write_text(recipe.text)
+    (run / "csv" / "metrics.csv").write_text("step,train/loss\n9,1.0\n")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "last.part.ckpt").write_bytes(b"half of a checkpo")
+    train(recipe, run)
+    again = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
+    assert_ended_alike(run, train(again, tmp_path / "whole").folder)
+    assert log_of(run) == log_of(tmp_path / "whole")
+
+
+def test_another_recipe_does_not_go_on_in_the_folder_of_a_run(world: Path, tmp_path: Path):
+    train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=1))), tmp_path / "run")
+    other = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2)))
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(other, tmp_path / "run")
