@@ -103,6 +103,16 @@ def test_the_manifest_is_written_by_the_last_shard_and_not_before(recording, tmp
         prepare(three, out, SMALL, shard=(2, 2))
 
 
+def test_another_split_joins_the_films_that_are_there(recording, tmp_path):
+    train, test, out = [recording("train")], [recording("test")], tmp_path / "out"
+    prepare(train, out, SMALL, workers=1)
+    prepare(test, out, SMALL, workers=1)
+    assert len(use_prepared(train + test, out)) == 2
+    prepare(test, out, Settings(size=24), workers=1)
+    with pytest.raises(FileError, match="no film"):
+        use_prepared(train + test, out)
+
+
 def test_a_stale_or_missing_or_too_small_film_is_refused(recording, tmp_path):
     source = film(tmp_path / "source.mp4", np.arange(20) / 10)
     mine, out = recording(video=MediaStream(path=source)), tmp_path / "out"

@@ -119,7 +119,7 @@ def prepare(
     waiting = tuple(name for name, entry in entries.items() if entry is None)
     failed |= {name: entry["failed"] for name, entry in entries.items() if entry is not None and "failed" in entry}
     if not waiting:
-        _write_json(root / MANIFEST, {"settings": asdict(settings), "recordings": entries})
+        _write_json(root / MANIFEST, {"settings": asdict(settings), "recordings": _others(root, settings) | entries})
     return Prepared(root=root, made=tuple(made), already=already, failed=failed, waiting=waiting)
 
 
@@ -252,6 +252,15 @@ def _entry(root: Path, recording: Recording, settings: Settings) -> dict | None:
     except (OSError, ValueError, KeyError):
         return None
     return entry if fits and is_whole else None
+
+
+def _others(root: Path, settings: Settings) -> dict:
+    """Recordings that an earlier call prepared here in the same way, such as another split's."""
+    try:
+        manifest = json.loads((root / MANIFEST).read_text())
+    except (OSError, ValueError):
+        return {}
+    return manifest["recordings"] if manifest["settings"] == json.loads(json.dumps(asdict(settings))) else {}
 
 
 def _fingerprint(path: Path) -> str:

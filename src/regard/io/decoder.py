@@ -13,8 +13,10 @@ from regard.io.container import choose_video
 from regard.io.packets import MisledSeekError, PacketReader, PacketTable
 from regard.io.time_index import TimeIndex
 
-SEEK_COST_PACKETS = 12
-"""Decoding on over this many packets costs about as much as one seek: flushing and refilling the decoder."""
+SEEK_COST_PACKETS = 3
+"""Decoding on over this many packets costs about as much as one seek. With one decoder thread, which has nothing to
+refill, that is true of small pictures; of large ones a seek is cheaper still. Against 12, clips of 8 frames 0.3 s apart
+take 10 ms instead of 27 from a film with a key frame every 4 frames, and 17 instead of 23 with one every 16."""
 
 EARLIER_KEYS = 2
 """How many key frames further back decoding may have to start: some need a while until the picture is whole."""
