@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from regard import __version__
-from regard.errors import RegardError
+from regard.errors import FileError, RegardError
 
 DESCRIPTION = "Human gaze in video: read recordings, say where their wearers look, score it, see it."
 
@@ -65,14 +65,24 @@ def _answer(words: list[str]) -> int:
             return room.run(parser.parse_args(words))
         options, overrides = parser.parse_known_args(words)
         return room.run(options, overrides)
-    except RegardError as error:
-        if debug:
+    except (RegardError, OSError) as error:
+        if debug or isinstance(error, BrokenPipeError):
             raise
-        print(f"regard {verb} cannot go on:\n{error}", file=sys.stderr)
+        told = error if isinstance(error, RegardError) else _refused_by_the_system(error, verb)
+        print(f"regard {verb} cannot go on:\n{told}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
         print("\nstopped; nothing half-written was left under its final name", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _refused_by_the_system(error: OSError, verb: str) -> FileError:
+    return FileError(
+        error.filename or f"regard {verb}",
+        found=error.strerror or str(error),
+        wanted="a file, folder or disk that the system lets regard use",
+        do="check the path, its permissions and the room on the disk; --debug shows where it happened",
+    )
 
 
 def overview() -> str:

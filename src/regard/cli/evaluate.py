@@ -54,8 +54,9 @@ def _recording(options: Namespace) -> int:
 
 
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
-    from regard.engine.benchmark import best_weights, recipe_of_run, score_recipe
+    from regard.engine.benchmark import score_recipe
     from regard.engine.recipe import read_recipe
+    from regard.engine.run import best_weights, recipe_of_run
     from regard.engine.training import is_first_process
 
     if what.is_dir():

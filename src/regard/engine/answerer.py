@@ -10,14 +10,12 @@ from regard.clips.every_frame import EveryFrame
 from regard.clips.hearing import SoundWindows
 from regard.clips.sampling import EveryClip, Sampler
 from regard.clips.transforms import Transform
+from regard.engine.run import RECIPE_FILE, best_weights, recipe_of_run
 from regard.errors import RegardError
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
 from regard.tasks.anticipation import GazeAnticipation
 from regard.tasks.base import Task
 from regard.tasks.estimation import GazeEstimation
-
-RECIPE_FILE = "recipe.yaml"
-"""What makes a folder a run."""
 
 BASELINES = ("centre-prior", "saliency", "gaze-stays")
 
@@ -98,7 +96,6 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
 
 def _of_run(run: Path) -> Answerer:
     """A trained model with its best weights, asked as its recipe's test part asks."""
-    from regard.engine.benchmark import best_weights, recipe_of_run
     from regard.engine.checkpoints import load_weights
 
     recipe = recipe_of_run(run)

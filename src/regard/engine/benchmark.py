@@ -7,38 +7,14 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 
-from regard.engine.answerer import RECIPE_FILE
 from regard.engine.batches import TestBatches
-from regard.engine.checkpoints import FOLDER, load_weights
+from regard.engine.checkpoints import load_weights
 from regard.engine.evaluate import Scores
 from regard.engine.module import TaskModule
-from regard.engine.progress import StepProgress
+from regard.engine.progress import StepProgress, quiet_lightning
 from regard.engine.provenance import data_hash, git_commit
-from regard.engine.recipe import Published, Recipe, read_recipe
-from regard.engine.train import quiet_lightning
-from regard.errors import FileError, RecipeError
-
-
-def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe that a run folder keeps. Raises FileError where the folder holds no run."""
-    if not (run / RECIPE_FILE).exists():
-        raise FileError(
-            run, found=f"a folder without {RECIPE_FILE}", wanted="a folder that `regard train` wrote", do="ls runs/"
-        )
-    return read_recipe(run / RECIPE_FILE, overrides)
-
-
-def best_weights(run: Path) -> Path:
-    """The checkpoint that scored best in validation; the last one where none was validated."""
-    for name in ("best.ckpt", "last.ckpt"):
-        if (run / FOLDER / name).exists():
-            return run / FOLDER / name
-    raise FileError(
-        run,
-        found="a run without a checkpoint",
-        wanted=f"{FOLDER}/best.ckpt or last.ckpt",
-        do=f"regard train {run / RECIPE_FILE}",
-    )
+from regard.engine.recipe import Published, Recipe
+from regard.errors import RecipeError
 
 
 def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool = False) -> Scores:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from regard.errors import RecipeError, WeightsError
 from regard.io.files import writing
 
-FOLDER = "checkpoints"
 _PREFIX = "model."
 
 
@@ -86,12 +85,6 @@ class KeepLastAndBest(Checkpoint):
             for logger in trainer.loggers:
                 logger.save()
             trainer.save_checkpoint(self.folder / "last.ckpt")
-
-
-def last_checkpoint(run: Path) -> Path | None:
-    """Where a run was left, if it was begun."""
-    last = run / FOLDER / "last.ckpt"
-    return last if last.exists() else None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

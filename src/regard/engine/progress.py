@@ -1,6 +1,8 @@
 """What a user sees of a run that works: a bar of steps on a terminal, and a line for each validation anywhere."""
 
+import logging
 import sys
+import warnings
 from typing import Any
 
 import lightning.pytorch as pl
@@ -73,3 +75,16 @@ class StepProgress(Callback):
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
         self._bar = self._bars.add_task(what, total=total, completed=completed)
         self._bars.start()
+
+
+def quiet_lightning() -> None:
+    """Keep advertisements and remarks about things that are so on purpose off the user's console."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for remark in (
+        ".*treespec, LeafSpec.*",  # lightning 2.6 beside torch 2.13
+        ".*is smaller than the logging interval.*",
+        ".*module\\(s\\) in eval mode.*",  # normalisation statistics that are constants
+        ".*does not have many workers.*",
+        ".*exists and is not empty.*",  # a resumed run
+    ):
+        warnings.filterwarnings("ignore", message=remark)

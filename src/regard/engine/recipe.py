@@ -16,12 +16,16 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from regard.engine.data import Data
+from regard.engine.recipe_errors import recipe_error
 from regard.engine.training import Training, seed_everything
 from regard.errors import RecipeError
 from regard.tasks.base import Task
 
 ROOMS = ("regard.tasks", "regard.models", "regard.datasets", "regard.clips")
 """Whose exported classes a recipe may name without a path."""
+
+KEYS = ("name", "task", "data", "training", "published")
+"""What a recipe has at its top."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class Recipe:
 
 def parser() -> ArgumentParser:
     """Reads `--task.model.width 32` and the like; the options are the constructors' own."""
-    reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, default_env=False)
+    reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, allow_abbrev=False)
     reader.add_argument("--config", action="config", help="the recipe")
     reader.add_argument("--name", type=str, help="what the run is called (default: the file's name)")
     reader.add_argument("--task", type=Task, required=True, help="what is asked, and of which model")
@@ -68,7 +72,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         built: Any = reader.instantiate(resolved)
     except (TypeError, ValueError) as error:
-        raise _error(path, error) from error
+        raise recipe_error(path, error, top=KEYS) from error
     return Recipe(
         task=built.task,
         data=built.data,
@@ -91,9 +95,9 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
             do="list those that come with regard: ls recipes/",
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise _error(path, error) from error
+        raise recipe_error(path, error, top=KEYS) from error
     if not isinstance(content, dict):
-        raise _error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+        raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
     content = {"name": Path(path).stem, **content}
     whole = yaml.safe_dump(_with_paths(content, path), sort_keys=False)
     words = [_with_paths_in_word(word) for word in overrides]
@@ -101,7 +105,7 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
         with redirect_stderr(io.StringIO()):
             return parser().parse_args([f"--config={whole}", *words])
     except (ArgumentError, SystemExit) as error:
-        raise _error(path, error) from error
+        raise recipe_error(path, error, top=KEYS) from error
 
 
 def exported(name: str) -> str | None:
@@ -140,13 +144,3 @@ def _with_paths_in_word(word: str) -> str:
     if path is None:
         return word
     return f"{key}={path}" if sign else path
-
-
-def _error(path: Path, error: BaseException) -> RecipeError:
-    found = str(error) or type(error).__name__
-    return RecipeError(
-        path,
-        found=found.strip().splitlines()[0] if len(found) < 400 else found[:400] + " ...",
-        wanted="keys and values that the constructors take",
-        do="compare with one that works: regard train recipes/estimation_synthetic_causal.yaml --print_config",
-    )

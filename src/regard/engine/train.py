@@ -2,8 +2,6 @@
 
 import csv
 import json
-import logging
-import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +11,13 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from regard.engine.answerer import RECIPE_FILE
 from regard.engine.batches import FitBatches
-from regard.engine.checkpoints import FOLDER, AtomicCheckpoints, KeepLastAndBest, last_checkpoint, read_checkpoint
+from regard.engine.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_checkpoint
 from regard.engine.module import NonFiniteLossError, TaskModule
-from regard.engine.progress import StepProgress
+from regard.engine.progress import StepProgress, quiet_lightning
 from regard.engine.provenance import provenance
 from regard.engine.recipe import Recipe
+from regard.engine.run import FOLDER, RECIPE_FILE, last_checkpoint
 from regard.engine.training import is_first_process, seed_everything
 from regard.errors import RecipeError
 from regard.io.files import writing
@@ -61,19 +59,6 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
         raise
     unusable = (*batches.train_clips.unusable, *batches.val_clips.unusable)
     return Trained(folder=out, skipped=(*unusable, *module.skipped))
-
-
-def quiet_lightning() -> None:
-    """Keep advertisements and remarks about things that are so on purpose off the user's console."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    for remark in (
-        ".*treespec, LeafSpec.*",  # lightning 2.6 beside torch 2.13
-        ".*is smaller than the logging interval.*",
-        ".*module\\(s\\) in eval mode.*",  # normalisation statistics that are constants
-        ".*does not have many workers.*",
-        ".*exists and is not empty.*",  # a resumed run
-    ):
-        warnings.filterwarnings("ignore", message=remark)
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:

@@ -10,6 +10,7 @@ import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from regard.engine.module import Optimiser
+from regard.errors import RecipeError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,13 @@ class Training:
     loggers: Sequence[str] = ()
     threads: int = 1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("max_steps", "accumulate", "validate_every", "save_every", "log_every", "num_nodes", "threads"):
+            if getattr(self, name) < 1:
+                raise RecipeError(
+                    f"training.{name}", found=str(getattr(self, name)), wanted="at least 1", do="correct the recipe"
+                )
 
 
 def seed_everything(seed: int) -> None:
