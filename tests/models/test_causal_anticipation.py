@@ -22,12 +22,12 @@ def inputs(b: int = 2, t: int = 4, u: int = 3) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("changed", ["video", "sound", "observed_point"])
+@pytest.mark.parametrize(("changed", "moments"), [("video", range(4)), ("observed_point", range(4)), ("sound", [3])])
 @torch.no_grad()
-def test_the_answer_listens_to_every_input_at_every_valid_moment(changed):
+def test_the_answer_listens_to_every_frame_and_gaze_and_to_the_last_window(changed, moments):
     model, given = build(), inputs()
     before = model(**given)
-    for i in range(4):
+    for i in moments:
         other = given[changed].clone()
         other[:, i] = 1.0 - other[:, i]
         assert not torch.equal(model(**given | {changed: other}), before)
@@ -49,6 +49,24 @@ def test_masked_moments_of_any_input_are_never_read_even_if_they_are_nan():
     answer = model(**spoiled)
     assert answer.isfinite().all()
     assert torch.equal(answer, model(**given))
+
+
+@torch.no_grad()
+def test_where_the_last_window_is_silent_by_its_mask_the_one_before_is_heard():
+    model, given = build(), inputs()
+    given["sound_valid"][:, 3] = False
+    before = model(**given)
+    given["sound"][:, 2] = -13.8
+    assert not torch.equal(model(**given), before)
+
+
+@torch.no_grad()
+def test_the_eye_stays_where_it_was_until_something_else_is_learned():
+    model, given = build(), inputs()
+    given["observed_point"][:] = torch.tensor([0.2, 0.8])
+    best = model(**given).flatten(2).argmax(dim=2)
+    assert ((best % 20 - 3.5).abs() <= 1.5).all()
+    assert ((best // 20 - 12.3).abs() <= 1.5).all()
 
 
 @torch.no_grad()
@@ -101,6 +119,8 @@ def test_at_most_five_million_parameters(backbone):
 def fit_two_clips_told_apart_by_sound(model: CausalAnticipation, num_steps: int) -> list[float]:
     given = inputs(u=2)
     given["video"][1], given["observed_point"][1] = given["video"][0], given["observed_point"][0]
+    given["sound"][0, :, :16] += 8.0  # a low sound, a high sound
+    given["sound"][1, :, 16:] += 8.0
     target = torch.tensor([[20, 100], [250, 180]])
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=3e-3)
     losses = []

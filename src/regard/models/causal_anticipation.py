@@ -1,7 +1,7 @@
 """A light anticipation model: where somebody will look, from what they saw, heard and looked at so far.
 
 It shares the features, the memory and the decoder of `causal_gaze`. Sound tells *what* comes next, pictures tell where
-that is: a summary of the heard windows is compared with the features of every place of the last frame, and the decoder
+that is: the last heard window is compared with the features of every place of the last frame, and the decoder
 sees the agreement as maps. The asked horizon takes part in the comparison, so that one model answers all horizons.
 Where the gaze so far is known, the answer is a mixture: the eye stays near it, or goes where the decoder says.
 0.6 million parameters (1.2 with the large backbone).
@@ -33,15 +33,18 @@ class SoundEncoder(nn.Module):
         super().__init__()
         self.listen = nn.Sequential(
             nn.Conv2d(1, 16, 7, stride=4, padding=3),
+            nn.GroupNorm(2, 16),
             nn.Hardswish(),
             nn.Conv2d(16, 32, 3, stride=2, padding=1),
+            nn.GroupNorm(4, 32),
             nn.Hardswish(),
             nn.Conv2d(32, 16, 3, stride=2, padding=1),
+            nn.GroupNorm(2, 16),
             nn.Hardswish(),
             nn.AdaptiveAvgPool2d(SOUND_CELLS),
             nn.Flatten(),
             nn.Linear(16 * SOUND_CELLS[0] * SOUND_CELLS[1], width),
-            nn.Hardswish(),
+            nn.LayerNorm(width),
         )
 
     def forward(self, sound: Float[Tensor, "n f k"]) -> Float[Tensor, "n c"]:
@@ -53,10 +56,10 @@ class SoundEncoder(nn.Module):
 class CausalAnticipation(nn.Module):
     """Gaze at moments `ahead_s` after the last shown frame, from the frames, sounds and gaze up to it.
 
-    `video` is RGB normalised by ImageNet's mean and standard deviation; `sound` holds log-power windows in nats, one
-    for each frame, which may hold nothing later than the last frame. With `use_sound` or `use_gaze` off, the model has
-    the same parameters and does not read that input, which may then be None, as it does not read a frame's sound or
-    gaze where `sound_valid` or `observed_valid` is False.
+    `video` is RGB normalised by ImageNet's mean and standard deviation. `sound` holds log-power windows in nats, one
+    for each frame, which may hold nothing later than it; the last valid one is heard. With `use_sound` or `use_gaze`
+    off, the model has the same parameters and does not read that input, which may then be None, just as it does not
+    read frames, windows and points that are not valid.
     """
 
     def __init__(
@@ -76,16 +79,16 @@ class CausalAnticipation(nn.Module):
         self.frames = FrameEncoder(width=width, backbone=backbone, weights=weights)
         self.memory = ConvGRU(width + 1, width)
         self.hear = SoundEncoder(width)
-        self.sound_memory = nn.GRUCell(width, width)
         self.horizon = nn.Sequential(nn.Linear(1, width), nn.Hardswish(), nn.Linear(width, width))
         self.query = nn.Linear(2 * width, num_matches * width // 2)
-        self.key = nn.Conv2d(width // 2, num_matches * width // 2, 1)
+        self.key = nn.Conv2d(width + width // 2, num_matches * width // 2, 1)
         self.modulate = nn.Linear(2 * width, 2 * width)
         self.stay = nn.Sequential(nn.Linear(3 * width + 2, width), nn.Hardswish(), nn.Linear(width, 5))
         self.decoder = DensityDecoder(coarse=width, fine=width // 2 + num_matches + 1, width=width // 2, size=size)
         if not use_sound:
             self.hear.requires_grad_(False)
-            self.sound_memory.requires_grad_(False)
+        if not use_gaze:
+            self.stay.requires_grad_(False)
 
     def forward(
         self,
@@ -120,7 +123,8 @@ class CausalAnticipation(nn.Module):
     ) -> Float[Tensor, "b u h w"]:
         """What the decoder says of each asked moment."""
         gain, shift = self.modulate(told)[..., None, None].chunk(2, dim=2)
-        matches = self._matches(told, places[:, :-1])
+        context = functional.interpolate(seen, places.shape[-2:], mode="bilinear")
+        matches = self._matches(told, torch.cat([context, places[:, :-1]], dim=1))
         answers = [
             self.decoder(seen * (1 + gain[:, i]) + shift[:, i], torch.cat([places, matches[:, i]], dim=1))
             for i in range(told.shape[1])
@@ -164,23 +168,21 @@ class CausalAnticipation(nn.Module):
     def _heard(
         self, sound: Tensor | None, valid: Tensor | None, frame_valid: Tensor, *, like: Tensor
     ) -> Float[Tensor, "b c"]:
-        """What the windows up to the last valid frame told; zeros where nothing could be heard."""
-        b, t = frame_valid.shape
-        summary = like.new_zeros(b, self.width)
+        """What the last window that can be heard told; zeros where there is none."""
         if not self.use_sound or sound is None or valid is None:
-            return summary
+            return like.new_zeros(len(like), self.width)
         valid = valid & frame_valid
-        readable = torch.where(valid[..., None, None], sound, 0.0)
-        windows = self.hear(readable.flatten(0, 1)).unflatten(0, (b, t))
-        for i in range(t):
-            summary = torch.where(valid[:, i, None], self.sound_memory(windows[:, i], summary), summary)
-        return summary
+        audible = valid.any(dim=1)
+        window = torch.where(audible[:, None, None], _at_last(sound, valid), 0.0)
+        return torch.where(audible[:, None], self.hear(window), 0.0)
 
-    def _matches(self, told: Float[Tensor, "b u d"], fine: Float[Tensor, "b f h8 w8"]) -> Float[Tensor, "b u m h8 w8"]:
-        """How well each place fits what was told, m times over."""
-        query = self.query(told).unflatten(-1, (self.num_matches, -1))
-        key = self.key(fine).unflatten(1, (self.num_matches, -1))
-        return torch.einsum("bumd,bmdhw->bumhw", query, key) / query.shape[-1] ** 0.5
+    def _matches(
+        self, told: Float[Tensor, "b u d"], places: Float[Tensor, "b f h8 w8"]
+    ) -> Float[Tensor, "b u m h8 w8"]:
+        """How well each place fits what was told, m times over: cosines, scaled to variance 1 for unrelated vectors."""
+        query = functional.normalize(self.query(told).unflatten(-1, (self.num_matches, -1)), dim=-1)
+        key = functional.normalize(self.key(places).unflatten(1, (self.num_matches, -1)), dim=2)
+        return torch.einsum("bumd,bmdhw->bumhw", query, key) * query.shape[-1] ** 0.5
 
 
 def gaze_map(
