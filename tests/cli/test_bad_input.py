@@ -1,5 +1,8 @@
 """What a user may get wrong in a recording: each gives one clear message, exit code 2, no traceback and no file."""
 
+import errno
+import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +12,7 @@ import pandas as pd
 import pytest
 
 from regard.errors import ClockError, FileError, RegardError, TableError
+from regard.io import FilmWriter, open_recording
 
 READERS = ("check", "show", "predict", "evaluate", "demo")
 
@@ -212,3 +216,64 @@ def test_an_empty_folder(refused, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     assert refused("demo", folder).found == "an empty folder"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"matrix": [[0, 0, 64], [0, 96, 48], [0, 0, 1]]}, "a focal length"),
+        ({"matrix": [[float("nan"), 0, 64], [0, 96, 48], [0, 0, 1]]}, "not finite"),
+        ({"height": -96}, "an image of -96 x 128 pixels"),
+        ({"height": 1e400}, "infinity"),
+        ({"distortion": [0.1, 0.2, 0.3]}, "3 distortion coefficients, pinhole has 0 or 4 or 5 or 8"),
+        ({"model": "fisheye624"}, "0 distortion coefficients, fisheye624 has 12"),
+        ({"model": "orthographic"}, "model 'orthographic'"),
+        ({"model": ["pinhole"]}, "model ['pinhole']"),
+    ],
+)
+def test_a_camera_that_no_lens_can_be(refused, world, change, found):
+    path = world / "camera.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    error = refused("evaluate", world, "--model", "centre-prior")
+    assert error.where == str(path)
+    assert found in error.found
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "~nobody-of-this-name/film.mp4"])
+def test_a_path_that_no_system_has(refused, path):
+    error = refused("check", path)
+    assert isinstance(error, FileError)
+    assert error.where == path
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    def forbidden(self: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    with pytest.raises(FileError, match="cannot be read: Permission denied") as caught:
+        open_recording(tmp_path / "film.mp4")
+    assert caught.value.where == str(tmp_path / "film.mp4")
+
+
+def test_what_the_system_refuses_anywhere_is_one_message(say, tiny_world, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "some/file")
+
+    monkeypatch.setattr("regard.cli.check.check_recording", fail)
+    said = say("check", tiny_world)
+    assert said.code == 2
+    assert said.err.startswith("regard check cannot go on:\nsome/file\n  found:  Too many open files\n")
+    assert "Traceback" not in said.err
+    with pytest.raises(OSError, match="Too many open files"):
+        say("check", tiny_world, "--debug")
+
+
+@pytest.mark.parametrize("size", [(4, 240), (240, 4), (2, 2)])
+def test_pictures_of_an_extreme_shape_are_shown(say, tmp_path, size):
+    path = tmp_path / "strip.mp4"
+    with FilmWriter(path, size=size) as film:
+        for k in range(9):
+            film.write(np.full((*size, 3), 20 * k, np.uint8), k / 10)
+    assert say("show", path, "--out", "out").code == 0
+    assert Path("out/report.html").stat().st_size > 1000

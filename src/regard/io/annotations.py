@@ -1,7 +1,6 @@
 """What a plain folder says beside its gaze: labelled segments, faces, the camera; formats in `regard.io.folder`."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,9 @@ from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import Camera, FaceTrack, Segment
+
+NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
+"""How many distortion coefficients each camera model may have."""
 
 
 def read_labels(path: Path) -> tuple[Segment, ...]:
@@ -85,19 +87,37 @@ def read_camera(path: Path) -> Camera:
     wanted = '{"height", "width", "matrix": 3x3, optional "distortion" and "model"}'
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
+        model = about.get("model", "pinhole")
+        if model not in tuple(NUM_DISTORTION):
+            raise ValueError(f"model {model!r}")
         camera = Camera(
             height=int(about["height"]),
             width=int(about["width"]),
             matrix=np.array(about["matrix"], np.float64).reshape(3, 3),
             distortion=np.array(about.get("distortion", []), np.float64).reshape(-1),
+            model=model,
         )
-        if about.get("model", camera.model) not in ("pinhole", "fisheye624"):
-            raise ValueError(f"model {about['model']!r}")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as problem:
+        if wrong := _wrong_with(camera):
+            raise ValueError(wrong)
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, OSError) as problem:
         raise FileError(
             path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do="repair or remove the file"
         ) from problem
-    return replace(camera, model=about.get("model", camera.model))
+    return camera
+
+
+def _wrong_with(camera: Camera) -> str | None:
+    """Why no lens has these numbers; None where one may."""
+    allowed = NUM_DISTORTION[camera.model]
+    if len(camera.distortion) not in allowed:
+        return f"{len(camera.distortion)} distortion coefficients, {camera.model} has {' or '.join(map(str, allowed))}"
+    if camera.height < 1 or camera.width < 1:
+        return f"an image of {camera.height} x {camera.width} pixels"
+    if not (np.isfinite(camera.matrix).all() and np.isfinite(camera.distortion).all()):
+        return "a number that is not finite"
+    if camera.matrix[0, 0] <= 0 or camera.matrix[1, 1] <= 0:
+        return "a focal length (the matrix's first two diagonal numbers) that is not above 0"
+    return None
 
 
 def read_flags(path: Path, table: pd.DataFrame, column: str) -> Float64[np.ndarray, "n"]:

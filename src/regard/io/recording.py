@@ -1,5 +1,6 @@
 """Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,19 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
     Raises FileError where the path is none of the known layouts, and FileError, TableError, ClockError or
     MissingExtraError where it is one but cannot be read.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
+    try:
+        return _open(path, min_confidence)
+    except OSError as error:
+        raise FileError(
+            error.filename or path,
+            found=f"it cannot be read: {error.strerror or error}",
+            wanted="a recording whose files may all be read",
+            do="check the path and its permissions",
+        ) from error
+
+
+def _open(path: Path, min_confidence: float) -> Recording:
     if path.is_file():
         if _is_vrs(path):
             return open_aria(path)

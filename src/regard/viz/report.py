@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHEET_FRAMES = 8
-SHEET_HEIGHT = 300
+SHEET_HEIGHT, SHEET_WIDTH = 300, 1200
+"""A frame of the contact sheet fills one of the two, whatever its shape."""
 STRIP = (21, 24, 28)
 """Ground of the contact sheet, a film strip on light and dark pages alike."""
 
@@ -154,7 +155,8 @@ def _sheet(
     count = min(SHEET_FRAMES, len(times_s))
     picked_s = times_s[((np.arange(count) + 0.5) / count * len(times_s)).astype(int)]
     h, w = source.size
-    size = (SHEET_HEIGHT, max(1, round(SHEET_HEIGHT * w / h)))
+    scale = min(SHEET_HEIGHT / h, SHEET_WIDTH / w)
+    size = (max(1, round(h * scale)), max(1, round(w * scale)))
     frames = []
     for k, time_s in enumerate(picked_s.tolist()):
         frame = source.frames_at(picked_s[k : k + 1], size=size)[0]
