@@ -6,6 +6,7 @@ import made_media as made
 import numpy as np
 import pytest
 
+from regard.datasets.synthetic import write_world
 from regard.errors import ClockError, FileError
 from regard.io import Video
 from regard.io.decoder import FrameDecoder
@@ -52,6 +53,17 @@ def test_every_frame_of_a_real_file_by_time_equals_the_plain_decode(name: str, r
     path = real_data / name
     for file in sorted(path.glob("*.mp4")) if path.is_dir() else [path]:
         assert_every_frame_by_time_is_the_plain_one(Video(file), *made.decode_plainly(file))
+
+
+def test_every_frame_of_the_synthetic_world_by_time_equals_the_plain_decode(tmp_path: Path):
+    write_world(tmp_path / "world", seed=3, duration_s=4.0, size=(96, 128))
+    film = tmp_path / "world" / "video.mp4"
+    assert_every_frame_by_time_is_the_plain_one(Video(film), *made.decode_plainly(film))
+
+
+def test_every_frame_of_a_neon_recording_by_time_equals_the_plain_decode(real_data: Path):
+    film = next((real_data / "neon_window" / "raw").glob("*.mp4"))
+    assert_every_frame_by_time_is_the_plain_one(Video(film), *made.decode_plainly(film))
 
 
 def test_edit_list_hides_what_it_cuts_away(tmp_path: Path):

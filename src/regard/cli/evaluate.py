@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, progress, table, wrote
-from regard.cli.options import OUT, add_model, add_out, add_recording, command, file_stem, out_folder
+from regard.cli.options import DEFAULT_MODEL, OUT, add_model, add_out, add_recording, command, file_stem, out_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
 from regard.errors import RecipeError
@@ -53,7 +53,24 @@ def _recording(options: Namespace) -> int:
     return 0
 
 
+def _refuse_recording_options(options: Namespace) -> None:
+    """A recipe says itself which model answers, about what and where."""
+    given = {
+        "--model": options.model != DEFAULT_MODEL,
+        "--horizon_s": options.horizon_s,
+        "--device": options.device != "cpu",
+    }
+    for name in (name for name, is_given in given.items() if is_given):
+        raise RecipeError(
+            name,
+            found="an option for recordings, given with a recipe or a run",
+            wanted="the recipe's own keys, such as --task.model or --training.accelerator",
+            do=f"take {name} out",
+        )
+
+
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
+    _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
     from regard.engine.recipe import read_recipe
     from regard.engine.run import best_weights, recipe_of_run

@@ -8,6 +8,7 @@ from pathlib import Path
 from regard.types import Recording
 
 OUT = Path("regard-out")
+DEFAULT_MODEL = "saliency"
 
 
 def add_recording(parser: ArgumentParser, *, optional: bool = False) -> None:
@@ -29,7 +30,7 @@ def add_model(parser: ArgumentParser) -> None:
     """Who answers."""
     parser.add_argument(
         "--model",
-        default="saliency",
+        default=DEFAULT_MODEL,
         help="centre-prior, saliency, gaze-stays, or a folder that `regard train` wrote (default: saliency)",
     )
     parser.add_argument("--horizon_s", type=float, help="how far ahead gaze-stays is asked (default: 0.5)")
