@@ -17,6 +17,7 @@ from regard.metrics.table import (
     item_table,
     masked_mean,
     paired_difference,
+    paired_f1_difference,
     summarise,
 )
 from regard.ops.heatmap import gaussian_maps, published_label_maps
@@ -189,3 +190,38 @@ def test_tables_that_cannot_be_paired_are_refused():
         paired_difference(table, table.assign(recording="elsewhere", time_s=np.arange(6.0)), ["nss"])
     with pytest.raises(TableError, match="second score table"):
         paired_difference(table, pd.concat([table, table]), ["nss"])
+
+
+def test_items_of_several_horizons_and_overlapping_clips_are_told_apart():
+    times = {"recording": ["r"] * 4, "clip_s": [0.0, 0.0, 0.5, 0.5], "time_s": [1.0, 1.5, 1.0, 1.5]}
+    table = item_table({**times, "ahead_s": [0.5, 1.0, 0.1, 0.6], "nss": [1.0, 2.0, 3.0, 4.0]})
+    single = table.assign(ahead_s=table["ahead_s"].astype("float32").astype(float), nss=table["nss"] + [1, 2, 3, 4])
+    rows = paired_difference(table, single.sample(frac=1, random_state=1), ["nss"], block_s=0.1)
+    assert rows["num_items"][0] == 4
+    assert rows["difference"][0] == pytest.approx(2.5)
+    without = single.drop(columns=["clip_s", "ahead_s"])
+    with pytest.raises(TableError, match="repeat an earlier recording, time_s"):
+        paired_difference(table, without, ["nss"])
+
+
+def test_the_paired_f1_difference_is_that_of_the_two_corpus_scores_on_their_common_items():
+    table, _ = f1_table(80)
+    blurred = table.copy()
+    sweep = [c for c in table if c.startswith(("recall@", "precision@"))]
+    blurred[sweep] = table[sweep] * 0.9
+    found = paired_f1_difference(table, blurred.sample(frac=1, random_state=0), "oracle", num_draws=200)
+    assert found.difference == pytest.approx(-0.1 * corpus_f1(table, "oracle").f1, rel=1e-5)
+    assert found.num_items == 64
+    # each draw loses a tenth, however good it is: far narrower than the interval of either score
+    alone = corpus_f1_interval(table, "oracle", num_draws=200)
+    assert found.low <= found.difference <= found.high < 0
+    assert found.high - found.low == pytest.approx(0.1 * (alone.high - alone.low), rel=1e-4)
+    common = paired_f1_difference(table, blurred[:40], 0.01)
+    expected = corpus_f1(blurred[:40], 0.01).f1 - corpus_f1(table[:40], 0.01).f1
+    assert common.difference == pytest.approx(expected)
+    assert common.num_items == 32
+
+
+def test_the_f1_of_a_table_against_itself_does_not_differ():
+    table, _ = f1_table(20)
+    assert paired_f1_difference(table, table, "oracle")[:3] == (0.0, 0.0, 0.0)

@@ -8,7 +8,8 @@ import pandas as pd
 
 from regard.errors import FileError
 from regard.io.tables import read_table
-from regard.metrics.table import paired_difference, summarise
+from regard.metrics.adaptive_f1 import Policy
+from regard.metrics.table import corpus_f1, paired_difference, paired_f1_difference, summarise
 from regard.tasks.density import SCORES, blocks_of
 
 ITEMS_FILE = "items.parquet"
@@ -27,23 +28,43 @@ def read_items(run: Path) -> pd.DataFrame:
     return read_table(file)
 
 
-def compare(runs: Sequence[Path]) -> pd.DataFrame:
-    """One row per score and run: its mean, and its difference to the first run on the items that both answered.
+def compare(runs: Sequence[Path], *, policy: Policy = "oracle") -> pd.DataFrame:
+    """One row per score and run: its value, and its difference to the first run on the items that both answered.
 
-    The interval is of 95 %, by a bootstrap over recordings (over stretches of a single one).
+    The intervals are of 95 %, by a bootstrap over recordings (over stretches of a single one). "f1" is the corpus F1
+    under the threshold `policy`, the other scores are means over items; `num_items` is what a row rests on.
     """
     tables = [read_items(run) for run in runs]
-    block_s = blocks_of(tables[0])
-    rows = []
-    for run, items in zip(runs, tables, strict=True):
-        scores = [s for s in SCORES if s in items and s in tables[0] and not np.isnan(items[s].to_numpy()).all()]
-        means = summarise(items, scores, block_s=block_s).rename(columns={"metric": "score"})
-        means = means.drop(columns=["low", "high", "num_items"])
-        means.insert(0, "run", run.name)
-        if items is not tables[0]:
-            gain = paired_difference(tables[0], items, scores, block_s=block_s).rename(columns={"metric": "score"})
-            means = means.merge(gain, on="score")
-        rows.append(means)
-    together = pd.concat(rows, ignore_index=True)
-    order = {score: i for i, score in enumerate(SCORES)}
-    return together.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    first, block_s = tables[0], blocks_of(tables[0])
+    rows: list[dict[str, object]] = []
+    for name, items in zip(names(runs), tables, strict=True):
+        scores = [s for s in SCORES if s in items and s in first and not np.isnan(items[s].to_numpy()).all()]
+        values = summarise(items, scores, block_s=block_s, num_draws=1).set_index("metric")
+        gains = None if items is first else paired_difference(first, items, scores, block_s=block_s).set_index("metric")
+        if has_f1(items) and has_f1(first):
+            gain = {"num_items": np.count_nonzero(items["counted"])}
+            if items is not first:
+                gain = paired_f1_difference(first, items, policy, block_s=block_s)._asdict()
+            rows.append({"run": name, "score": "f1", "value": corpus_f1(items, policy).f1, **gain})
+        for score in scores:
+            gain = {"num_items": values["num_items"][score]} if gains is None else gains.loc[score].to_dict()
+            rows.append({"run": name, "score": score, "value": values["mean"][score], **gain})
+    order = {score: i for i, score in enumerate(("f1", *SCORES))}
+    table = pd.DataFrame(rows, columns=["run", "score", "value", "difference", "low", "high", "num_items"])
+    table = table.astype({"num_items": int} | dict.fromkeys(["value", "difference", "low", "high"], float))
+    return table.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+
+
+def names(runs: Sequence[Path]) -> list[str]:
+    """What tells the runs apart: the ends of their paths, as long as need be."""
+    folders = [run.resolve().parent if run.is_file() and run.name == ITEMS_FILE else run.resolve() for run in runs]
+    length = 1
+    while len({f.parts[-length:] for f in folders}) < len(set(folders)):
+        length += 1
+    ends = ["/".join(f.parts[-length:]) for f in folders]
+    return [end if end not in ends[:i] else f"{end} ({ends[:i].count(end) + 1})" for i, end in enumerate(ends)]
+
+
+def has_f1(items: pd.DataFrame) -> bool:
+    """True where a table has the columns of the F1 sweep."""
+    return any(name.startswith("recall@") for name in items)

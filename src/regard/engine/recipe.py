@@ -98,6 +98,9 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
         raise recipe_error(path, error, top=KEYS) from error
     if not isinstance(content, dict):
         raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+    for key in content:
+        if key not in KEYS:
+            raise recipe_error(path, ValueError(f"Option '{key}' is not accepted"), top=KEYS)
     content = {"name": Path(path).stem, **content}
     whole = yaml.safe_dump(_with_paths(content, path), sort_keys=False)
     words = [_with_paths_in_word(word) for word in overrides]

@@ -28,7 +28,7 @@ DO = "compare with one that works: regard train recipes/estimation_synthetic_cau
 
 def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] = ()) -> RecipeError:
     """The parser's nested message as one line about one place. `top` are the keys that a recipe has."""
-    message = str(error).strip() or type(error).__name__; print("RAW<<<", message, ">>>")
+    message = str(error).strip() or type(error).__name__
     place = ".".join(re.findall(r'Parser key "([^"]+)"', message))
     classes = re.findall(r"given class_path '([^']+)'", message)
     reasons = [line.strip(" -") for line in message.splitlines() if not re.search(r":\s*$", line)] or [message]
@@ -46,11 +46,16 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
             wanted=f"one of {', '.join(accepted)}" if accepted else "what its constructor takes",
             do=f"did you mean {near[0]!r}?" if near else "take it out, or name one of these",
         )
-    kinds = list(dict.fromkeys(re.findall(r"Expected an? (.+?)\. Got value", message)))
+    kinds = list(dict.fromkeys(re.findall(r"Expected an? (.+?)(?:\. Got value.*)?$", message, re.M)))
     value = re.search(r"(?:Got|Given) value: (.*)", message)
     if kinds and value is not None:
         kinds = [re.sub(r"<class '([^']+)'>|typing\.", r"\1", kind) for kind in kinds]
-        return RecipeError(path, found=f"{_at(place)}{value[1]!r}", wanted=" or ".join(kinds), do=f"correct {place}")
+        return RecipeError(
+            path,
+            found=f"{_at(place)}{value[1]!r}",
+            wanted=" or ".join(kinds).replace("NoneType", "null"),
+            do=f"correct {place}",
+        )
     if classes and reason.startswith(("No module named", "module ")):
         return RecipeError(
             path,

@@ -27,6 +27,7 @@ from regard.metrics.heatmaps import (
     sim,
 )
 from regard.metrics.table import (
+    Difference,
     Interval,
     bootstrap_interval,
     corpus_f1,
@@ -35,6 +36,7 @@ from regard.metrics.table import (
     item_table,
     masked_mean,
     paired_difference,
+    paired_f1_difference,
     summarise,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "FORECAST_ARIA_THRESHOLDS",
     "FORECAST_EGO4D_THRESHOLDS",
     "AdaptiveF1",
+    "Difference",
     "F1Score",
     "Interval",
     "angular_error_deg",
@@ -64,6 +67,7 @@ __all__ = [
     "nss",
     "nss_on_map",
     "paired_difference",
+    "paired_f1_difference",
     "recall_precision",
     "rescaled_published",
     "sim",

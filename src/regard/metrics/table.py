@@ -1,8 +1,8 @@
 """The score table: one row per scored item, one column per number; everything a paper reports is a function of it.
 
-Columns "recording" and "time_s" say which item a row is; the rest are scores, NaN where an item could not be scored.
-Recall and precision of the F1 sweep have a column per threshold ("recall@0.02", "precision@0.02"), so that the F1 of
-any threshold policy can be recomputed from a saved table.
+Columns "recording", "time_s" and, where they matter, "clip_s" and "ahead_s" say which item a row is; the rest are
+scores, NaN where an item could not be scored. Recall and precision of the F1 sweep have a column per threshold
+("recall@0.02", "precision@0.02"), so that the F1 of any threshold policy can be recomputed from a saved table.
 
 Intervals come from a bootstrap over *groups* of items, because frames of one recording resemble one another: single
 frames drawn at random would make intervals far too narrow. Source: Field and Welsh, Bootstrapping clustered data, 2007.
@@ -20,8 +20,21 @@ from torch import Tensor
 from regard.errors import TableError
 from regard.metrics.adaptive_f1 import F1Score, Policy, f1_sweep, pick
 
-ITEM = ("recording", "time_s")
-"""The columns that say which item a row is."""
+ITEM = ("recording", "clip_s", "time_s", "ahead_s")
+"""The columns that say which item a row is, as far as a table has them: the same moment may be asked about by several
+clips, and from several moments before it."""
+
+TICK_S = 1e-4
+"""Moments of two tables this near to each other are the same: one table may have kept them in single precision."""
+
+
+class Difference(NamedTuple):
+    """other - first, with its confidence interval and the number of items it rests on."""
+
+    difference: float
+    low: float
+    high: float
+    num_items: int
 
 
 class Interval(NamedTuple):
@@ -142,26 +155,71 @@ def paired_difference(
     An interval that leaves out 0 is a difference that the choice of recordings (or blocks) does not explain.
     Raises TableError where an item stands twice in one table, or the two tables share none.
     """
+    both = _paired(table, other)
+    differences = {m: both[f"{m} of other"] - both[m] for m in metrics}
+    paired = both[["recording", "time_s"]].assign(**differences)
+    rows = summarise(paired, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
+    return rows.rename(columns={"mean": "difference"})
+
+
+def paired_f1_difference(
+    table: pd.DataFrame,
+    other: pd.DataFrame,
+    policy: Policy,
+    *,
+    block_s: float | None = None,
+    level: float = 0.95,
+    num_draws: int = 1000,
+    seed: int = 0,
+) -> Difference:
+    """Corpus F1 of other - table over the items that both scored.
+
+    Every draw of the bootstrap takes the same items of both tables; under "oracle" each table chooses its own best
+    threshold in each draw. Raises as `paired_difference` and `corpus_f1` do.
+    """
+    (thresholds, first), (other_thresholds, second) = _f1_values(table), _f1_values(other)
+    rows = _paired(table.assign(row=np.arange(len(table))), other.assign(row=np.arange(len(other))))
+    first, second = first[rows["row"]], second[rows["row of other"]]
+    scored = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
+    rows, values = rows.loc[scored], np.concatenate([first, second], axis=1)[scored]
+
+    def difference(means: Float64[np.ndarray, "m"]) -> float:
+        one, two = np.split(means, [2 * len(thresholds)])
+        return _f1_of_means(two, other_thresholds, policy).f1 - _f1_of_means(one, thresholds, policy).f1
+
+    groups = groups_of(rows, block_s=block_s)
+    draws = _bootstrap_means(values, groups, num_draws=num_draws, seed=seed)
+    interval = _percentiles(np.array([difference(means) for means in draws]), level)
+    return Difference(difference(_nan_mean(values)), *interval, num_items=len(rows))
+
+
+def _paired(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The items in both tables, side by side: the columns of the second are called "... of other"."""
+    keys = [name for name in ITEM if name in table and name in other]
+    ticks = [f"{name} ticks" for name in keys]
+
+    def keyed(part: pd.DataFrame) -> pd.DataFrame:
+        values = (part[k] if k == "recording" else (part[k] / TICK_S).round().astype(np.int64) for k in keys)
+        return part.assign(**dict(zip(ticks, values, strict=True)))
+
+    table, other = keyed(table), keyed(other)
     for name, part in (("first", table), ("second", other)):
-        if part.duplicated(list(ITEM)).any():
+        if part.duplicated(ticks).any():
             raise TableError(
                 f"the {name} score table",
-                found=f"{int(part.duplicated(list(ITEM)).sum())} rows that repeat an earlier recording and time",
+                found=f"{int(part.duplicated(ticks).sum())} rows that repeat an earlier {', '.join(keys)}",
                 wanted="each item once",
                 do="compare tables of one model each, written by `regard evaluate`",
             )
-    both = table.merge(other, on=list(ITEM), suffixes=("", " of other"))
+    both = table.merge(other, on=ticks, suffixes=("", " of other"))
     if both.empty:
         raise TableError(
             "the two score tables",
-            found="no item (recording and time) that is in both",
+            found=f"no item ({', '.join(keys)}) that is in both",
             wanted="two models scored on the same moments",
             do="evaluate both models on the same recordings, with the same clips",
         )
-    differences = {m: both[f"{m} of other"] - both[m] for m in metrics}
-    paired = both[list(ITEM)].assign(**differences)
-    rows = summarise(paired, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
-    return rows.rename(columns={"mean": "difference"})
+    return both
 
 
 def _f1_values(table: pd.DataFrame) -> tuple[list[float], Float64[np.ndarray, "n m"]]:

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from regard.engine.compare import compare, names
+from regard.errors import FileError
+from regard.io.tables import write_table
+from regard.metrics.table import corpus_f1
+from regard.tasks import DensityScoring
+
+
+def answered(folder: Path, *, blur: float, num_recordings: int = 4, seed: int = 0) -> Path:
+    """An evaluated run: densities round the gaze, at two horizons of overlapping clips."""
+    rng = np.random.default_rng(seed)
+    n = 30 * num_recordings
+    point = torch.from_numpy(rng.uniform(0.2, 0.8, (n, 2))).float()
+    grid = (torch.arange(16) + 0.5) / 16
+    squared = (grid[None, :, None] - point[:, 1, None, None]) ** 2 + (grid[None, None] - point[:, 0, None, None]) ** 2
+    noise = torch.from_numpy(rng.normal(0, 0.3, (n, 16, 16))).float()
+    columns = DensityScoring().columns(
+        -squared / (2 * blur**2) + noise, point, torch.ones(n, dtype=torch.int8), [None] * n
+    )
+    about = {
+        "recording": [f"r{i}" for i in range(num_recordings) for _ in range(30)],
+        "clip_s": np.tile(np.repeat(np.arange(15) / 5, 2), num_recordings),
+        "ahead_s": np.tile([0.2, 0.4], 15 * num_recordings),
+    }
+    time_s = about["clip_s"] + about["ahead_s"]
+    write_table(pd.DataFrame({**about, "time_s": time_s, **columns}), folder / "items.parquet")
+    return folder
+
+
+def test_a_comparison_shows_values_and_paired_differences_of_every_score(tmp_path: Path):
+    runs = [answered(tmp_path / "a", blur=0.3), answered(tmp_path / "b", blur=0.1)]
+    table = compare(runs)
+    assert list(table["score"][:2]) == ["f1", "f1"]
+    f1 = table[table["score"] == "f1"].set_index("run")
+    items = [pd.read_parquet(run / "items.parquet") for run in runs]
+    assert f1["value"].tolist() == [corpus_f1(i, "oracle").f1 for i in items]
+    assert f1["difference"]["b"] == pytest.approx(f1["value"]["b"] - f1["value"]["a"])
+    assert 0 < f1["low"]["b"] <= f1["difference"]["b"] <= f1["high"]["b"]
+    nss = table[table["score"] == "nss"].set_index("run")
+    assert nss["difference"]["b"] == pytest.approx((items[1]["nss"] - items[0]["nss"]).mean())
+    assert nss["low"]["b"] > 0
+    assert table["num_items"].dtype == int
+    assert set(table["num_items"]) == {120}
+    assert np.isnan(f1["difference"]["a"])
+    assert "angle_deg" not in set(table["score"]), "no camera, no angles"
+
+
+def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path):
+    paths = [tmp_path / "x" / "run", tmp_path / "y" / "run", tmp_path / "y" / "other"]
+    assert names(paths) == ["x/run", "y/run", "y/other"]
+    assert names(paths[1:]) == ["run", "other"]
+    assert names([paths[0], paths[0]]) == ["run", "run (2)"]
+    assert names(paths[:1]) == ["run"]
+    run = answered(paths[0], blur=0.2)
+    assert names([run / "items.parquet", answered(paths[1], blur=0.2)]) == ["x/run", "y/run"]
+
+
+def test_a_run_that_was_not_evaluated_says_how(tmp_path: Path):
+    with pytest.raises(FileError, match="regard evaluate"):
+        compare([tmp_path])

@@ -1,0 +1,125 @@
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from tiny import tiny_recipe, write_recipe
+
+from regard.engine.recipe import read_recipe
+from regard.errors import RecipeError
+
+
+def test_classes_of_somebody_else_are_found_by_their_import_path(world: Path, tmp_path: Path):
+    recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world)))
+    assert type(recipe.task.model) is tiny.TinyGaze
+    assert type(recipe.data.dataset) is tiny.TinyWorld
+    assert len(recipe.data.recordings("train")) == 2
+
+
+def test_a_recipe_written_out_reads_as_itself_and_keeps_its_name(world: Path, tmp_path: Path):
+    recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world)), ["--task.model.width", "5"])
+    (tmp_path / "recipe.yaml").write_text(recipe.text)
+    again = read_recipe(tmp_path / "recipe.yaml")
+    assert again.text == recipe.text
+    assert again.name == recipe.name == "tiny"
+    assert again.training == recipe.training
+    assert again.task.model.inside.out_features == 5
+
+
+def test_equal_seeds_give_equal_first_weights_and_other_seeds_others(world: Path, tmp_path: Path):
+    def first_weights(seed: int) -> torch.Tensor:
+        recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world, seed=seed)))
+        return recipe.task.model.inside.weight
+
+    assert torch.equal(first_weights(3), first_weights(3))
+    assert not torch.equal(first_weights(3), first_weights(4))
+
+
+def test_options_override_the_file_also_with_a_class_of_regard(world: Path, tmp_path: Path):
+    file = write_recipe(tmp_path, tiny_recipe(world))
+    recipe = read_recipe(file, ["--training.max_steps", "3", "--task.model=CentrePrior", "--data.batch_size=4"])
+    assert recipe.training.max_steps == 3
+    assert type(recipe.task.model).__name__ == "CentrePrior"
+    assert recipe.data.batch_size == 4
+
+
+MISTAKES: dict[str, tuple[Callable[[dict], object], str]] = {
+    "unknown key": (lambda c: c.update(trainin={"max_steps": 3}), "a recipe has no 'trainin'.*did you mean 'training'"),
+    "unknown key without a value": (lambda c: c.update(trainin={}), "a recipe has no 'trainin'"),
+    "unknown key of a part": (lambda c: c["data"].update(batchsize=3), "data has no 'batchsize'.*'batch_size'"),
+    "unknown key of a split": (lambda c: c["data"]["val"].update(smpler=1), "data.val has no 'smpler'.*'sampler'"),
+    "unknown option of a class": (
+        lambda c: c["task"]["init_args"]["model"].update(init_args={"widht": 3}),
+        "task.model: TinyGaze has no 'widht'.*one of size, width, dropout.*'width'",
+    ),
+    "unknown class": (
+        lambda c: c["data"]["train"]["sampler"].update(class_path="RandomClipp"),
+        "the class RandomClipp, which regard does not have",
+    ),
+    "unknown package": (
+        lambda c: c["task"]["init_args"]["model"].update(class_path="nowhere.Model"),
+        "no class nowhere.Model.*PYTHONPATH",
+    ),
+    "no such class in a module": (
+        lambda c: c["task"]["init_args"]["model"].update(class_path="tiny.Nobody"),
+        "no class tiny.Nobody",
+    ),
+    "a class of another kind": (
+        lambda c: c["task"]["init_args"]["model"].update(class_path="tiny.TinyWorld", init_args={"root": "x"}),
+        "task.model: Import path tiny.TinyWorld does not correspond to a subclass of Module",
+    ),
+    "wrong type": (lambda c: c["data"].update(batch_size="many"), "data.batch_size: 'many'.*wanted: int"),
+    "wrong type of several": (
+        lambda c: c["data"].update(decode_size="big"),
+        "data.decode_size: 'big'.*wanted: int or null",
+    ),
+    "wrong type deep inside": (
+        lambda c: c["task"]["init_args"]["model"].update(init_args={"width": "wide"}),
+        "task.model.width: 'wide'.*wanted: int",
+    ),
+    "no such choice": (lambda c: c["training"].update(precision="8"), "training.precision.*bf16-mixed"),
+    "something is missing": (lambda c: c["data"].pop("val"), "required: data.val"),
+    "an impossible number": (lambda c: c["training"].update(max_steps=0), "training.max_steps.*at least 1"),
+    "a model that asks for what no batch has": (
+        lambda c: c["task"]["init_args"].update(
+            model={"class_path": "torch.nn.Linear", "init_args": {"in_features": 1, "out_features": 1}}
+        ),
+        "Linear.forward asks for input",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_a_recipe_is_named_with_its_place_and_a_way_out(world: Path, tmp_path: Path, mistake: str):
+    content = copy.deepcopy(tiny_recipe(world))
+    change, message = MISTAKES[mistake]
+    change(content)
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        read_recipe(write_recipe(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--training.max_step", "3"], "--training.max_step"),
+        (["--training.max_steps", "three"], "training.max_steps: 'three'.*wanted: int"),
+        (["--training.max_steps"], "expected one argument"),
+    ],
+)
+def test_a_mistake_in_an_override_is_named(world: Path, tmp_path: Path, words: list[str], message: str):
+    with pytest.raises(RecipeError, match=f"(?s){message}"):
+        read_recipe(write_recipe(tmp_path, tiny_recipe(world)), words)
+
+
+@pytest.mark.parametrize("text", ["task: [", "just words", "- a\n- list\n", "", "\x00"])
+def test_a_file_that_is_not_a_recipe_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(RecipeError):
+        read_recipe(tmp_path / "recipe.yaml")
+
+
+def test_a_recipe_that_does_not_exist_is_refused(tmp_path: Path):
+    with pytest.raises(RecipeError, match="no such file"):
+        read_recipe(tmp_path / "recipe.yaml")
