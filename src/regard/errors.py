@@ -44,6 +44,7 @@ class MissingExtraError(RegardError):
 
     @classmethod
     def of(cls, what: Path | str, *, package: str, extra: str) -> "MissingExtraError":
+        """The error for `what`, which needs `package` from the extra `extra`."""
         return cls(
             what,
             found=f"the package {package} is not installed",
