@@ -9,7 +9,7 @@ from golden_rule import Golden, golden_input
 from regard.errors import WeightsError
 from regard.models import mvit
 from regard.models.glc import GLC
-from regard.models.mvit import MLP, Block, Encoder, PositionEmbedding, resample_space, resample_time
+from regard.models.mvit import Block, Encoder, PositionEmbedding, resample_space, resample_time
 from regard.models.mvit_attention import (
     CellEnlarge,
     CellPool,
@@ -101,16 +101,21 @@ def test_a_pooling_attention_without_pools_is_multihead_attention() -> None:
     plain.in_proj_weight.data, plain.in_proj_bias.data = attention.qkv.weight.data, attention.qkv.bias.data
     plain.out_proj.weight.data, plain.out_proj.bias.data = attention.merge.weight.data, attention.merge.bias.data
     tokens = Tokens(random(2, 7, 12), Grid(1, 2, 3))
-    torch.testing.assert_close(attention(tokens).values, plain(*[tokens.values] * 3)[0])
+    found = attention.answer(attention.queries(tokens).values, *attention.keys_and_values(tokens))
+    torch.testing.assert_close(found, plain(*[tokens.values] * 3)[0])
 
 
-def test_the_mlp_in_parts_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    mlp, tokens = MLP(4, 16, 6).double(), random(2, 37, 4)
-    whole = mlp(tokens)
-    monkeypatch.setattr(mvit, "HIDDEN_VALUES", 2 * 16 * 5)
+def test_a_block_in_parts_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = Block(4, 6, heads=2, hidden=16, query=CellPool(2, stride=2), key_stride=4).double().eval()
+    tokens = Tokens(random(2, 1 + 2 * 6 * 10, 4), Grid(2, 6, 10))
+    whole = block(tokens)
+    monkeypatch.setattr(mvit, "TOKENS_AT_ONCE", 2 * 5)
+    assert block._tokens_at_once(whole.values) == 31
     with torch.no_grad():
-        parts = mlp(tokens)
-    torch.testing.assert_close(parts, whole)
+        assert block._tokens_at_once(whole.values) == 5
+        parts = block(tokens)
+    assert parts.grid == Grid(2, 3, 5)
+    torch.testing.assert_close(parts.values, whole.values)
 
 
 def test_drop_path_leaves_whole_branches_out_and_keeps_the_mean() -> None:

@@ -193,7 +193,10 @@ class CSTS(nn.Module):
 
 
 class GridPool(nn.Module):
-    """All cells of a moment in one token: a linear layer over the whole `grid`, published as a full convolution."""
+    """All cells of a moment in one token: a linear layer over the whole `grid`, published as a full convolution.
+
+    It stays out of autocast: for so few rows, reading 38 million weights is all the work, and converting them more.
+    """
 
     def __init__(self, width: int, grid: Grid) -> None:
         super().__init__()
@@ -205,7 +208,9 @@ class GridPool(nn.Module):
         images = cells.flatten(0, 1).permute(0, 3, 1, 2)
         if images.shape[2:] != self.size:
             images = functional.interpolate(images, self.size, mode="bilinear")
-        return self.merge(images.flatten(1)).unflatten(0, cells.shape[:2])
+        with torch.autocast(cells.device.type, enabled=False):
+            rows = self.merge(images.flatten(1).to(self.merge.weight.dtype))
+        return rows.unflatten(0, cells.shape[:2])
 
 
 def _moments_apart(seen: Tokens, heard: Tokens, pool: GridPool) -> Tokens:
@@ -216,8 +221,9 @@ def _moments_apart(seen: Tokens, heard: Tokens, pool: GridPool) -> Tokens:
 
 
 def _attention_of(block: Block, tokens: Tokens) -> Tensor:
-    q, k, _, _ = block.attention.project(block.normalised(tokens))
-    return attention_weights(q, k)
+    normal = block.normalised(tokens)
+    k, _ = block.attention.keys_and_values(normal)
+    return attention_weights(block.attention.split(block.attention.queries(normal).values, None), k)
 
 
 def _embedded(cells: Tensor, layer: nn.Linear | None) -> Tensor | None:

@@ -98,8 +98,10 @@ class GLC(nn.Module):
     def features(self, video: Float[Tensor, "b t 3 h_in w_in"]) -> GLCFeatures:
         """The same answer, and how much each cell took from the global token."""
         kept = self._encode(video)
-        q, k, _, grid = self.correlation.attention.project(self.correlation.normalised(kept[-1]))
-        return GLCFeatures(self._decode(kept), global_share(q, k)[:, :, 1:, 0].unflatten(-1, grid))
+        attention, normal = self.correlation.attention, self.correlation.normalised(kept[-1])
+        queries, (k, _) = attention.queries(normal), attention.keys_and_values(normal)
+        share = global_share(attention.split(queries.values, attention.query_norm), k)
+        return GLCFeatures(self._decode(kept), share[:, :, 1:, 0].unflatten(-1, queries.grid))
 
     def _encode(self, video: Tensor) -> list[Tokens]:
         patches = self.encoder.patches(video)

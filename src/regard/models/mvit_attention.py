@@ -68,7 +68,7 @@ def softmax_attention(
 
 def attention_weights(q: Float[Tensor, "b heads n c"], k: Float[Tensor, "b heads m c"]) -> Float[Tensor, "b heads n m"]:
     """Which share of each query's answer comes from each key; rows sum to 1."""
-    return (q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1)
+    return (q @ (k * k.shape[-1] ** -0.5).transpose(-2, -1)).softmax(dim=-1)
 
 
 class CellPool(nn.Module):
@@ -150,28 +150,19 @@ class PoolingAttention(nn.Module):
         self.value = CellPool(head_width, stride=key_stride) if key_stride is not None else None
         self.value_norm = nn.LayerNorm(head_width) if key_stride is not None else None
 
-    def forward(self, tokens: Tokens) -> Tokens:
-        """One token for each query, on the grid of the queries."""
-        q, k, v, grid = self.project(tokens)
-        found = self.attend(q, k, v).transpose(1, 2).flatten(2)
-        return Tokens(self.merge(found), grid)
+    @property
+    def query_by_query(self) -> bool:
+        """Whether each query's answer is the same without the others."""
+        return self.attend is softmax_attention
 
-    def project(
-        self, tokens: Tokens
-    ) -> tuple[Float[Tensor, "b heads n c"], Float[Tensor, "b heads m c"], Float[Tensor, "b heads m c"], Grid]:
-        """Queries, keys and values of all heads, and the grid of the queries."""
-        q, grid = self._queries(tokens)
-        k, v = self._keys_and_values(tokens)
-        return q, k, v, grid
-
-    def _queries(self, tokens: Tokens) -> tuple[Tensor, Grid]:
+    def queries(self, tokens: Tokens) -> Tokens:
+        """All heads' queries, not yet normalised, on a grid of their own."""
         width = self.merge.in_features
         q = Tokens(functional.linear(tokens.values, self.qkv.weight[:width], self.qkv.bias[:width]), tokens.grid)
-        if self.query is not None:
-            q = q.with_cells(self.query(q.cells))
-        return _heads(q.values, self.heads, self.query_norm), q.grid
+        return q if self.query is None else q.with_cells(self.query(q.cells))
 
-    def _keys_and_values(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+    def keys_and_values(self, tokens: Tokens) -> tuple[Float[Tensor, "b heads m c"], Float[Tensor, "b heads m c"]]:
+        """What the queries are compared with, and what they get."""
         width = self.merge.in_features
         weight, bias = self.qkv.weight[width:], self.qkv.bias[width:]
         if self.key is None or self.value is None:
@@ -183,7 +174,19 @@ class PoolingAttention(nn.Module):
             stride = min(self.key.stride, 3)
             both = both.with_cells(depthwise(both.cells, torch.cat(kernels), stride=stride)).values
         k, v = both.split(width, dim=-1)
-        return _heads(k, self.heads, self.key_norm), _heads(v, self.heads, self.value_norm)
+        return self.split(k, self.key_norm), self.split(v, self.value_norm)
+
+    def answer(
+        self, queries: Float[Tensor, "b n heads_c"], k: Float[Tensor, "b heads m c"], v: Float[Tensor, "b heads m c"]
+    ) -> Float[Tensor, "b n heads_c"]:
+        """What the queries find, all heads merged."""
+        found = self.attend(self.split(queries, self.query_norm), k, v)
+        return self.merge(found.transpose(1, 2).flatten(2))
+
+    def split(self, values: Float[Tensor, "b n heads_c"], norm: nn.LayerNorm | None) -> Float[Tensor, "b heads n c"]:
+        """Each head apart, and normalised."""
+        heads = values.unflatten(-1, (self.heads, -1))
+        return (heads if norm is None else norm(heads)).transpose(1, 2)
 
 
 def read_cells(tokens: Tokens, *, stride: int) -> Tokens:
@@ -237,9 +240,3 @@ def _read_positions(n: int, stride: int, device: torch.device) -> Int64[Tensor, 
     middle = torch.arange(0, n, stride, device=device)
     windows = (middle[:, None] + torch.arange(-1, 2, device=device)).flatten()
     return windows[1:-1] if (n - 1) % stride == 0 else windows[1:]
-
-
-def _heads(values: Tensor, heads: int, norm: nn.LayerNorm | None) -> Tensor:
-    """(b, n, heads * c) to (b, heads, n, c), each head normalised."""
-    split = values.unflatten(-1, (heads, -1))
-    return (split if norm is None else norm(split)).transpose(1, 2)
