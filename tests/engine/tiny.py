@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from regard.batch import Sample
 from regard.datasets import Synthetic
+from regard.errors import FileError
+from regard.io import open_recording
 from regard.types import GazeState, GazeTrack, Recording
 
 
@@ -133,3 +135,23 @@ def regard(*words: str | Path) -> list[str]:
 def own_classes() -> dict[str, str]:
     """An environment in which `tiny` can be imported, as a user's own module can."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+
+
+class OnDisk:
+    """A user's own RecordingSet: each folder under `root` is a recording."""
+
+    splits = ("train", "val", "test")
+
+    def __init__(self, root: str) -> None:
+        self.root = Path(root)
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        return (open_recording(self.root / split),)
+
+
+class Breaks:
+    """A user's own transform that finds every file broken."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        where = sample.clip.recording.video.path
+        raise FileError(where, found="nothing to see", wanted="a picture", do="look elsewhere")

@@ -42,6 +42,13 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     data, say = recipe.data, recipe.training
     seed_everything(say.seed)
     torch.set_num_threads(say.threads)
+    if not any(p.requires_grad for p in recipe.task.model.parameters()):
+        raise RecipeError(
+            "task.model",
+            found=f"{type(recipe.task.model).__name__}, which has nothing to train",
+            wanted="a model with weights",
+            do="score it as it is: regard evaluate RECIPE",
+        )
     start = _start(recipe, out, resume=resume)
     batches = FitBatches(data, recipe.task)
     log = _csv_log(out, until_step=0 if start is None else read_checkpoint(start)["global_step"])

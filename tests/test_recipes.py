@@ -1,0 +1,109 @@
+"""Every recipe runs two training steps and an evaluation on synthetic data; the example in Python is one of them."""
+
+import runpy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from regard.datasets import Synthetic
+from regard.engine.benchmark import score_recipe
+from regard.engine.checkpoints import read_checkpoint
+from regard.engine.recipe import read_recipe
+from regard.engine.train import train
+from regard.errors import RecipeError
+from regard.types import Recording, Segment
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Short synthetic recordings under the split names, and with the kinds of segments, of any dataset."""
+
+    root: str
+    splits: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        assert split in self.splits
+        found = Synthetic(self.root, train=2, duration_s=3.0, size=(96, 128)).recordings("train")
+        return tuple(replace(r, segments=(*r.segments, *(_whole(r, kind) for kind in self.kinds))) for r in found)
+
+
+def _whole(recording: Recording, kind: str) -> Segment:
+    assert recording.gaze is not None
+    return Segment(start_s=0.0, end_s=float(recording.gaze.time_s[-1]), kind=kind, labels={"verb": 0, "noun": 0})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("worlds"))
+
+
+def small(file: Path, root: str, folder: Path) -> Path:
+    """The recipe on the stand-in for its dataset, with two clips a step; everything else is left as it is."""
+    content = yaml.safe_load(file.read_text())
+    parts = [content["data"][name] for name in ("train", "val", "test")]
+    kinds = {part["sampler"].get("init_args", {}).get("kind") for part in parts} - {None}
+    content["data"]["dataset"] = {
+        "class_path": f"{__name__}.StandIn",
+        "init_args": {"root": root, "splits": [part["split"] for part in parts], "kinds": sorted(kinds)},
+    }
+    content["data"] |= {"batch_size": 2, "workers": 0}
+    content["training"] = {
+        **content.get("training", {}),
+        "max_steps": 2,
+        "validate_every": 2,
+        "accelerator": "cpu",
+        "devices": 1,
+    }
+    (folder / file.name).write_text(yaml.safe_dump(content))
+    return folder / file.name
+
+
+@pytest.mark.parametrize("file", RECIPES, ids=[file.stem for file in RECIPES])
+def test_every_recipe_takes_two_steps_and_is_scored(file: Path, root: str, tmp_path: Path):
+    recipe = read_recipe(small(file, root, tmp_path))
+    weights = None
+    if list(recipe.task.model.parameters()):
+        run = train(recipe, tmp_path / "run").folder
+        weights = run / "checkpoints" / "best.ckpt"
+        assert read_checkpoint(weights)["global_step"] == 2
+    else:
+        with pytest.raises(RecipeError, match="nothing to train"):
+            train(recipe, tmp_path / "run")
+    scores = score_recipe(recipe, weights=weights)
+    assert scores.summary["value"].notna().any()
+    assert f"recipe {file.stem}" in scores.protocol
+
+
+def test_every_recipe_is_named_task_dataset_model():
+    assert RECIPES
+    assert all(len(file.stem.split("_")) >= 3 for file in RECIPES)
+
+
+def test_the_example_in_python_is_the_recipe(root: str, tmp_path: Path):
+    read = read_recipe(ROOT / "recipes" / "estimation_synthetic_causal.yaml")
+    made = runpy.run_path(str(ROOT / "examples" / "train_in_python.py"))["recipe"]()
+    assert made.training == replace(read.training, loggers=tuple(read.training.loggers))
+    assert vars(made.data.dataset) == vars(read.data.dataset)
+    for name in ("train", "val", "test"):
+        mine, theirs = getattr(made.data, name), getattr(read.data, name)
+        assert (mine.split, mine.sampler, list(mine.transforms)) == (
+            theirs.split,
+            theirs.sampler,
+            list(theirs.transforms),
+        )
+    stand_in = StandIn(root, ("train", "val", "test"))
+    ended = []
+    for name, recipe in (("read", read), ("made", made)):
+        data = replace(recipe.data, dataset=stand_in, batch_size=2, workers=0)
+        training = replace(recipe.training, max_steps=2, accelerator="cpu", devices=1)
+        run = train(replace(recipe, data=data, training=training), tmp_path / name).folder
+        ended.append(read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"])
+    assert ended[0].keys() == ended[1].keys()
+    assert all(torch.equal(ended[0][k], ended[1][k]) for k in ended[0])
