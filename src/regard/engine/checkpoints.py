@@ -94,7 +94,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises a dozen kinds here, all of which mean: not a checkpoint
         raise WeightsError(
             path,
-            found=f"no readable checkpoint ({str(error).splitlines()[0]})",
+            found=f"no readable checkpoint ({(str(error).splitlines() or [type(error).__name__])[0]})",
             wanted="a checkpoint of tensors and plain values, as `regard train` writes it",
             do="give a run folder, or another file with --weights",
         ) from error

@@ -76,12 +76,14 @@ class TaskModule(pl.LightningModule):
         self.skipped |= dict.fromkeys(batch.skipped)
         if not batch.clips:
             return torch.stack([p.sum() * 0.0 for p in self.parameters() if p.requires_grad]).sum()
-        losses = self.task.loss(self.task.answer(batch), batch)
+        answer = self._answer(batch)
+        with self._in_full_precision():
+            losses = {k: v.float() for k, v in self.task.loss(answer, batch).items()}
         if not torch.isfinite(losses["loss"]):
             self.non_finite = tuple(map(str, batch.clips))
             raise NonFiniteLossError(
                 f"step {self.global_step}",
-                found=f"loss {float(losses['loss'])} on clips {'; '.join(self.non_finite)}",
+                found=f"loss {float(losses['loss'].detach())} on clips {'; '.join(self.non_finite)}",
                 wanted="a finite loss",
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
@@ -92,16 +94,19 @@ class TaskModule(pl.LightningModule):
         """Score every item; nothing is averaged here."""
         self.skipped |= dict.fromkeys(batch.skipped)
         if batch.clips:
-            answer = self.task.answer(batch)
-            losses = {k: float(v) for k, v in self.task.loss(answer, batch).items()}
-            self.losses.append({"clips": len(batch), **losses})
-            self.items += self.task.score(answer, batch)
+            answer = self._answer(batch)
+            with self._in_full_precision():
+                losses = {k: float(v) for k, v in self.task.loss(answer, batch).items()}
+                self.losses.append({"clips": len(batch), **losses})
+                self.items += self.task.score(answer, batch)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score every item; `items` holds the rows of this process afterwards."""
         self.skipped |= dict.fromkeys(batch.skipped)
         if batch.clips:
-            self.items += self.task.score(self.task.answer(batch), batch)
+            answer = self._answer(batch)
+            with self._in_full_precision():
+                self.items += self.task.score(answer, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the rows of all processes."""
@@ -126,6 +131,14 @@ class TaskModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """AdamW over the model's weights."""
         return self.optimiser.build(self.model, int(self.trainer.estimated_stepping_batches))
+
+    def _answer(self, batch: Batch) -> Tensor:
+        """The model computes at the precision asked for; what is made of its answer is computed in float32."""
+        return self.task.answer(batch).float()
+
+    def _in_full_precision(self) -> torch.autocast:
+        """Losses and scores are sums of small numbers, which half precision would round away."""
+        return torch.autocast(self.device.type, enabled=False)
 
 
 def gather_rows(rows: list[dict[str, object]]) -> list[dict[str, object]]:
