@@ -6,6 +6,7 @@ from regard.clips.dataset import ClipDataset
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip, Sampler
+from regard.clips.sound_transforms import PoolSound
 from regard.clips.transforms import (
     CentreCrop,
     ClampGaze,
@@ -31,6 +32,7 @@ __all__ = [
     "LastFrames",
     "MaskGazeOutside",
     "Normalise",
+    "PoolSound",
     "RandomClip",
     "RandomCrop",
     "RandomResize",

@@ -6,6 +6,7 @@ from regard.models.causal_anticipation import CausalAnticipation
 from regard.models.causal_gaze import CausalGaze, CausalState
 from regard.models.csts import CSTS, CSTSFeatures
 from regard.models.glc import GLC, GLCFeatures
+from regard.models.mvit_gaze import MViTGaze
 
 __all__ = [
     "CSTS",
@@ -17,6 +18,7 @@ __all__ = [
     "CentrePrior",
     "GLCFeatures",
     "GazeStays",
+    "MViTGaze",
     "RandomWeightsWarning",
     "Saliency",
     "ensure_torchvision",

@@ -45,6 +45,14 @@ PUBLISHED_RULES: Rules = (
 SOUND_DEPTHS = (1, 1, 1, 1)
 
 
+class Embedded(NamedTuple):
+    """What CSTS answers, and what its contrastive loss compares; None in a model without embeddings."""
+
+    logits: Float[Tensor, "b t h w"]
+    video_embedding: Float[Tensor, "b e"] | None
+    sound_embedding: Float[Tensor, "b e"] | None
+
+
 class CSTSFeatures(NamedTuple):
     """What CSTS answers, what its contrastive loss compares, and what its two fusions looked at.
 
@@ -71,6 +79,9 @@ class CSTS(nn.Module):
     A window that is not `sound_valid` is heard as silence, whatever it holds; this is what the published model hears
     of a recording whose sound is missing. Without `sound`, all of it is silent.
 
+    With `use_sound` off, a model of the same size hears silence and reads no sound; compare with it to learn what sound
+    is worth. (`MViTGaze` has no ears at all.) It has no embeddings, as there is nothing to compare.
+
     `embedding_width` None leaves out the two layers that only the contrastive loss uses. `width` and `depths` (blocks
     per stage of the video's MViT) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
     """
@@ -83,12 +94,13 @@ class CSTS(nn.Module):
         sound_size: tuple[int, int] = (256, 256),
         width: int = 96,
         depths: tuple[int, int, int, int] = (1, 2, 11, 2),
+        use_sound: bool = True,
         embedding_width: int | None = 256,
         drop_path: float = 0.2,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.sound_size = sound_size
+        self.sound_size, self.use_sound = sound_size, use_sound
         self.video_encoder = Encoder(
             channels=3,
             depths=depths,
@@ -114,9 +126,15 @@ class CSTS(nn.Module):
         self.time_video_pool = GridPool(wide, seen_grid)
         self.time_sound_pool = GridPool(wide, heard_grid)
         self.fusion_in_time = Block(wide, wide, heads=8, hidden=4 * wide)
-        self.video_embedding = None if embedding_width is None else linear(wide, embedding_width)
-        self.sound_embedding = None if embedding_width is None else linear(wide, embedding_width)
+        self.video_embedding, self.sound_embedding = None, None
+        if use_sound and embedding_width is not None:
+            self.video_embedding, self.sound_embedding = (linear(wide, embedding_width) for _ in range(2))
         self.decoder = GazeDecoder(width_in=wide, width=width, checkpointing=checkpointing)
+
+    @property
+    def ignores(self) -> frozenset[str]:
+        """Inputs that the model as it was made does not read."""
+        return frozenset() if self.use_sound else frozenset({"sound", "sound_valid"})
 
     def forward(
         self,
@@ -125,9 +143,22 @@ class CSTS(nn.Module):
         sound_valid: Bool[Tensor, "b windows"] | None = None,
     ) -> Float[Tensor, "b t h w"]:
         """Unnormalised log density for each asked moment; the published density is its softmax at temperature 2."""
+        return self.embedded(video, sound, sound_valid).logits
+
+    def embedded(
+        self,
+        video: Float[Tensor, "b t 3 h_in w_in"],
+        sound: Float[Tensor, "b windows f k"] | None = None,
+        sound_valid: Bool[Tensor, "b windows"] | None = None,
+    ) -> Embedded:
+        """The same answer, and what was seen and what was heard as one vector each."""
         kept, heard = self._encode(video, sound, sound_valid)
-        seen, _ = self._fuse(kept[-1], heard)
-        return self.decoder(kept[-1].with_cells(seen), kept)
+        seen, weighed_sound = self._fuse(kept[-1], heard)
+        return Embedded(
+            logits=self.decoder(kept[-1].with_cells(seen), kept),
+            video_embedding=_embedded(seen, self.video_embedding),
+            sound_embedding=_embedded(weighed_sound, self.sound_embedding),
+        )
 
     def features(
         self,
@@ -148,7 +179,8 @@ class CSTS(nn.Module):
         )
 
     def _encode(self, video: Tensor, sound: Tensor | None, sound_valid: Tensor | None) -> tuple[list[Tokens], Tokens]:
-        if sound is None:
+        if sound is None or not self.use_sound:
+            sound_valid = None
             sound = video.new_full((*video.shape[:2], *self.sound_size), SILENCE)
         if sound.shape[:2] != video.shape[:2]:
             raise RecipeError(

@@ -1,36 +1,81 @@
 """Gaze anticipation: where will the wearer look, some moments after the last frame that is shown?"""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
 from torch import Tensor, nn
 
 from regard.batch import Batch, Field
+from regard.errors import RecipeError
+from regard.models.csts import Embedded
 from regard.tasks.base import Task
+from regard.tasks.contrast import Contrast
 from regard.tasks.density import DensityScoring, batch_loss, batch_predictions, batch_rows
 from regard.tasks.losses import DensityLoss, GazeKL
 from regard.types import Prediction
 
 
+@runtime_checkable
+class Embeds(Protocol):
+    """A model that also says what it saw and heard as one vector each; the parameters are those of its `forward`."""
+
+    @property
+    def embedded(self) -> Callable[..., Embedded]:
+        """Called like `forward`."""
+        ...
+
+
 class GazeAnticipation(Task):
-    """One density for each asked moment, all of them later than what was seen and heard."""
+    """One density for each asked moment, all of them later than what was seen and heard.
+
+    `contrast` adds, in training, that what was seen and what was heard of a clip should find each other; it wants a
+    model with a method `embedded`, such as CSTS. A model that does not hear has nothing to contrast.
+    """
 
     targets: ClassVar[frozenset[Field]] = frozenset({"gaze"})
 
     def __init__(
-        self, model: nn.Module, *, loss: DensityLoss | None = None, scoring: DensityScoring | None = None
+        self,
+        model: nn.Module,
+        *,
+        loss: DensityLoss | None = None,
+        contrast: Contrast | None = None,
+        scoring: DensityScoring | None = None,
     ) -> None:
         super().__init__(model)
+        if contrast is not None and not isinstance(model, Embeds):
+            raise RecipeError(
+                "task.contrast",
+                found=f"{type(model).__name__}, which embeds neither pictures nor sound",
+                wanted="a model with a method `embedded`, such as CSTS",
+                do="--task.contrast null",
+            )
         self.density_loss = GazeKL() if loss is None else loss
+        self.contrast = contrast
         self.scoring = DensityScoring() if scoring is None else scoring
 
-    def loss(self, answer: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The mean over asked moments with known gaze on the image."""
-        return {"loss": batch_loss(answer, batch, self.density_loss)}
+    def answer(self, batch: Batch) -> Tensor | Embedded:
+        """Logits; in training with a contrast, the embeddings too."""
+        if self.contrast is None or not self.model.training:
+            return super().answer(batch)
+        assert isinstance(self.model, Embeds)
+        return self.model.embedded(**self.told(batch))
+
+    def loss(self, answer: Tensor | Embedded, batch: Batch) -> dict[str, Tensor]:
+        """The mean over asked moments with known gaze on the image; "contrast" is told without its weight."""
+        if not isinstance(answer, Embedded):
+            return {"loss": batch_loss(answer, batch, self.density_loss)}
+        gaze = batch_loss(answer.logits, batch, self.density_loss)
+        if self.contrast is None or answer.video_embedding is None or answer.sound_embedding is None:
+            return {"loss": gaze}
+        assert batch.sound_valid is not None
+        contrast = self.contrast(answer.video_embedding, answer.sound_embedding, batch.sound_valid.any(dim=1))
+        return {"loss": gaze + self.contrast.weight * contrast, "gaze": gaze, "contrast": contrast}
 
     def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
         """One row for each asked moment that is not padding; `ahead_s` says how far ahead."""
-        return batch_rows(answer, batch, self.scoring)
+        return batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """All horizons pooled, as the papers report; `by_horizon` tells them apart."""
@@ -50,4 +95,10 @@ class GazeAnticipation(Task):
 
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip, whose last shown frame is the last moment seen."""
-        return batch_predictions(answer, batch, model=type(self.model).__name__, seen_until_end=True)
+        return batch_predictions(
+            answer,
+            batch,
+            model=type(self.model).__name__,
+            seen_until_end=True,
+            temperature=self.density_loss.temperature,
+        )

@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from dataclasses import fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ _BATCH_FIELDS = {f.name for f in fields(Batch)}
 
 _FIELD_OF: dict[str, Field] = {
     "video": "video",
+    "flow": "flow",
     "sound": "sound",
     "sound_valid": "sound",
     "observed_point": "observed_gaze",
@@ -26,11 +27,15 @@ class Task(ABC):
     """One question, asked of one model.
 
     A model takes part by naming the Batch fields that it wants as the parameters of its `forward`; nothing else binds
-    the two. The engine calls `needs`, `answer`, `loss`, `score`, `summarise` and `predictions`, in that order of life.
+    the two; an input that a model as it was made does not read, it lists in `ignores`, and nobody need have it. The
+    engine calls `needs`, `answer`, `loss`, `score`, `summarise` and `predictions`, in that order of life.
     """
 
     targets: ClassVar[frozenset[Field]]
     """What the data must have to train or score; prediction does without."""
+
+    step: int = 0
+    """Optimiser steps taken so far; the engine says it before each training batch, for losses that follow a schedule."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -39,7 +44,8 @@ class Task(ABC):
         if unknown:
             has = ", ".join(sorted(_BATCH_FIELDS))
             raise TypeError(f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {has}")
-        self._inputs = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS)
+        ignored = getattr(model, "ignores", frozenset())
+        self._inputs = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS and p.name not in ignored)
 
     @property
     def inputs(self) -> frozenset[Field]:
@@ -52,18 +58,29 @@ class Task(ABC):
         """What the data must have to train or score this task with this model."""
         return self.inputs | self.targets
 
-    def answer(self, batch: Batch) -> Tensor:
-        """The model's raw output; the first of it where the model also returns a state."""
-        output = self.model(**{name: getattr(batch, name) for name in self._inputs})
+    def told(self, batch: Batch) -> dict[str, Any]:
+        """What the model is told of a batch, by the names of its parameters."""
+        return {name: getattr(batch, name) for name in self._inputs}
+
+    def answer(self, batch: Batch) -> Any:
+        """The model's raw output, in the form that the task's other methods take: a Tensor, if it does not say else.
+
+        The first of it where the model also returns a state.
+        """
+        output = self.model(**self.told(batch))
         return output[0] if isinstance(output, tuple) else output
 
     @abstractmethod
-    def loss(self, answer: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def loss(self, answer: Any, batch: Batch) -> dict[str, Tensor]:
         """Scalars to log by name; "loss" is the one to minimise."""
 
     @abstractmethod
-    def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
+    def score(self, answer: Any, batch: Batch) -> list[dict[str, object]]:
         """One row for each item asked about, valid or not."""
+
+    def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """From the rows of all batches to one row an item, where several clips answer about the same item."""
+        return rows
 
     @abstractmethod
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
@@ -74,5 +91,5 @@ class Task(ABC):
         """One line: what was counted, and how thresholds and intervals were chosen."""
 
     @abstractmethod
-    def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
+    def predictions(self, answer: Any, batch: Batch) -> list[Prediction]:
         """The same answer in the user's terms, one Prediction a clip."""

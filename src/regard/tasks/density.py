@@ -55,16 +55,22 @@ class DensityScoring:
         point: Float[Tensor, "n 2"],
         state: Int8[Tensor, "n"],
         cameras: Sequence[Camera | None],
+        *,
+        temperature: float = 1.0,
     ) -> dict[str, np.ndarray]:
-        """One value per moment and score, NaN where it does not count."""
+        """One value per moment and score, NaN where it does not count.
+
+        Logits over `temperature` are the log density that is scored. Adaptive F1 alone looks at the softmax of the
+        logits at the published temperature of 2, whatever they mean.
+        """
         counted = self.counted(state, point)
         point = torch.where(counted[:, None], point, torch.nan).float()
-        density = log_density(logits.float())
+        density = log_density(logits.float(), temperature=temperature)
         h, w = density.shape[-2:]
         target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
         prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
         peak = argmax_point(density)
-        recall, precision = recall_precision(density, published_label_maps(point, (h, w)), self.thresholds)
+        recall, precision = recall_precision(logits.float(), published_label_maps(point, (h, w)), self.thresholds)
         values = {
             "counted": counted,
             "x": point[:, 0],
@@ -129,16 +135,18 @@ def _angles_deg(
 
 
 def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
-    """Mean loss over the asked moments whose gaze is known and on the image; 0 where there is none."""
+    """Mean loss over the asked moments that the loss can learn from; 0 where there is none."""
     assert batch.gaze_point is not None
     assert batch.gaze_valid is not None
-    known = batch.asked_valid & batch.gaze_valid & inside(batch.gaze_point)
-    if not known.any():
+    taught = batch.asked_valid & loss.teaches(batch.gaze_point, batch.gaze_valid)
+    if not taught.any():
         return logits.sum() * 0.0
-    return loss(logits[known].float(), batch.gaze_point[known].float()).mean()
+    return loss(logits[taught].float(), batch.gaze_point[taught].float()).mean()
 
 
-def batch_rows(logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring) -> list[dict[str, object]]:
+def batch_rows(
+    logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring, *, temperature: float
+) -> list[dict[str, object]]:
     """One row for each asked moment that is not padding, in the order of the clips."""
     assert batch.gaze_point is not None
     assert batch.gaze_state is not None
@@ -152,15 +160,17 @@ def batch_rows(logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityS
         "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
     }
     cameras = [c.recording.camera for c in clips]
-    scores = scoring.columns(logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras)
+    scores = scoring.columns(
+        logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
+    )
     return pd.DataFrame({**about, **scores}).to_dict("records")
 
 
 def batch_predictions(
-    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool
+    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool, temperature: float
 ) -> list[Prediction]:
     """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame."""
-    densities = log_density(logits.float()).cpu()
+    densities = log_density(logits.float(), temperature=temperature).cpu()
     answers = []
     for clip, density, real in zip(batch.clips, densities, batch.asked_valid.cpu(), strict=True):
         time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]

@@ -30,7 +30,7 @@ class GazeEstimation(Task):
 
     def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
         """One row for each asked moment that is not padding."""
-        return batch_rows(answer, batch, self.scoring)
+        return batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """Adaptive F1, recall and precision, then the mean of each score."""
@@ -42,4 +42,10 @@ class GazeEstimation(Task):
 
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip; an answer about a frame has seen that frame's moment."""
-        return batch_predictions(answer, batch, model=type(self.model).__name__, seen_until_end=False)
+        return batch_predictions(
+            answer,
+            batch,
+            model=type(self.model).__name__,
+            seen_until_end=False,
+            temperature=self.density_loss.temperature,
+        )
