@@ -5,6 +5,9 @@ from regard.clips.colours import ColourJitter, Normalise, ToFloat
 from regard.clips.dataset import ClipDataset
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
+from regard.clips.published import PublishedWindow
+from regard.clips.published_sound import PublishedSound
+from regard.clips.published_views import PublishedCrop, PublishedResize
 from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip, Sampler
 from regard.clips.sound_transforms import PoolSound
 from regard.clips.transforms import (
@@ -33,6 +36,10 @@ __all__ = [
     "MaskGazeOutside",
     "Normalise",
     "PoolSound",
+    "PublishedCrop",
+    "PublishedResize",
+    "PublishedSound",
+    "PublishedWindow",
     "RandomClip",
     "RandomCrop",
     "RandomResize",

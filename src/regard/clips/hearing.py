@@ -1,7 +1,7 @@
 """What a clip hears: one spectrogram window for each shown frame, and nothing after the clip's last moment."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,19 @@ from regard.types import Clip, SoundSource
 
 REACH_S = (WINDOW_COLUMNS + 4) * HOP_S
 """No window begins longer before its frame than this."""
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """How the sound of a recording becomes what a clip hears."""
+
+    def hear(self, sound: SoundSource, clip: Clip) -> tuple[Float[Tensor, "t f k"], Bool[Tensor, "t"]]:
+        """One window for each shown frame, and where the recording has sound."""
+        ...
+
+    def silence(self, num_frames: int) -> tuple[Float[Tensor, "t f k"], Bool[Tensor, "t"]]:
+        """What a recording without sound gives."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,8 +66,8 @@ class CentreCrop:
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample cropped."""
         h, w = _pair(self.size)
-        height, width = _room_for(sample, self, h, w)
-        return _crop(sample, top=(height - h + 1) // 2, left=(width - w + 1) // 2, height=h, width=w)
+        height, width = room_for(sample, self, h, w)
+        return crop(sample, top=(height - h + 1) // 2, left=(width - w + 1) // 2, height=h, width=w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ class RandomCrop:
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample cropped."""
         h, w = _pair(self.size)
-        height, width = _room_for(sample, self, h, w)
-        points = _known_points(sample) if self.keep_gaze else torch.zeros(0, 2)
+        height, width = room_for(sample, self, h, w)
+        points = known_points(sample) if self.keep_gaze else torch.zeros(0, 2)
         left = _offset(points[:, 0] * width, width, w, generator)
         top = _offset(points[:, 1] * height, height, h, generator)
-        return _crop(sample, top=top, left=left, height=h, width=w)
+        return crop(sample, top=top, left=left, height=h, width=w)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class RandomResizedCrop:
         h = min(height, max(1, round((area / ratio) ** 0.5)))
         no_points = torch.zeros(0)
         left, top = _offset(no_points, width, w, generator), _offset(no_points, height, h, generator)
-        cropped = _crop(sample, top=top, left=left, height=h, width=w)
+        cropped = crop(sample, top=top, left=left, height=h, width=w)
         return replace(cropped, video=_scale(video_of(cropped, self), _pair(self.size)))
 
 
@@ -182,7 +182,8 @@ def _scale(video: Video, size: tuple[int, int]) -> UInt8[Tensor, "t 3 h2 w2"] | 
     return interpolate(video, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def _crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
+def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
+    """Keep the pixels from (top, left) on; points become normalised to what is kept."""
     assert sample.video is not None
     h, w = sample.video.shape[-2:]
     scale = torch.tensor([w / width, h / height])
@@ -201,23 +202,32 @@ def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"
     )
 
 
-def _known_points(sample: Sample) -> Float[Tensor, "n 2"]:
+def known_points(sample: Sample) -> Float[Tensor, "n 2"]:
+    """Those asked points of a sample that are not NaN."""
     if sample.gaze_point is None:
         return torch.zeros(0, 2)
     return sample.gaze_point[torch.isfinite(sample.gaze_point).all(dim=-1)]
 
 
 def _offset(points_px: Float[Tensor, "n"], length: int, kept: int, generator: torch.Generator) -> int:
-    """Where the kept stretch of a side begins: anywhere that keeps all points, or as many as can be kept."""
-    points = sorted(points_px.tolist())
-    low, high = 0.0, float(length - kept)
-    while points:
-        if max(0.0, points[-1] - kept) <= min(high, points[0]):
-            low, high = max(0.0, points[-1] - kept), min(high, points[0])
-            break
-        points = points[1:] if len(points) % 2 == 0 else points[:-1]
+    low, high = crop_range(points_px.tolist(), length, kept)
     first, last = -int(-low // 1), int(high // 1)
     return int(torch.randint(min(first, last), max(first, last) + 1, (), generator=generator))
+
+
+def crop_range(points_px: Sequence[float], length: int, kept: int) -> tuple[float, float]:
+    """Where the kept stretch of a side may begin to keep all points, or as many as can be kept.
+
+    Of points too far apart, one extreme after the other is given up: the smallest of an even number, the largest of an
+    odd one (as the training crop of Lai et al., GLC, BMVC 2022).
+    """
+    points, latest = sorted(points_px), float(length - kept)
+    while points:
+        low, high = max(0.0, points[-1] - kept), min(latest, points[0])
+        if low <= high:
+            return low, high
+        points = points[1:] if len(points) % 2 == 0 else points[:-1]
+    return 0.0, latest
 
 
 def _mask_outside(point: Tensor | None, valid: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -248,7 +258,8 @@ def video_of(sample: Sample, transform: Transform) -> Video:
     return sample.video
 
 
-def _room_for(sample: Sample, transform: Transform, h: int, w: int) -> tuple[int, int]:
+def room_for(sample: Sample, transform: Transform, h: int, w: int) -> tuple[int, int]:
+    """(height, width) of the pictures. Raises RecipeError where a crop of h x w does not fit into them."""
     height, width = video_of(sample, transform).shape[-2:]
     if height < h or width < w:
         raise RecipeError(

@@ -10,6 +10,7 @@ from regard.clips.dataset import ClipDataset
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.prepare import use_prepared
+from regard.clips.published_sound import PublishedSound
 from regard.clips.sampling import Sampler
 from regard.clips.transforms import Transform
 from regard.types import Recording, RecordingSet
@@ -38,7 +39,7 @@ class Data:
     test: Part
     batch_size: int = 8
     decode_size: int | None = None
-    sound: SoundWindows | None = None
+    sound: SoundWindows | PublishedSound | None = None
     gaze: Literal["nearest", "interpolated"] = "nearest"
     prepared: Path | None = None
     workers: int | None = None
