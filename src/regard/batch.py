@@ -14,7 +14,7 @@ from torch import Tensor
 
 from regard.types import Clip
 
-Field = Literal["video", "sound", "gaze", "observed_gaze", "label"]
+Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label"]
 """What a task or a model may ask of the data."""
 
 FIELDS: tuple[Field, ...] = get_args(Field)
@@ -27,6 +27,8 @@ class Sample:
     clip: Clip
     video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = None
     """RGB; uint8 as decoded, float once normalised."""
+    flow: Float[Tensor, "t 2 h w"] | None = None
+    """Optical flow (u, v) from each shown frame to the video's next, in pixels of this picture, right and down."""
     sound: Float[Tensor, "t f k"] | None = None
     """One log-power spectrogram window (f frequency bins, k time columns) for each shown frame."""
     sound_valid: Bool[Tensor, "t"] | None = None
@@ -53,6 +55,7 @@ class Batch:
     ahead_s: Float[Tensor, "b u"]
     """From the last shown frame to each asked moment: 0 and negative for estimation, positive for anticipation."""
     video: UInt8[Tensor, "b t 3 h w"] | Float[Tensor, "b t 3 h w"] | None = None
+    flow: Float[Tensor, "b t 2 h w"] | None = None
     sound: Float[Tensor, "b t f k"] | None = None
     sound_valid: Bool[Tensor, "b t"] | None = None
     gaze_point: Float[Tensor, "b u 2"] | None = None

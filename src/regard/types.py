@@ -17,6 +17,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int8, UInt8
 
+from regard.errors import FileError
+
 MIN_GAP_S = 1 / 60
 """Half of a frame at 30 frames a second: a measurement this near to a frame is always near enough."""
 
@@ -186,19 +188,33 @@ class FaceTrack:
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
-    `gaze`, `audio`, `camera` are None where the recording has none. `notes` are facts that a reader had to assume
-    or wants known ("depth 1 m assumed"), one sentence each; `regard check` prints them.
+    `video`, `gaze`, `audio`, `camera` are None where the recording has none. `flow` is the optical flow that
+    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`). `notes` are facts that a
+    reader had to assume or wants known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without
+    video, the clock counts from where its first frame would be.
     """
 
     id: str
     subject: str
-    video: MediaStream
+    video: MediaStream | None = None
     audio: MediaStream | None = None
+    flow: MediaStream | None = None
     gaze: GazeTrack | None = None
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
     faces: tuple[FaceTrack, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def require_video(self) -> MediaStream:
+        """The video, for whoever cannot do without. Raises FileError where the recording has none."""
+        if self.video is None:
+            raise FileError(
+                self.id,
+                found="a recording of gaze without video",
+                wanted="a recording whose pictures can be looked at",
+                do="take one with a video file, or what needs no pictures, such as a gaze-only recipe",
+            )
+        return self.video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +264,24 @@ class Prediction:
         n, h, w = self.log_density.shape
         best = self.log_density.reshape(n, h * w).argmax(axis=1)
         return np.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], axis=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionPrediction:
+    """What a model says the wearer does, in each of n windows [start_s, end_s] of one recording.
+
+    `logits` are by label name ("action", "verb"), a row a window; `class_names` say the classes in words where somebody
+    knows them. `attention` is where in the picture the model looked, one map for each of s parts of a window, in [0, 1]
+    and 1 at its highest; None for a model without such a map.
+    """
+
+    recording: str
+    model: str
+    start_s: Float64[np.ndarray, "n"]
+    end_s: Float64[np.ndarray, "n"]
+    logits: Mapping[str, Float32[np.ndarray, "n _"]]
+    attention: Float32[np.ndarray, "n s h w"] | None = None
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @runtime_checkable

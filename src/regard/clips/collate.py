@@ -42,6 +42,7 @@ def collate(samples: Sequence[Sample | Skipped]) -> Batch:
         else torch.zeros(0, 0, dtype=torch.bool),
         ahead_s=_stack(ahead, u) if clips else torch.zeros(0, 0),
         video=_field(read, "video", t),
+        flow=_field(read, "flow", t),
         sound=_field(read, "sound", t),
         sound_valid=_field(read, "sound_valid", t, False),
         gaze_point=_field(read, "gaze_point", u, torch.nan),

@@ -70,6 +70,7 @@ class TaskModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like follow from the seed and the batch's number, so that a resumed run draws the same."""
         torch.manual_seed(seed_for(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank))
+        self.task.step = self.global_step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One loss; a non-finite one stops the run and names the clips. A batch of which nothing could be read is 0."""
@@ -116,7 +117,8 @@ class TaskModule(pl.LightningModule):
             return
         for name in losses.columns.drop("clips"):
             self.log(f"val/{name}", float(np.average(losses[name], weights=losses["clips"])))
-        for line in self.task.summarise(pd.DataFrame(rows)).to_dict("records"):
+        items = self.task.collect(pd.DataFrame(rows))
+        for line in self.task.summarise(items).to_dict("records"):
             self.log(f"val/{line['score']}", float(line["value"]))
 
     def on_test_epoch_end(self) -> None:
@@ -132,13 +134,23 @@ class TaskModule(pl.LightningModule):
         """AdamW over the model's weights."""
         return self.optimiser.build(self.model, int(self.trainer.estimated_stepping_batches))
 
-    def _answer(self, batch: Batch) -> Tensor:
+    def _answer(self, batch: Batch) -> Any:
         """The model computes at the precision asked for; what is made of its answer is computed in float32."""
-        return self.task.answer(batch).float()
+        return in_float32(self.task.answer(batch))
 
     def _in_full_precision(self) -> torch.autocast:
         """Losses and scores are sums of small numbers, which half precision would round away."""
         return torch.autocast(self.device.type, enabled=False)
+
+
+def in_float32(answer: Any) -> Any:
+    """An answer, be it a tensor or a tuple of several, with its floating-point tensors in float32."""
+    if isinstance(answer, Tensor):
+        return answer.float() if answer.is_floating_point() else answer
+    if isinstance(answer, tuple):
+        parts = [in_float32(part) for part in answer]
+        return type(answer)(*parts) if hasattr(answer, "_fields") else tuple(parts)
+    return answer
 
 
 def gather_rows(rows: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -9,7 +9,8 @@ import pandas as pd
 from torch import Tensor, nn
 
 from regard.batch import FIELDS, Batch, Field
-from regard.types import Prediction
+from regard.errors import RecipeError
+from regard.types import ActionPrediction, Prediction
 
 _BATCH_FIELDS = {f.name for f in fields(Batch)}
 
@@ -35,7 +36,7 @@ class Task(ABC):
     """What the data must have to train or score; prediction does without."""
 
     step: int = 0
-    """Optimiser steps taken so far; the engine says it before each training batch, for losses that follow a schedule."""
+    """Optimiser steps taken so far, for losses that follow a schedule; the engine says it before each training batch."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
@@ -86,10 +87,22 @@ class Task(ABC):
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """From the saved rows of a whole split to one row a score: score, value, low, high, items, policy."""
 
+    def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
+        """From now on score with the threshold that is best on these items, which are of `source` and not to be scored.
+
+        Raises RecipeError where the task's scores know no threshold, as most do not.
+        """
+        raise RecipeError(
+            "threshold_from",
+            found=f"{type(self).__name__}, whose scores have no threshold",
+            wanted="a task that is scored by adaptive F1",
+            do="take --threshold_from out",
+        )
+
     @abstractmethod
     def protocol(self, items: pd.DataFrame) -> str:
         """One line: what was counted, and how thresholds and intervals were chosen."""
 
     @abstractmethod
-    def predictions(self, answer: Any, batch: Batch) -> list[Prediction]:
+    def predictions(self, answer: Any, batch: Batch) -> list[Prediction] | list[ActionPrediction]:
         """The same answer in the user's terms, one Prediction a clip."""
