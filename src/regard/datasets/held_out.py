@@ -6,7 +6,7 @@ from hashlib import sha256
 from regard.errors import RecipeError
 
 
-def held_out(groups: Iterable[str], share: float) -> frozenset[str]:
+def hold_out(groups: Iterable[str], share: float) -> frozenset[str]:
     """The groups (sessions, videos) to hold out: `share` of them, at least one where it is above 0 and there are two.
 
     Which ones follows from their names alone: the same on every machine, in any order, and nearly the same when one

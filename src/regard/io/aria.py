@@ -38,7 +38,7 @@ from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
 if TYPE_CHECKING:
-    from projectaria_tools.core.data_provider import VrsDataProvider
+    from projectaria_tools.core.calibration import CameraCalibration, DeviceCalibration
 
 ASSUMED_DEPTH_M = 1.0
 """Distance at which the wearer is taken to look where MPS gives none, as Meta's own viewers do."""
@@ -66,7 +66,8 @@ def vrs_missing(folder: Path, table: Path) -> FileError:
         folder,
         found=f"MPS eye gaze ({table.relative_to(folder)}) without a .vrs",
         wanted="the VRS recording: its calibration says where in the picture a gaze direction points",
-        do="put the VRS file beside it, or name a video that has a gaze.csv in pixels",
+        do="put the VRS file beside it, or one mp4 and mps/slam/online_calibration.jsonl; "
+        "or name a video that has a gaze.csv in pixels",
     )
 
 
@@ -86,7 +87,13 @@ def open_aria(path: Path) -> Recording:
             f"gaze is from {table.relative_to(folder)}"
             + (f", not {', '.join(str(o.relative_to(folder)) for o in others)}" if others else "")
         )
-        gaze, found = _read_gaze(table, provider, vrs, frame_ns)
+        gaze, found = read_gaze(
+            table,
+            zero_ns=int(frame_ns[0]),
+            end_s=float(frame_ns[-1] - frame_ns[0]) / 1e9,
+            camera=upright_calibration(provider, vrs),
+            device=device_calibration(provider, vrs),
+        )
         notes += found
     else:
         notes.append("no MPS eye gaze beside the VRS: there is nothing to score against")
@@ -140,12 +147,17 @@ def point_in_cpf(
     return slope / np.linalg.norm(slope, axis=1, keepdims=True) * depth_m[:, None]
 
 
-def _read_gaze(path: Path, provider: "VrsDataProvider", vrs: Path, frame_ns: np.ndarray) -> tuple[GazeTrack, list[str]]:
+def read_gaze(
+    path: Path, *, zero_ns: int, end_s: float, camera: "CameraCalibration", device: "DeviceCalibration"
+) -> tuple[GazeTrack, list[str]]:
+    """An MPS table as a track in the upright picture of `camera`, with notes.
+
+    `zero_ns` is the moment of the first picture on the device's clock, `end_s` that of the last one after it.
+    Raises FileError, TableError, or ClockError for gaze of another recording.
+    """
     table = read_directions(path)
-    time_s = (table[STAMP].to_numpy() * 1000 - frame_ns[0]) / 1e9
-    require_overlap(
-        path, time_s, float(frame_ns[-1] - frame_ns[0]) / 1e9, do="this gaze is of another recording: " + DOWNLOAD_AGAIN
-    )
+    time_s = (table[STAMP].to_numpy() * 1000 - zero_ns) / 1e9
+    require_overlap(path, time_s, end_s, do="this gaze is of another recording: " + DOWNLOAD_AGAIN)
     depth_m = table["depth_m"].to_numpy()
     given = depth_m > 0
     notes = []
@@ -156,7 +168,7 @@ def _read_gaze(path: Path, provider: "VrsDataProvider", vrs: Path, frame_ns: np.
     looked_at = point_in_cpf(
         table["yaw"].to_numpy(), table["pitch"].to_numpy(), np.where(given, depth_m, ASSUMED_DEPTH_M)
     )
-    point = _project(looked_at, provider, vrs)
+    point = _project(looked_at, camera, device)
     lost = np.isnan(point).any(axis=1)
     beyond = lost & np.isfinite(looked_at).all(axis=1)
     if beyond.any():
@@ -167,16 +179,14 @@ def _read_gaze(path: Path, provider: "VrsDataProvider", vrs: Path, frame_ns: np.
 
 
 def _project(
-    point_cpf: Float64[np.ndarray, "n 3"], provider: "VrsDataProvider", vrs: Path
+    point_cpf: Float64[np.ndarray, "n 3"], camera: "CameraCalibration", device: "DeviceCalibration"
 ) -> Float64[np.ndarray, "n 2"]:
     """Where points of the central pupil frame appear, normalised; NaN outside the calibrated field."""
-    calibration = upright_calibration(provider, vrs)
-    width, height = calibration.get_image_size().tolist()
-    face = device_calibration(provider, vrs).get_transform_device_cpf()
-    to_camera_frame = calibration.get_transform_device_camera().inverse() @ face
+    width, height = camera.get_image_size().tolist()
+    to_camera_frame = camera.get_transform_device_camera().inverse() @ device.get_transform_device_cpf()
     pixel = np.full((len(point_cpf), 2), np.nan)
     for i in np.flatnonzero(np.isfinite(point_cpf).all(axis=1)):
-        shown = calibration.project(to_camera_frame @ point_cpf[i])
+        shown = camera.project(to_camera_frame @ point_cpf[i])
         if shown is not None:
             pixel[i] = shown
     return (pixel + 0.5) / (width, height)

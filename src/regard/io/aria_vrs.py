@@ -33,7 +33,7 @@ def open_vrs(path: Path) -> "VrsDataProvider":
         raise MissingExtraError.of(path, package="projectaria-tools", extra="aria") from problem
     if not path.is_file():
         raise FileError(path, found="no such file", wanted="a VRS file", do="check the path")
-    with _quiet() as log:
+    with quiet() as log:
         provider = data_provider.create_vrs_data_provider(str(path))
         if provider is None:
             raise FileError(
@@ -147,7 +147,7 @@ class VrsFile:
 
 
 @contextmanager
-def _quiet() -> Iterator[IO[bytes]]:
+def quiet() -> Iterator[IO[bytes]]:
     """Keep what native code writes to the console in a temporary file; the library has no switch for its log."""
     with tempfile.TemporaryFile() as log:
         sys.stderr.flush()

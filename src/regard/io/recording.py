@@ -11,6 +11,7 @@ from regard.errors import FileError
 from regard.io import neon, pupil_cloud, pupil_core
 from regard.io.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
 from regard.io.aria_media import AriaSound, AriaVideo
+from regard.io.aria_preview import is_preview, open_preview
 from regard.io.folder import open_folder, video_files
 from regard.io.media import Video
 from regard.io.sound import Sound
@@ -60,6 +61,8 @@ def _open(path: Path, min_confidence: float) -> Recording:
     if (recording := _open_pupil_labs(path, min_confidence)) is not None:
         return recording
     if (tables := find_eye_gaze(path)) and not (path / "gaze.csv").is_file():
+        if is_preview(path):
+            return open_preview(path)
         raise vrs_missing(path, tables[0])
     if video_files(path):
         return open_folder(path, min_confidence=min_confidence)

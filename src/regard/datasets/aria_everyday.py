@@ -1,0 +1,165 @@
+"""Aria Everyday Activities: 143 sequences of daily life, recorded with Project Aria glasses (Lv et al., 2024).
+
+    ROOT/                                       as the Aria dataset downloader writes it
+    └── loc1_script1_seq1_rec1/                 location, script, sequence, and which of the wearers
+        ├── recording.vrs                       pictures 1408 x 1408 at 20 Hz, 7 microphones, calibration; or
+        ├── preview_rgb.mp4                     the pictures alone, upright (any one mp4)
+        └── mps/
+            ├── eye_gaze/general_eye_gaze.csv   10 Hz, or personalized_eye_gaze.csv
+            └── slam/online_calibration.jsonl   needed where there is no VRS
+
+    tracking_timestamp_us,yaw_rads_cpf,pitch_rads_cpf,...,depth_m,session_uid
+    86435306,-0.36566,-0.121962,...,,e7e91580-ee57-41c0-98c6-5f1272a7176e
+
+Gaze is a direction; `regard.io.aria` projects it through the calibrated camera into the upright picture: the line above
+becomes the point (0.6840, 0.5072) at 0.050 s. Which sequences are for training and which for testing, and the clips of
+5 s every 2 s, come with regard (published_splits/aria_everyday.json).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
+from regard.datasets.held_out import hold_out
+from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
+from regard.errors import FileError
+from regard.io.aria import find_eye_gaze, is_aria, open_aria
+from regard.io.aria_preview import is_preview, open_preview
+from regard.io.recording import open_video
+from regard.types import GazeTrack, Recording, Segment
+
+NAME = "aria_everyday"
+CLIP_S, HOP_S = 5.0, 2.0
+SEQUENCE = re.compile(r"(loc\d+_script\d+_seq\d+)_rec\d+")
+
+
+class Sequence(NamedTuple):
+    """What the published benchmark says of one sequence: its old video id, and the start of its last clip."""
+
+    movie: str
+    last_start_s: float
+
+
+class Published(NamedTuple):
+    """The published split, by today's names of the sequences."""
+
+    train: Mapping[str, Sequence]
+    test: Mapping[str, Sequence]
+
+
+def published() -> Published:
+    """The 107/36-sequence split of CSTS, with its 10456/2901 clips."""
+    text = (files("regard.datasets") / "published_splits" / f"{NAME}.json").read_text(encoding="utf-8")
+    return Published(
+        **{split: {q: Sequence(*s) for q, s in facts.items()} for split, facts in json.loads(text).items()}
+    )
+
+
+class AriaEveryday:
+    """Aria Everyday Activities as a RecordingSet: one Recording for each sequence; nothing is looked at unasked.
+
+    Its splits are "train", "val" and "test": `held_out` is the share of the training scenes that make up "val" and are
+    not in "train"; with 0 there is no "val". Two wearers of one scene stay together. Each published clip is a segment
+    of kind "clip".
+
+    `gaze` is "measured": every measurement at its own time, a fixation where it moved at most 24 px of 640 in a frame's
+    time, as the benchmark has it. Or "published": one label for each frame at 20 Hz, as CSTS's preprocessing makes them
+    (see `frame_labels.aria_labels`) from today's gaze; its own came from an older release.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        gaze: Literal["measured", "published"] = "measured",
+        held_out: float = 0.1,
+        missing: Missing = "raise",
+    ) -> None:
+        self.root, self.gaze, self.held_out = Path(root).expanduser(), gaze, held_out
+        self.missing: Missing = missing
+        hold_out((), held_out)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """("train", "val", "test"), or without "val" where nothing is held out."""
+        return ("train", "val", "test") if self.held_out else ("train", "test")
+
+    @cached_property
+    def published(self) -> Published:
+        """The split and clips that come with regard."""
+        return published()
+
+    def sequences_of(self, split: str) -> tuple[str, ...]:
+        """The sequences of a split, whether they are there or not."""
+        if split not in self.splits:
+            raise unknown_split(split, self.splits, NAME)
+        if split == "test":
+            return tuple(self.published.test)
+        out = hold_out(map(scene_of, self.published.train), self.held_out)
+        return tuple(q for q in self.published.train if (scene_of(q) in out) == (split == "val"))
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        """The recordings of a split, by name."""
+        names = present(
+            self.sequences_of(split),
+            {name: folder for name, folder in self.folders.items() if lacks(folder) is None},
+            root=self.root,
+            what=f"sequences of {split}, with pictures, calibration and gaze",
+            dataset=NAME,
+            missing=self.missing,
+        )
+        return tuple(self._recording(name) for name in names)
+
+    @cached_property
+    def folders(self) -> Mapping[str, Path]:
+        """The sequences' folders on the disk, by name."""
+        found: dict[str, Path] = {}
+        for folder in folders_below(require_root(self.root, NAME)):
+            if SEQUENCE.fullmatch(folder.name):
+                found.setdefault(folder.name, folder)
+        return found
+
+    def _recording(self, name: str) -> Recording:
+        folder = self.folders[name]
+        recording = open_aria(folder) if is_aria(folder) else open_preview(folder)
+        if recording.gaze is None:
+            raise FileError(
+                folder,
+                found="no MPS eye gaze",
+                wanted="mps/eye_gaze/general_eye_gaze.csv",
+                do="download the eye gaze of this sequence",
+            )
+        about = self.published.train.get(name) or self.published.test[name]
+        starts = np.arange(0, about.last_start_s + HOP_S / 2, HOP_S).tolist()
+        clips = tuple(Segment(start_s=s, end_s=s + CLIP_S, kind="clip", name=f"t{s:g}") for s in starts)
+        gaze = by_movement(recording.gaze, ARIA) if self.gaze == "measured" else _published(recording, recording.gaze)
+        return replace(recording, id=name, gaze=gaze, segments=clips)
+
+
+def scene_of(sequence: str) -> str:
+    """What the sequences of several wearers recorded at the same time have in common."""
+    return sequence.rsplit("_", 1)[0]
+
+
+def lacks(folder: Path) -> str | None:
+    """What a sequence's folder needs and does not have; None where all is there."""
+    if not is_aria(folder) and not is_preview(folder):
+        return "pictures with a calibration: a .vrs, or an mp4 with mps/slam/online_calibration.jsonl"
+    return None if find_eye_gaze(folder) else "mps/eye_gaze/general_eye_gaze.csv"
+
+
+def _published(recording: Recording, gaze: GazeTrack) -> GazeTrack:
+    assert recording.video is not None
+    video = open_video(recording.video)
+    time_s = video.times_s
+    video.close()
+    label, kind = aria_labels(gaze.point, len(time_s))
+    return labelled(time_s, label, kind)

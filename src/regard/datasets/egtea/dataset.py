@@ -1,0 +1,227 @@
+"""EGTEA Gaze+: 86 cooking sessions of 32 people who wear SMI glasses, 10,321 labelled actions (Li et al., ECCV 2018).
+
+    ROOT/                                       the archives, unpacked in any folders below the root
+    ├── action_annotation/
+    │   ├── train_split1.txt  test_split1.txt  ...  test_split3.txt
+    │   └── action_idx.txt  verb_idx.txt  noun_idx.txt
+    ├── gaze_data/
+    │   └── OP01-R01-PastaSalad.txt  ...        86 files, SMI BeGaze text (see begaze.py)
+    ├── cropped_clips/                          trimmed clips, and/or
+    │   └── OP01-R01-PastaSalad/
+    │       └── OP01-R01-PastaSalad-1002316-1004005-F024051-F024101.mp4
+    └── Raw_Videos/                             whole sessions
+        └── OP01-R01-PastaSalad.mp4             1280 x 960, 24 frames a second
+
+A line of train_split1.txt, and the segment that it becomes in the recording P21-R04-ContinentalBreakfast:
+
+    P21-R04-ContinentalBreakfast-291175-294945-F006979-F007088 1 1 1
+    Segment(start_s=290.7917, end_s=295.3750, kind="action", name="Inspect/Read recipe",
+            labels={"action": 0, "verb": 0, "noun": 0})
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from regard.datasets.egtea.begaze import read_gaze
+from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
+from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip, is_session, parse_clip
+from regard.datasets.held_out import hold_out
+from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
+from regard.errors import FileError
+from regard.io.sound import has_sound
+from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
+
+NAME = "egtea"
+KIND = "action"
+VIDEO_SUFFIXES = (".mp4", ".avi")
+
+OfficialSplit = Literal[1, 2, 3]
+
+
+class Egtea:
+    """EGTEA Gaze+ as a RecordingSet; nothing on the disk is looked at before it is asked for.
+
+    `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
+    the sessions whose training clips make up "val" and are not in "train"; with 0 there is no "val", and "train" is the
+    whole official list.
+
+    `videos` are "clips", one Recording for each trimmed clip, whose one segment of kind "action" is all of it; or
+    "sessions", one for each whole session, with a segment for each of the split's clips. None takes the clips where
+    there are any. Clips whose gaze is missing are kept: their gaze is LOST.
+
+    `gaze` is "measured"; "published", as the dataset's own parser gives it (see `begaze.read_gaze`); or "none", for
+    those who have no gaze files. Clip names count a session's frames as time * 24, and so do the gaze files: frame F is
+    at F / 24 s. GLC's code takes the names to count from 1 and the gaze from 0, so that a clip's gaze is that of one
+    frame earlier; `frames_count_from=1` does the same.
+    """
+
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        split: OfficialSplit = 1,
+        videos: Literal["clips", "sessions"] | None = None,
+        gaze: Literal["measured", "published", "none"] = "measured",
+        frames_count_from: Literal[0, 1] = 0,
+        held_out: float = 0.1,
+        missing: Missing = "raise",
+    ) -> None:
+        self.root, self.split, self.videos, self.gaze = Path(root).expanduser(), split, videos, gaze
+        self.frames_count_from, self.held_out = frames_count_from, held_out
+        self.missing: Missing = missing
+        hold_out((), held_out)
+        self._tracks: dict[str, GazeTrack | None] = {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """("train", "val", "test"), or without "val" where nothing is held out."""
+        return ("train", "val", "test") if self.held_out else ("train", "test")
+
+    @cached_property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the actions, verbs and nouns by class; "action 1" and so on without the *_idx.txt files."""
+        return {
+            kind: read_classes(self._texts[f"{kind}_idx"], kind)
+            if f"{kind}_idx" in self._texts
+            else numbered_classes(kind)
+            for kind in NUM_CLASSES
+        }
+
+    def labels(self, split: str) -> tuple[ClipLabel, ...]:
+        """The clips of a split with their classes, in the official order, whether their videos are there or not."""
+        if split not in self.splits:
+            raise unknown_split(split, self.splits, NAME)
+        listed = read_list(self._list(f"{'test' if split == 'test' else 'train'}_split{self.split}"))
+        if split == "test":
+            return listed
+        out = hold_out((label.name.session for label in listed), self.held_out)
+        return tuple(label for label in listed if (label.name.session in out) == (split == "val"))
+
+    def recordings(self, split: str) -> tuple[Recording, ...]:
+        """The recordings of a split: clips in the official order, or sessions by name with the split's segments."""
+        labels = self.labels(split)
+        if self.uses_clips:
+            found = present(
+                [label.name.key for label in labels],
+                self.clips,
+                root=self.root,
+                what=f"clips of {split}",
+                dataset=NAME,
+                missing=self.missing,
+            )
+            by_key = {label.name.key: label for label in labels}
+            return tuple(self._of_clip(by_key[key]) for key in found)
+        sessions: dict[str, list[ClipLabel]] = {}
+        for label in labels:
+            sessions.setdefault(label.name.session, []).append(label)
+        found = present(
+            sorted(sessions),
+            self.sessions,
+            root=self.root,
+            what=f"sessions of {split}",
+            dataset=NAME,
+            missing=self.missing,
+        )
+        return tuple(self._of_session(session, sessions[session]) for session in found)
+
+    @property
+    def uses_clips(self) -> bool:
+        """True where the recordings are trimmed clips."""
+        return self.videos == "clips" or (self.videos is None and bool(self.clips))
+
+    @cached_property
+    def clips(self) -> Mapping[str, Path]:
+        """The trimmed clips on the disk, by the first five fields of their names."""
+        return {parse_clip(stem).key: path for stem, path in by_stem(self._videos, is_clip).items()}
+
+    @cached_property
+    def sessions(self) -> Mapping[str, Path]:
+        """The whole sessions' videos on the disk, by session."""
+        return by_stem(self._videos, is_session)
+
+    @cached_property
+    def gaze_files(self) -> Mapping[str, Path]:
+        """The gaze files on the disk, by session."""
+        return {stem: path for stem, path in self._texts.items() if is_session(stem)}
+
+    @cached_property
+    def _videos(self) -> tuple[Path, ...]:
+        return tuple(files_below(require_root(self.root, NAME), VIDEO_SUFFIXES))
+
+    @cached_property
+    def _texts(self) -> Mapping[str, Path]:
+        return by_stem(files_below(require_root(self.root, NAME), (".txt",)), lambda _: True)
+
+    def _list(self, stem: str) -> Path:
+        if stem not in self._texts:
+            raise FileError(
+                self.root,
+                found=f"no {stem}.txt in it or below",
+                wanted="the official annotation lists, {train,test}_split{1,2,3}.txt",
+                do=f"unpack action_annotation.zip there; docs/datasets/{NAME}.md says where to get it",
+            )
+        return self._texts[stem]
+
+    def _of_clip(self, label: ClipLabel) -> Recording:
+        path = self.clips[label.name.key]
+        name = parse_clip(path.stem)
+        segment = self._segment(label, 0, name.num_frames)
+        return _recording(path, name.session, (segment,), self._clip_gaze(name))
+
+    def _of_session(self, session: str, labels: list[ClipLabel]) -> Recording:
+        first = self.frames_count_from
+        ordered = sorted(labels, key=lambda label: label.name)
+        segments = (self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered)
+        return _recording(self.sessions[session], session, tuple(segments), self._session_gaze(session))
+
+    def _segment(self, label: ClipLabel, first: int, after: int) -> Segment:
+        return Segment(
+            start_s=first / RATE_HZ,
+            end_s=after / RATE_HZ,
+            kind=KIND,
+            name=self.classes[KIND][label.action],
+            labels=label.labels,
+        )
+
+    def _session_gaze(self, session: str) -> GazeTrack | None:
+        if self.gaze == "none":
+            return None
+        if session not in self._tracks:
+            if session not in self.gaze_files:
+                raise FileError(
+                    self.root,
+                    found=f"{len(self.gaze_files)} gaze files, none of the session {session}",
+                    wanted=f"{session}.txt",
+                    do="unpack gaze_data.zip there, or set gaze: none in the recipe",
+                )
+            self._tracks[session] = read_gaze(self.gaze_files[session], published=self.gaze == "published")
+        return self._tracks[session]
+
+    def _clip_gaze(self, name: ClipName) -> GazeTrack | None:
+        """The clip's frames of its session's gaze, LOST beyond the end of the file."""
+        track = self._session_gaze(name.session)
+        if track is None:
+            return None
+        row = np.arange(name.num_frames) + name.first_frame - self.frames_count_from
+        there = np.clip(row, 0, len(track) - 1)
+        covered = there == row
+        return GazeTrack(
+            time_s=np.arange(name.num_frames) / RATE_HZ,
+            point=np.where(covered[:, None], track.point[there], np.nan),
+            state=np.where(covered, track.state[there], GazeState.LOST).astype(np.int8),
+        )
+
+
+def _recording(path: Path, session: str, segments: tuple[Segment, ...], gaze: GazeTrack | None) -> Recording:
+    return Recording(
+        id=path.stem,
+        subject=session.split("-", 1)[0],
+        video=MediaStream(path=path),
+        audio=MediaStream(path=path) if has_sound(path) else None,
+        gaze=gaze,
+        segments=segments,
+    )
