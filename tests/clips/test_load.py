@@ -225,6 +225,23 @@ def test_a_missing_field_is_named_with_its_recording_before_anything_runs(record
         dataset([recording()], EveryClip(num_frames=99, interval_s=1.0, hop_s=1.0, short="leave_out"))
 
 
+def test_a_recording_without_video_shows_its_gaze_and_nothing_else(recording):
+    blind = recording("gaze only", video=None)
+    sampler = EveryClip(num_frames=6, interval_s=1 / 60, hop_s=0.1, kind="action", short="leave_out")
+    data = dataset([blind], sampler, transforms=(), needs=frozenset({"observed_gaze", "label"}))
+    sample = data[2]
+    assert sample.video is None
+    np.testing.assert_allclose(sample.clip.frame_s, 0.7 + np.arange(6) / 60, atol=1e-9)
+    np.testing.assert_allclose(sample.observed_point[:, 0], 0.2 + 0.12 * sample.clip.frame_s, atol=1e-6)
+    assert sample.label == {"verb": 1}
+    with pytest.raises(RecipeError, match=r"gaze only\n.*gaze without video"):
+        dataset([blind])
+    with pytest.raises(RecipeError, match=r"gaze only\n.*neither video nor gaze"):
+        dataset([recording("gaze only", video=None, gaze=None)], needs=frozenset({"label"}))
+    with pytest.raises(FileError, match=r"gaze only\n.*without video"):
+        blind.require_video()
+
+
 def test_the_batch_size_must_divide_over_the_processes(recordings):
     with pytest.raises(RecipeError, match="multiple of 2"):
         loader(dataset(recordings), batch_size=3, shuffle=True, drop_last=True, world_size=2, num_workers=0)

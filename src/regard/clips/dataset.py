@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
-from regard.clips.hearing import SoundWindows
+from regard.clips.hearing import Hearing
 from regard.clips.order import Draw, generator_for
 from regard.clips.sampling import TOLERANCE_S, Sampler
 from regard.clips.transforms import Transform, target_size
@@ -50,7 +50,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         needs: frozenset[Field],
         transforms: Sequence[Transform] = (),
         decode_size: int | tuple[int, int] | None = None,
-        sound: SoundWindows | None = None,
+        sound: Hearing | None = None,
         gaze: Literal["nearest", "interpolated"] = "nearest",
         max_gap_s: float | None = None,
         seed: int = 0,
@@ -63,6 +63,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self.epoch = 0
         self.unusable: tuple[str, ...] = ()
         self.recordings, self._videos = self._usable(recordings)
+        self._times_s = [_moments(r, v) for r, v in zip(self.recordings, self._videos, strict=True)]
         self._sounds = [open_sound(r.audio) if sound is not None and r.audio else None for r in self.recordings]
         self._in_use: OrderedDict[int, FrameSource | SoundSource] = OrderedDict()
         self._cut: tuple[int, dict[int, tuple[Clip, ...]]] = (0, {})
@@ -70,19 +71,22 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self._ends = list(accumulate(len(clips) for clips in cut))
         self.left_out = tuple(
             f"{r.id} [{s.start_s:.3f}..{s.end_s:.3f} s] {s.kind} {s.name}".rstrip()
-            for r, video in zip(self.recordings, self._videos, strict=True)
-            for s in sampler.left_out(r, times_s=video.times_s)
+            for r, times_s in zip(self.recordings, self._times_s, strict=True)
+            for s in sampler.left_out(r, times_s=times_s)
         )
         self._check_clips(cut)
 
-    def _usable(self, recordings: Sequence[Recording]) -> tuple[tuple[Recording, ...], tuple[FrameSource, ...]]:
-        """The recordings whose video can be opened, and their videos, which now know when they show which frame."""
+    def _usable(self, recordings: Sequence[Recording]) -> tuple[tuple[Recording, ...], tuple[FrameSource | None, ...]]:
+        """The recordings whose video can be opened, and their videos, which now know when they show which frame.
+
+        None stands for the video of a recording that has none, where nobody needs pictures.
+        """
         usable: list[Recording] = []
-        videos: list[FrameSource] = []
+        videos: list[FrameSource | None] = []
         for recording in recordings:
             try:
-                video = open_video(recording.video)
-                assert len(video.times_s)
+                video = None if recording.video is None else open_video(recording.video)
+                assert video is None or len(video.times_s)
             except RegardError as error:
                 if self.on_error == "raise":
                     raise
@@ -148,7 +152,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         cut = self._cut[1]
         if r not in cut:
             rng = np.random.default_rng((self.seed, epoch, r))
-            cut[r] = self.sampler.clips(self.recordings[r], times_s=self._videos[r].times_s, rng=rng)
+            cut[r] = self.sampler.clips(self.recordings[r], times_s=self._times_s[r], rng=rng)
         return cut[r]
 
     def _read(self, clip: Clip, r: int) -> Sample:
@@ -172,6 +176,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
 
     def _seen(self, clip: Clip, r: int) -> Tensor:
         video = self._videos[r]
+        assert video is not None
         self._keep_open(video)
         size = None if self.decode_size is None else target_size(video.size, self.decode_size)
         frames = video.frames_at(_meant(clip.frame_s, video.times_s), size=size)
@@ -206,6 +211,14 @@ def _seed_globals(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def _moments(recording: Recording, video: FrameSource | None) -> Float64[np.ndarray, "n"]:
+    """When the recording shows a frame; without video, when its gaze was measured."""
+    if video is not None:
+        return video.times_s
+    assert recording.gaze is not None
+    return recording.gaze.time_s
+
+
 def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]) -> Float64[np.ndarray, "t"]:
     """The moments, except that one just before a frame, whose time the container may have rounded, means that frame.
 
@@ -217,7 +230,7 @@ def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]
     return np.where(is_just_before, following, moment_s)
 
 
-def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound: SoundWindows | None) -> None:
+def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound: Hearing | None) -> None:
     ids = [r.id for r in recordings]
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
@@ -227,16 +240,19 @@ def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], soun
             wanted="an id of its own for each",
             do="rename one, or list it once",
         )
-    if needs & {"gaze", "observed_gaze"}:
-        for recording in recordings:
-            if recording.gaze is None:
-                raise _lacks(recording, "gaze", "no gaze track")
+    for recording in recordings:
+        if needs & {"gaze", "observed_gaze"} and recording.gaze is None:
+            raise _lacks(recording, "gaze", "no gaze track")
+        if "video" in needs and recording.video is None:
+            raise _lacks(recording, "video", "gaze without video")
+        if recording.video is None and recording.gaze is None:
+            raise _lacks(recording, "video", "neither video nor gaze")
     if "sound" in needs and sound is None:
         raise RecipeError(
             "sound",
             found="no SoundWindows",
-            wanted="how sound becomes windows",
-            do="give ClipDataset a sound=SoundWindows()",
+            wanted="how sound becomes windows, because the task or the model hears",
+            do="put `sound: {}` into the recipe's data section; in Python, give a sound=SoundWindows()",
         )
     if "sound" in needs and recordings and all(r.audio is None for r in recordings):
         raise _lacks(recordings[0], "sound", "no sound in this or any other recording")

@@ -164,7 +164,7 @@ def _prepared(recording: Recording, root: Path, entry: dict | None) -> Recording
             wanted="the film that the manifest promises" if entry else "a film of every recording",
             do="run regard prepare again with this dataset",
         )
-    source = recording.video.path
+    source = recording.require_video().path
     if source.exists() and _fingerprint(source) != entry["fingerprint"]:
         raise FileError(
             film,
@@ -209,7 +209,7 @@ def _attempt(recording: Recording, root: Path, settings: Settings) -> FileError 
 def _make(recording: Recording, root: Path, settings: Settings) -> None:
     film = root / _film_name(recording)
     has_sound = settings.sound and recording.audio is not None
-    video = open_video(recording.video)
+    video = open_video(recording.require_video())
     sound = open_sound(recording.audio) if has_sound and recording.audio is not None else None
     times_s, size = video.times_s, _even(target_size(video.size, settings.size))
     with FilmWriter(film, size=size, sound=sound, gop=settings.gop) as writer:
@@ -232,7 +232,7 @@ def _make(recording: Recording, root: Path, settings: Settings) -> None:
 
 def _describe(recording: Recording, settings: Settings) -> dict:
     """What a film of this recording has to have been made from, and how."""
-    source = recording.video
+    source = recording.require_video()
     return {
         "id": recording.id,
         "source": str(source.path),

@@ -76,19 +76,19 @@ def _usable(device: str) -> torch.device:
 def _require_answerable(recording: Recording, asked: Answerer) -> None:
     if "observed_gaze" in asked.task.inputs and recording.gaze is None:
         raise CannotAnswerError(
-            recording.video.path,
+            recording.require_video().path,
             found="a recording without gaze",
             wanted=f"the gaze so far, which {asked.name} goes on from",
             do="put a gaze.csv beside the video, or take a model that needs none, such as saliency",
         )
     if not isinstance(asked.sampler, Window) or asked.sampler.asked_after_s == 0:
         return
-    video = open_video(recording.video)
+    video = open_video(recording.require_video())
     last_s = float(video.times_s[-1])
     video.close()
     if last_s < asked.sampler.asked_after_s:
         raise CannotAnswerError(
-            recording.video.path,
+            recording.require_video().path,
             found=f"a video whose last frame is shown at {last_s:.3f} s",
             wanted=f"more than {asked.sampler.asked_after_s:g} s, which is how far ahead {asked.name} is asked",
             do="ask less far ahead, or take a longer recording",

@@ -27,7 +27,8 @@ def data_hash(recordings: Iterable[Recording]) -> str:
     digest = hashlib.sha256()
     for recording in sorted(recordings, key=lambda r: r.id):
         digest.update(recording.id.encode())
-        digest.update(str(recording.video.path.stat().st_size).encode())
+        if recording.video is not None:
+            digest.update(str(recording.video.path.stat().st_size).encode())
         if recording.gaze is not None:
             for column in (recording.gaze.time_s, recording.gaze.point, recording.gaze.state):
                 digest.update(column.tobytes())

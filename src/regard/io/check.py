@@ -68,7 +68,7 @@ def check_recording(recording: Recording) -> RecordingCheck:
     A file that cannot be read is a finding here, not an exception.
     """
     findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
-    video = open_video(recording.video)
+    video = open_video(recording.require_video())
     try:
         findings += _picture(video)
         times_s = video.times_s
@@ -147,7 +147,7 @@ def _gaps(name: str, times_s: Float64[np.ndarray, "n"], usual_s: float) -> Itera
 
 def _clocks(recording: Recording, times_s: Float64[np.ndarray, "n"]) -> Iterator[Finding]:
     try:
-        stamped_s = device_frame_times_s(recording.video)
+        stamped_s = device_frame_times_s(recording.require_video())
     except RegardError as problem:
         yield _unreadable("clocks", problem, "warning")
         return

@@ -51,7 +51,7 @@ def _open(path: Path, min_confidence: float) -> Recording:
         if _is_vrs(path):
             return open_aria(path)
         around = _open_pupil_labs(path.parent, min_confidence)
-        if around is not None and around.video.path.samefile(path):
+        if around is not None and around.require_video().path.samefile(path):
             return around
         return open_folder(path, min_confidence=min_confidence)
     if not path.is_dir():

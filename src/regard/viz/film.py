@@ -28,7 +28,7 @@ def film(
     under it when writing fails, which raises FileError.
     """
     path = Path(path)
-    source = open_video(recording.video)
+    source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))

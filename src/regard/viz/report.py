@@ -73,7 +73,7 @@ def report(
     FileError.
     """
     path = Path(path)
-    source = open_video(recording.video)
+    source = open_video(recording.require_video())
     sheet = _sheet(recording, source, prediction, progress)
     parts = [
         _section("Recording", _facts_table(_facts(recording, source))),
@@ -103,7 +103,7 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
     rate = f", {(len(times_s) - 1) / duration_s:.2f} a second on average" if duration_s > 0 else ""
     audio, gaze, camera = recording.audio, recording.gaze, recording.camera
     rows = [
-        ("video", f"{recording.video.path.name}, {w} x {h} pixels"),
+        ("video", f"{recording.require_video().path.name}, {w} x {h} pixels"),
         ("frames", f"{len(times_s)} in {duration_s:.2f} s{rate}"),
         ("sound", "none" if audio is None else audio.path.name),
     ]
