@@ -44,7 +44,12 @@ def _recording(options: Namespace) -> int:
     folder = out_folder(options, recording)
     with progress(options.model) as bar:
         prediction = predict(
-            recording, model=options.model, horizon_s=options.horizon_s, device=options.device, progress=bar
+            recording,
+            model=options.model,
+            horizon_s=options.horizon_s,
+            device=options.device,
+            precision=options.precision,
+            progress=bar,
         )
     with progress("scores") as bar:
         scores = evaluate(prediction, recording, progress=bar)
@@ -59,6 +64,7 @@ def _refuse_recording_options(options: Namespace) -> None:
         "--model": options.model != DEFAULT_MODEL,
         "--horizon_s": options.horizon_s,
         "--device": options.device != "cpu",
+        "--precision": options.precision != "32-true",
     }
     for name in (name for name, is_given in given.items() if is_given):
         raise RecipeError(

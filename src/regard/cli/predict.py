@@ -24,7 +24,12 @@ def run(options: Namespace) -> int:
     folder, stem = out_folder(options, recording), file_stem(options.model)
     with progress(options.model) as bar:
         prediction = predict(
-            recording, model=options.model, horizon_s=options.horizon_s, device=options.device, progress=bar
+            recording,
+            model=options.model,
+            horizon_s=options.horizon_s,
+            device=options.device,
+            precision=options.precision,
+            progress=bar,
         )
     files = [folder / f"{stem}.parquet"]
     write_prediction(prediction, files[0])

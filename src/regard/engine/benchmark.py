@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 
+from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import TestBatches
 from regard.engine.checkpoints import load_weights
 from regard.engine.evaluate import Scores
@@ -44,7 +45,8 @@ def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool 
     )
     batches = TestBatches(data, task)
     module = TaskModule(task, say.optimiser)
-    trainer.test(module, datamodule=batches, verbose=False)
+    with quick_float32(task.model):
+        trainer.test(module, datamodule=batches, verbose=False)
     unread = (*batches.clips.unusable, *module.skipped)
     if not module.items:
         raise RecipeError(

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
+from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import FitBatches
 from regard.engine.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_checkpoint
 from regard.engine.module import NonFiniteLossError, TaskModule
@@ -59,7 +60,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     about = provenance(recipe.text, data.recordings(data.train.split))
     module = TaskModule(recipe.task, say.optimiser, seed=say.seed, about=about)
     try:
-        trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
+        with quick_float32(recipe.task.model):
+            trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
     except NonFiniteLossError:
         with writing(out / "non_finite_batch.json") as beside:
             beside.write_text(json.dumps({"step": trainer.global_step, "clips": module.non_finite}, indent=1))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
+from regard.engine.arithmetic import Precision
 from regard.engine.module import Optimiser
 from regard.errors import RecipeError
 
@@ -24,7 +25,7 @@ class Training:
 
     max_steps: int = 1000
     optimiser: Optimiser = field(default_factory=Optimiser)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     accelerator: str = "auto"
     devices: int | Literal["auto"] = "auto"
     num_nodes: int = 1
