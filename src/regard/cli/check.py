@@ -1,11 +1,16 @@
-"""`regard check PATH`: can this recording be used? Exit code 1 when it cannot."""
+"""`regard check PATH`: can this recording be used, or is this dataset whole? Exit code 1 when it is not."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
-from regard.cli.console import heading, out, suggest, table
+from regard.cli.console import heading, out, progress, suggest, table
 from regard.cli.options import add_recording, command
+from regard.datasets.recognise import ROOTS, Name, recognise
+from regard.datasets.root_check import RootCheck
+from regard.errors import FileError
 from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
 
@@ -13,13 +18,27 @@ EXIT_UNUSABLE = 1
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Which recording."""
+    """Which recording, or which dataset."""
     add_recording(parser)
+    parser.add_argument(
+        "--dataset",
+        choices=get_args(Name),
+        help="PATH is the root of this dataset (default: found by the names of what lies there)",
+    )
 
 
 def run(options: Namespace) -> int:
     """Print what was found."""
-    recording = open_recording(options.path, min_confidence=options.min_confidence)
+    if options.dataset is not None:
+        return _check_root(options.path, options.dataset)
+    try:
+        recording = open_recording(options.path, min_confidence=options.min_confidence)
+    except FileError:
+        root = Path(options.path).expanduser()
+        dataset = recognise(root) if root.is_dir() else None
+        if dataset is None:
+            raise
+        return _check_root(options.path, dataset)
     found = check_recording(recording)
     heading(f"{recording.id}: {options.path}")
     print_findings(found)
@@ -29,13 +48,25 @@ def run(options: Namespace) -> int:
     return 0
 
 
+def _check_root(path: str, dataset: Name) -> int:
+    """A whole dataset: a line for each kind of thing, and what to do next."""
+    with progress(f"looking at {path}") as tell:
+        found = ROOTS[dataset](path).check(tell)
+    heading(f"{dataset}: {path}")
+    table(findings_table(found))
+    out.print("whole" if found.is_whole else "[bold red]not whole[/]")
+    for step in found.next_steps:
+        suggest(step)
+    return 0 if found.is_whole else EXIT_UNUSABLE
+
+
 def print_findings(found: RecordingCheck) -> None:
     """One line a finding, and the verdict."""
     table(findings_table(found))
     out.print("usable" if found.usable else "[bold red]not usable[/]")
 
 
-def findings_table(found: RecordingCheck) -> pd.DataFrame:
+def findings_table(found: RecordingCheck | RootCheck) -> pd.DataFrame:
     """The findings as rows, for the console and the report."""
     rows = [(f.level, f.name, f.text) for f in found.findings]
     return pd.DataFrame(rows, columns=["level", "what", "found"])

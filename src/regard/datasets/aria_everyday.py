@@ -27,9 +27,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from regard.datasets.aria_everyday_check import check_aria_everyday
 from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
+from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import FileError
 from regard.io.aria import find_eye_gaze, is_aria, open_aria
 from regard.io.aria_preview import is_preview, open_preview
@@ -110,13 +112,13 @@ class AriaEveryday:
         """The recordings of a split, by name."""
         names = present(
             self.sequences_of(split),
-            {name: folder for name, folder in self.folders.items() if lacks(folder) is None},
+            {name: folder for name, folder in self.folders.items() if self.lacks(folder) is None},
             root=self.root,
             what=f"sequences of {split}, with pictures, calibration and gaze",
             dataset=NAME,
             missing=self.missing,
         )
-        return tuple(self._recording(name) for name in names)
+        return tuple(self.recording(name) for name in names)
 
     @cached_property
     def folders(self) -> Mapping[str, Path]:
@@ -127,7 +129,24 @@ class AriaEveryday:
                 found.setdefault(folder.name, folder)
         return found
 
-    def _recording(self, name: str) -> Recording:
+    def num_clips(self, name: str) -> int:
+        """How many clips of a sequence the benchmark uses, one every HOP_S from its beginning."""
+        about = self.published.train.get(name) or self.published.test[name]
+        return round(about.last_start_s / HOP_S) + 1
+
+    def check(self, tell: Tell = lambda _: None) -> RootCheck:
+        """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
+        return check_aria_everyday(self, tell)
+
+    @staticmethod
+    def lacks(folder: Path) -> str | None:
+        """What a sequence's folder needs and does not have; None where all is there."""
+        if not is_aria(folder) and not is_preview(folder):
+            return "pictures with a calibration (a .vrs, or one mp4 with mps/slam/online_calibration.jsonl)"
+        return None if find_eye_gaze(folder) else "mps/eye_gaze/general_eye_gaze.csv"
+
+    def recording(self, name: str) -> Recording:
+        """One sequence, by name. Raises FileError, TableError, ClockError or MissingExtraError."""
         folder = self.folders[name]
         recording = open_aria(folder) if is_aria(folder) else open_preview(folder)
         if recording.gaze is None:
@@ -137,9 +156,8 @@ class AriaEveryday:
                 wanted="mps/eye_gaze/general_eye_gaze.csv",
                 do="download the eye gaze of this sequence",
             )
-        about = self.published.train.get(name) or self.published.test[name]
-        starts = np.arange(0, about.last_start_s + HOP_S / 2, HOP_S).tolist()
-        clips = tuple(Segment(start_s=s, end_s=s + CLIP_S, kind="clip", name=f"t{s:g}") for s in starts)
+        starts = HOP_S * np.arange(self.num_clips(name))
+        clips = tuple(Segment(start_s=s, end_s=s + CLIP_S, kind="clip", name=f"t{s:g}") for s in starts.tolist())
         gaze = by_movement(recording.gaze, ARIA) if self.gaze == "measured" else _published(recording, recording.gaze)
         return replace(recording, id=name, gaze=gaze, segments=clips)
 
@@ -149,16 +167,9 @@ def scene_of(sequence: str) -> str:
     return sequence.rsplit("_", 1)[0]
 
 
-def lacks(folder: Path) -> str | None:
-    """What a sequence's folder needs and does not have; None where all is there."""
-    if not is_aria(folder) and not is_preview(folder):
-        return "pictures with a calibration: a .vrs, or an mp4 with mps/slam/online_calibration.jsonl"
-    return None if find_eye_gaze(folder) else "mps/eye_gaze/general_eye_gaze.csv"
-
-
 def _published(recording: Recording, gaze: GazeTrack) -> GazeTrack:
     assert recording.video is not None
-    video = open_video(recording.video)
+    video = open_video(recording.require_video())
     time_s = video.times_s
     video.close()
     label, kind = aria_labels(gaze.point, len(time_s))

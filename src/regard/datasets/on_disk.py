@@ -18,14 +18,30 @@ Missing = Literal["raise", "leave_out"]
 """What becomes of recordings that a split promises and the root lacks: an error, or a warning that counts them."""
 
 
+def entries_below(root: Path) -> Iterator[os.DirEntry[str]]:
+    """Files and folders, those of shallower folders first; hidden ones, and folders that may not be read, left out."""
+    level = [str(root)]
+    for _ in range(DEPTH + 1):
+        below: list[str] = []
+        for folder in level:
+            try:
+                with os.scandir(folder) as entries:
+                    found = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
+            except PermissionError:
+                continue
+            yield from found
+            below += [e.path for e in found if e.is_dir()]
+        level = below
+
+
 def files_below(root: Path, suffixes: Collection[str]) -> Iterator[Path]:
     """Files with one of these suffixes, those of shallower folders first; hidden ones left out."""
-    return (Path(e.path) for e in _entries(root) if Path(e.name).suffix.lower() in suffixes and e.is_file())
+    return (Path(e.path) for e in entries_below(root) if Path(e.name).suffix.lower() in suffixes and e.is_file())
 
 
 def folders_below(root: Path) -> Iterator[Path]:
     """Folders, the shallower first; hidden ones left out."""
-    return (Path(e.path) for e in _entries(root) if e.is_dir())
+    return (Path(e.path) for e in entries_below(root) if e.is_dir())
 
 
 def by_stem(files: Iterable[Path], is_wanted: Callable[[str], bool]) -> dict[str, Path]:
@@ -35,18 +51,6 @@ def by_stem(files: Iterable[Path], is_wanted: Callable[[str], bool]) -> dict[str
         if is_wanted(file.stem):
             found.setdefault(file.stem, file)
     return found
-
-
-def _entries(root: Path) -> Iterator[os.DirEntry[str]]:
-    level = [str(root)]
-    for _ in range(DEPTH + 1):
-        below: list[str] = []
-        for folder in level:
-            with os.scandir(folder) as entries:
-                found = sorted((e for e in entries if e.name[0] != "."), key=lambda e: e.name)
-            yield from found
-            below += [e.path for e in found if e.is_dir()]
-        level = below
 
 
 def require_root(root: Path, dataset: str) -> Path:

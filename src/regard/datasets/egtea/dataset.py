@@ -27,10 +27,12 @@ from typing import Literal
 import numpy as np
 
 from regard.datasets.egtea.begaze import read_gaze
+from regard.datasets.egtea.check import check_egtea
 from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip, is_session, parse_clip
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
+from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import FileError
 from regard.io.sound import has_sound
 from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
@@ -56,7 +58,8 @@ class Egtea:
     `gaze` is "measured"; "published", as the dataset's own parser gives it (see `begaze.read_gaze`); or "none", for
     those who have no gaze files. Clip names count a session's frames as time * 24, and so do the gaze files: frame F is
     at F / 24 s. GLC's code takes the names to count from 1 and the gaze from 0, so that a clip's gaze is that of one
-    frame earlier; `frames_count_from=1` does the same.
+    frame earlier; `frames_count_from=1` does the same. `sound` opens every video once to see whether it has any, some
+    10 ms each, which no task on this dataset needs.
     """
 
     def __init__(
@@ -67,11 +70,12 @@ class Egtea:
         videos: Literal["clips", "sessions"] | None = None,
         gaze: Literal["measured", "published", "none"] = "measured",
         frames_count_from: Literal[0, 1] = 0,
+        sound: bool = False,
         held_out: float = 0.1,
         missing: Missing = "raise",
     ) -> None:
         self.root, self.split, self.videos, self.gaze = Path(root).expanduser(), split, videos, gaze
-        self.frames_count_from, self.held_out = frames_count_from, held_out
+        self.frames_count_from, self.sound, self.held_out = frames_count_from, sound, held_out
         self.missing: Missing = missing
         hold_out((), held_out)
         self._tracks: dict[str, GazeTrack | None] = {}
@@ -85,8 +89,8 @@ class Egtea:
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the actions, verbs and nouns by class; "action 1" and so on without the *_idx.txt files."""
         return {
-            kind: read_classes(self._texts[f"{kind}_idx"], kind)
-            if f"{kind}_idx" in self._texts
+            kind: read_classes(self.texts[f"{kind}_idx"], kind)
+            if f"{kind}_idx" in self.texts
             else numbered_classes(kind)
             for kind in NUM_CLASSES
         }
@@ -128,6 +132,10 @@ class Egtea:
         )
         return tuple(self._of_session(session, sessions[session]) for session in found)
 
+    def check(self, tell: Tell = lambda _: None) -> RootCheck:
+        """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
+        return check_egtea(self, tell)
+
     @property
     def uses_clips(self) -> bool:
         """True where the recordings are trimmed clips."""
@@ -146,37 +154,38 @@ class Egtea:
     @cached_property
     def gaze_files(self) -> Mapping[str, Path]:
         """The gaze files on the disk, by session."""
-        return {stem: path for stem, path in self._texts.items() if is_session(stem)}
+        return {stem: path for stem, path in self.texts.items() if is_session(stem)}
 
     @cached_property
     def _videos(self) -> tuple[Path, ...]:
         return tuple(files_below(require_root(self.root, NAME), VIDEO_SUFFIXES))
 
     @cached_property
-    def _texts(self) -> Mapping[str, Path]:
+    def texts(self) -> Mapping[str, Path]:
+        """All text files on the disk, by name: lists, class names, gaze."""
         return by_stem(files_below(require_root(self.root, NAME), (".txt",)), lambda _: True)
 
     def _list(self, stem: str) -> Path:
-        if stem not in self._texts:
+        if stem not in self.texts:
             raise FileError(
                 self.root,
                 found=f"no {stem}.txt in it or below",
                 wanted="the official annotation lists, {train,test}_split{1,2,3}.txt",
                 do=f"unpack action_annotation.zip there; docs/datasets/{NAME}.md says where to get it",
             )
-        return self._texts[stem]
+        return self.texts[stem]
 
     def _of_clip(self, label: ClipLabel) -> Recording:
         path = self.clips[label.name.key]
         name = parse_clip(path.stem)
         segment = self._segment(label, 0, name.num_frames)
-        return _recording(path, name.session, (segment,), self._clip_gaze(name))
+        return self._recording(path, name.session, (segment,), self._clip_gaze(name))
 
     def _of_session(self, session: str, labels: list[ClipLabel]) -> Recording:
         first = self.frames_count_from
         ordered = sorted(labels, key=lambda label: label.name)
         segments = (self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered)
-        return _recording(self.sessions[session], session, tuple(segments), self._session_gaze(session))
+        return self._recording(self.sessions[session], session, tuple(segments), self._session_gaze(session))
 
     def _segment(self, label: ClipLabel, first: int, after: int) -> Segment:
         return Segment(
@@ -215,13 +224,12 @@ class Egtea:
             state=np.where(covered, track.state[there], GazeState.LOST).astype(np.int8),
         )
 
-
-def _recording(path: Path, session: str, segments: tuple[Segment, ...], gaze: GazeTrack | None) -> Recording:
-    return Recording(
-        id=path.stem,
-        subject=session.split("-", 1)[0],
-        video=MediaStream(path=path),
-        audio=MediaStream(path=path) if has_sound(path) else None,
-        gaze=gaze,
-        segments=segments,
-    )
+    def _recording(self, path: Path, session: str, segments: tuple[Segment, ...], gaze: GazeTrack | None) -> Recording:
+        return Recording(
+            id=path.stem,
+            subject=session.split("-", 1)[0],
+            video=MediaStream(path=path),
+            audio=MediaStream(path=path) if self.sound and has_sound(path) else None,
+            gaze=gaze,
+            segments=segments,
+        )

@@ -19,7 +19,14 @@ RATE_HZ = 24.0
 """Frames a second of every video, and of the numbers that count frames."""
 
 NUM_CLASSES = {"action": 106, "verb": 19, "noun": 53}
-NUM_SESSIONS = 86
+NUM_SESSIONS, NUM_CLIPS = 86, 10321
+
+SPLIT_SIZES = {
+    f"{part}_split{split}": size
+    for split, sizes in ((1, (8299, 2022)), (2, (8299, 2022)), (3, (8300, 2021)))
+    for part, size in zip(("train", "test"), sizes, strict=True)
+}
+"""Clips in each of the official lists, by the list's name."""
 
 _SESSION = r"(?P<subject>(?:OP|P)\d{2})-(?P<task>R\d{2})-(?P<recipe>[A-Za-z]+)"
 SESSION = re.compile(_SESSION)

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from regard.datasets.synthetic.files import places_of, write_world
 from regard.errors import FileError, RecipeError
 from regard.io import open_recording
+from regard.io.cache import cache_folder
 from regard.types import Recording
 
 VERSION = 3
@@ -44,7 +44,7 @@ class Synthetic:
         self.duration_s, self.size, self.seed, self.observers = duration_s, (size[0], size[1]), seed, observers
         self.processes = processes
         facts = f"{VERSION} {duration_s} {self.size} {seed} {observers} {RATE_HZ}"
-        place = user_cache() / "regard" / "synthetic" if root is None else Path(root)
+        place = cache_folder("synthetic") if root is None else Path(root)
         self.root = place / hashlib.sha256(facts.encode()).hexdigest()[:12]
 
     @property
@@ -90,7 +90,7 @@ class Synthetic:
                 self.root,
                 found=f"it cannot be written: {error.strerror or error}",
                 wanted="a folder for the synthetic recordings",
-                do="choose another root, or set XDG_CACHE_HOME to a folder that may be written to",
+                do="choose another root, or set REGARD_CACHE to a folder that may be written to",
             ) from error
         try:
             write_world(
@@ -104,14 +104,3 @@ class Synthetic:
                 raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
-
-
-def user_cache() -> Path:
-    """Where this platform keeps what programs can make again."""
-    if "XDG_CACHE_HOME" in os.environ:
-        return Path(os.environ["XDG_CACHE_HOME"])
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    return Path.home() / ".cache"
