@@ -19,7 +19,9 @@ from torch import Tensor, nn
 Weights = Literal["imagenet", "random"]
 """Where a backbone starts: torchvision's ImageNet-1K weights, or an initialisation drawn from torch's generator."""
 
-ImagenetName = Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "resnet50", "resnet152"]
+ImagenetName = Literal[
+    "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"
+]
 
 MobileNetName = Literal["mobilenet_v3_small", "mobilenet_v3_large"]
 

@@ -1,5 +1,21 @@
 """Pure functions over points, maps, tracks and sound: no state, no files, the device of whatever goes in."""
 
+from regard.ops.action_losses import (
+    attention_kl,
+    cell_kl,
+    published_attention_kl,
+    published_gaze_heat,
+    slot_targets,
+)
+from regard.ops.direct_optimisation import (
+    HeadWeights,
+    candidate_losses,
+    direct_gradient,
+    direct_loss,
+    gumbel_noise,
+    hard_sample,
+    published_epsilon,
+)
 from regard.ops.events import Fixation, fixations, label_idt, label_ivt
 from regard.ops.geometry import (
     angle_between_deg,
@@ -32,14 +48,22 @@ from regard.ops.sound import (
 
 __all__ = [
     "Fixation",
+    "HeadWeights",
     "angle_between_deg",
     "argmax_point",
+    "attention_kl",
     "camera_rays",
+    "candidate_losses",
+    "cell_kl",
     "cell_of",
+    "direct_gradient",
+    "direct_loss",
     "direction_to_yaw_pitch",
     "fixations",
     "from_pixel",
     "gaussian_maps",
+    "gumbel_noise",
+    "hard_sample",
     "inside",
     "label_idt",
     "label_ivt",
@@ -47,10 +71,14 @@ __all__ = [
     "log_spectrogram",
     "min_max",
     "project",
+    "published_attention_kl",
+    "published_epsilon",
+    "published_gaze_heat",
     "published_label_maps",
     "published_window_columns",
     "resample",
     "rotate_points",
+    "slot_targets",
     "soft_argmax",
     "sound_windows",
     "to_pixel",

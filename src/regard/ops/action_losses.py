@@ -1,0 +1,87 @@
+"""How a model's gaze or attention over a few cells is compared with recorded gaze, rightly and as it was published.
+
+Source of the published forms: MichiganCOG/Gaze-Attention@def72a1 and YZ-26/EgoHAR@55f08ef.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.ops.geometry import cell_of, inside
+from regard.ops.heatmap import log_density
+
+SMALLEST = 1e-30
+"""Instead of 0 in a logarithm; what it is multiplied by is then 0, or the answer was certain and wrong."""
+
+
+def slot_targets(
+    point: Float[Tensor, "b t 2"], grid: tuple[int, int, int], *, use: Literal["all", "first"] = "all"
+) -> Float[Tensor, "b s h w"]:
+    """The share of each cell in the recorded gaze of each slot, on a `grid` of (slots, height, width).
+
+    A slot has t / slots frames, the last one what remains. "all" counts each of them, "first" only the slot's first
+    one, as published. Gaze outside the picture does not count; a slot without any is NaN.
+    """
+    slots, h, w = grid
+    each = -(-point.shape[1] // slots)
+    lacking = slots * each - point.shape[1]
+    point = torch.cat([point, point.new_full((len(point), lacking, 2), torch.nan)], dim=1).unflatten(1, (slots, each))
+    point = point[:, :, :1] if use == "first" else point
+    cell = cell_of(point, (h, w))
+    flat = cell[..., 1] * w + cell[..., 0]
+    counted = inside(point).to(point.dtype)
+    mass = torch.zeros(*point.shape[:2], h * w, dtype=point.dtype, device=point.device).scatter_add_(2, flat, counted)
+    return (mass / mass.sum(dim=-1, keepdim=True)).unflatten(-1, (h, w))
+
+
+def cell_kl(logits: Float[Tensor, "*b h w"], target: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
+    """KL(target || softmax of the logits) in nats, one value a map; 0 is perfect, NaN for a NaN target.
+
+    Where all mass lies in one cell, it is the cross-entropy of that cell. Gaze-attention's gaze loss is its mean over
+    the slots that have a target.
+    """
+    return _kl(target, log_density(logits))
+
+
+def attention_kl(attention: Float[Tensor, "*b h w"], target: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
+    """KL(target || each place's share of the attention) in nats, one value a map; 0 is perfect, NaN for a NaN target.
+
+    The sound form of EgoHAR's gaze loss: target `gaussian_maps(point, grid, sigma_cells=1.5)`, averaged over frames.
+    """
+    share = attention / attention.sum(dim=(-2, -1), keepdim=True)
+    return _kl(target, share.clamp_min(SMALLEST).log())
+
+
+def published_gaze_heat(
+    point: Float[Tensor, "*b 2"], grid: tuple[int, int] = (7, 7), *, sigma_cells: float = 1.5
+) -> Float[Tensor, "*b h w"]:
+    """EgoHAR's gaze target: a bell of height 1 round x * w, y * h, where cell number i is taken to lie at i.
+
+    So it lies half a cell right of and below the gaze, and its mass is not 1. Missing gaze went in as (0, 0), which
+    puts it into the first cell; NaN gives NaN.
+    """
+    rows, columns = (
+        torch.exp(-((point[..., axis, None] * n - torch.arange(n, device=point.device)) ** 2) / (2 * sigma_cells**2))
+        for axis, n in ((1, grid[0]), (0, grid[1]))
+    )
+    return rows[..., :, None] * columns[..., None, :]
+
+
+def published_attention_kl(attention: Float[Tensor, "b t h w"], heat: Float[Tensor, "b t h w"]) -> Float[Tensor, "b"]:
+    """KL(softmax of the heat || softmax of the attention) in nats, summed over a clip's frames.
+
+    Almost empty: both are softmaxes of values in [0, 1], so near to uniform that no more than 0.04 nats a frame can
+    be learned, whatever the gaze.
+    """
+    target = log_density(heat)
+    return (target.exp() * (target - log_density(attention))).sum(dim=(1, 2, 3))
+
+
+def _kl(target: Tensor, log_answer: Tensor) -> Tensor:
+    """NaN for a NaN target, and then without a gradient, where a NaN would spread."""
+    known = ~target.isnan().any(dim=-1).any(dim=-1)
+    target = torch.where(known[..., None, None], target, 0)
+    nats = (target * (target.clamp_min(SMALLEST).log() - log_answer)).sum(dim=(-2, -1))
+    return torch.where(known, nats, torch.nan)
