@@ -3,9 +3,15 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from regard.cli.console import heading, out, wrote
+from regard.cli.options import add_on_error, command
 from regard.errors import RecipeError
+from regard.types import Recording
+
+if TYPE_CHECKING:
+    from regard.clips.prepare import Making
 
 TAKES_OVERRIDES = True
 
@@ -16,12 +22,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the prepared videos; repeat to resume")
     parser.add_argument("--shard", type=_shard, default=(0, 1), help="i/n: only the i-th of n parts, for job arrays")
     parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
-    parser.add_argument("--on-error", choices=["raise", "skip"], default="raise", help="what an unreadable video does")
+    add_on_error(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
-    from regard.clips.prepare import Settings, prepare
+    from regard.clips.flow import FOLDER, FlowSettings
+    from regard.clips.prepare import Settings
     from regard.engine.recipe import read_recipe
 
     recipe = read_recipe(options.recipe, overrides)
@@ -35,14 +42,33 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         )
     splits = dict.fromkeys(part.split for part in (data.train, data.val, data.test))
     recordings = {r.id: r for split in splits for r in data.dataset.recordings(split)}
+    on_error = options.on_error or data.on_error
     heading(f"{recipe.name}: {len(recordings)} recordings at {data.decode_size} pixels")
+    _make(tuple(recordings.values()), options.out, Settings(size=data.decode_size), options, on_error)
+    if "flow" in recipe.task.inputs:
+        heading("optical flow, which the model reads")
+        flow = FlowSettings(size=data.decode_size)
+        _make(tuple(recordings.values()), options.out / FOLDER, flow, options, on_error)
+    wrote([options.out], then=command("train", options.recipe, *overrides, "--data.prepared", options.out))
+    return 0
+
+
+def _make(
+    recordings: tuple[Recording, ...],
+    folder: Path,
+    settings: "Making",
+    options: Namespace,
+    on_error: Literal["raise", "skip"],
+) -> None:
+    from regard.clips.prepare import prepare
+
     done = prepare(
-        tuple(recordings.values()),
-        options.out,
-        Settings(size=data.decode_size),
+        recordings,
+        folder,
+        settings,
         workers=options.workers,
         shard=options.shard,
-        on_error=options.on_error,
+        on_error=on_error,
         tell=lambda line: out.print(line, markup=False, soft_wrap=True),
     )
     out.print(f"{len(done.made)} made, {len(done.already)} were there, {len(done.failed)} failed")
@@ -50,8 +76,6 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         out.print(f"  {name}: {why}", markup=False, soft_wrap=True)
     if done.waiting:
         out.print(f"{len(done.waiting)} are left to other shards; the last one to finish writes the manifest")
-    wrote([options.out], then=f"regard train {options.recipe} --data.prepared {options.out}")
-    return 0
 
 
 def _shard(text: str) -> tuple[int, int]:

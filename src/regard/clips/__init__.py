@@ -3,6 +3,7 @@
 from regard.clips.collate import Skipped, collate
 from regard.clips.colours import ColourJitter, Normalise, ToFloat
 from regard.clips.dataset import ClipDataset
+from regard.clips.flow import PublishedFlip, ScaleFlow
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.published import PublishedWindow
@@ -37,6 +38,7 @@ __all__ = [
     "Normalise",
     "PoolSound",
     "PublishedCrop",
+    "PublishedFlip",
     "PublishedResize",
     "PublishedSound",
     "PublishedWindow",
@@ -46,6 +48,7 @@ __all__ = [
     "RandomResizedCrop",
     "Resize",
     "Sampler",
+    "ScaleFlow",
     "Skipped",
     "SoundWindows",
     "ToFloat",

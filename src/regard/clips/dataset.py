@@ -13,12 +13,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
+from regard.clips.flow import decoded, open_flow
 from regard.clips.hearing import Hearing
 from regard.clips.order import Draw, generator_for
 from regard.clips.sampling import TOLERANCE_S, Sampler
@@ -65,6 +66,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self.recordings, self._videos = self._usable(recordings)
         self._times_s = [_moments(r, v) for r, v in zip(self.recordings, self._videos, strict=True)]
         self._sounds = [open_sound(r.audio) if sound is not None and r.audio else None for r in self.recordings]
+        self._flows = [open_flow(r) if "flow" in needs else None for r in self.recordings]
         self._in_use: OrderedDict[int, FrameSource | SoundSource] = OrderedDict()
         self._cut: tuple[int, dict[int, tuple[Clip, ...]]] = (0, {})
         cut = [self._clips(0, r) for r in range(len(self.recordings))]
@@ -125,6 +127,14 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         r = bisect_right(self._ends, i)
         return self._clips(epoch, r)[i - (self._ends[r - 1] if r else 0)]
 
+    def classes(self, label: str) -> Int64[np.ndarray, "n"]:
+        """The class of each clip. Raises RecipeError where one has no such label."""
+        cut = [clip for r in range(len(self.recordings)) for clip in self._clips(self.epoch, r)]
+        for clip in cut:
+            if label not in clip.labels:
+                raise _lacks(clip.recording, "label", f"a clip without the label {label!r}")
+        return np.array([clip.labels[label] for clip in cut], np.int64)
+
     def __getitem__(self, index: int | Draw) -> Sample | Skipped | RegardError:
         """One example. In a worker, whose exceptions torch would turn into text, an error is handed over instead."""
         epoch, i = index if isinstance(index, tuple) else (self.epoch, index)
@@ -164,6 +174,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         return Sample(
             clip=clip,
             video=self._seen(clip, r) if "video" in needs else None,
+            flow=self._moved(clip, r) if "flow" in needs else None,
             sound=sound,
             sound_valid=sound_valid,
             gaze_point=gaze_point,
@@ -181,6 +192,14 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         size = None if self.decode_size is None else target_size(video.size, self.decode_size)
         frames = video.frames_at(_meant(clip.frame_s, video.times_s), size=size)
         return torch.from_numpy(frames).permute(0, 3, 1, 2)
+
+    def _moved(self, clip: Clip, r: int) -> Tensor:
+        video, flow = self._videos[r], self._flows[r]
+        assert video is not None
+        assert flow is not None
+        self._keep_open(flow)
+        size = video.size if self.decode_size is None else target_size(video.size, self.decode_size)
+        return torch.from_numpy(decoded(flow.frames_at(_meant(clip.frame_s, flow.times_s)), size=size))
 
     def _heard(self, clip: Clip, r: int) -> tuple[Tensor, Tensor]:
         assert self.sound is not None
@@ -243,6 +262,13 @@ def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], soun
     for recording in recordings:
         if needs & {"gaze", "observed_gaze"} and recording.gaze is None:
             raise _lacks(recording, "gaze", "no gaze track")
+        if "flow" in needs and recording.flow is None:
+            raise RecipeError(
+                recording.id,
+                found="no optical flow",
+                wanted="flow beside the prepared videos, which the model reads",
+                do="regard prepare RECIPE --out FOLDER, and then --data.prepared FOLDER",
+            )
         if "video" in needs and recording.video is None:
             raise _lacks(recording, "video", "gaze without video")
         if recording.video is None and recording.gaze is None:

@@ -10,7 +10,7 @@ from regard.batch import Batch, Sample
 from regard.clips.collate import Skipped, collate
 from regard.clips.cores import START_METHOD, usable_cores
 from regard.clips.dataset import ClipDataset
-from regard.clips.order import EpochOrder, RankBatches, generator_for
+from regard.clips.order import EpochOrder, RankBatches, balancing, generator_for
 from regard.errors import RegardError
 
 
@@ -63,6 +63,7 @@ def loader(
     shuffle: bool,
     num_workers: int | None = None,
     drop_last: bool = False,
+    balance: str | None = None,
     seed: int = 0,
     rank: int = 0,
     world_size: int = 1,
@@ -71,11 +72,13 @@ def loader(
     """Batches of a dataset, in an order that depends only on the seed and the epoch.
 
     `batch_size` counts the clips of all `world_size` processes together; this one, number `rank`, gets its share.
+    `balance` names a label by which clips are drawn, with replacement, so that each of its classes is as likely.
     `num_workers` None leaves one of the usable cores to the main process. Call
     `loader.batch_sampler.sampler.set_epoch(epoch)` before each epoch (Lightning does).
     """
     workers = max(0, usable_cores() - 1) if num_workers is None else num_workers
-    order = EpochOrder(len(dataset), shuffle=shuffle, seed=seed)
+    weights = None if balance is None else balancing(dataset.classes(balance))
+    order = EpochOrder(len(dataset), shuffle=shuffle, seed=seed, weights=weights)
     batches = RankBatches(order, batch_size=batch_size, drop_last=drop_last, rank=rank, world_size=world_size)
     return ClipLoader(
         dataset,

@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import torch
+from jaxtyping import Float64, Int64
 from torch.utils.data import Sampler
 
 from regard.errors import RecipeError
@@ -14,10 +15,15 @@ Draw = tuple[int, int]
 
 
 class EpochOrder(Sampler[Draw]):
-    """Every clip once, in order, or shuffled anew in each epoch. The engine calls `set_epoch` before each epoch."""
+    """Every clip once, in order, or shuffled anew in each epoch. The engine calls `set_epoch` before each epoch.
 
-    def __init__(self, length: int, *, shuffle: bool, seed: int) -> None:
-        self.length, self.shuffle, self.seed = length, shuffle, seed
+    With `weights`, an epoch draws as many clips as there are, with replacement, each as likely as its weight says.
+    """
+
+    def __init__(
+        self, length: int, *, shuffle: bool, seed: int, weights: Float64[np.ndarray, "length"] | None = None
+    ) -> None:
+        self.length, self.shuffle, self.seed, self.weights = length, shuffle, seed, weights
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -29,7 +35,10 @@ class EpochOrder(Sampler[Draw]):
 
     def __iter__(self) -> Iterator[Draw]:
         order = torch.arange(self.length)
-        if self.shuffle:
+        if self.weights is not None:
+            drawn = generator_for(self.seed, self.epoch)
+            order = torch.multinomial(torch.from_numpy(self.weights), self.length, replacement=True, generator=drawn)
+        elif self.shuffle:
             order = torch.randperm(self.length, generator=generator_for(self.seed, self.epoch))
         epoch = self.epoch
         return ((epoch, i) for i in order.tolist())
@@ -69,6 +78,12 @@ class RankBatches(Sampler[list[Draw]]):
             if not mine or (self.drop_last and len(batch) < self.batch_size):
                 return
             yield mine
+
+
+def balancing(label: Int64[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+    """Weights with which every class is as likely as any other: 1 over the number of items of an item's class."""
+    _, number, count = np.unique(label, return_inverse=True, return_counts=True)
+    return 1 / count[number]
 
 
 def generator_for(*numbers: int) -> torch.Generator:

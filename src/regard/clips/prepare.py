@@ -14,23 +14,17 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from regard.clips.cores import START_METHOD, usable_cores
-from regard.clips.transforms import target_size
+from regard.clips.films import GOP, Settings
 from regard.errors import FileError, RecipeError
-from regard.io import FilmWriter, open_sound, open_video, writing
+from regard.io import writing
 from regard.types import MediaStream, Recording
-
-GOP = 16
-"""Frames from one key frame to the next: a clip decodes at most this many in vain."""
-
-CHUNK = 64
-"""Frames held in memory at a time while a film is made."""
 
 PROBE_BYTES = 1 << 20
 """A file's fingerprint covers this much of its beginning, middle and end, and its length: copying keeps it, and
@@ -38,24 +32,18 @@ re-encoding or cutting, which rewrite all of a file, change it."""
 
 MANIFEST = "manifest.json"
 
+__all__ = ["GOP", "MANIFEST", "Making", "Prepared", "Settings", "film_of", "prepare", "read_manifest", "use_prepared"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How films are made: short side or (height, width) in pixels, frames between key frames, with sound or not."""
+
+@runtime_checkable
+class Making(Protocol):
+    """What is made of each recording, and how; a dataclass of plain numbers, which the manifest keeps."""
 
     size: int | tuple[int, int]
-    gop: int = GOP
-    sound: bool = True
 
-    def __post_init__(self) -> None:
-        sides = (self.size,) if isinstance(self.size, int) else self.size
-        if min(sides) < 16 or self.gop < 1:
-            raise RecipeError(
-                "prepare",
-                found=f"size {self.size}, gop {self.gop}",
-                wanted="a size of at least 16 pixels and a gop of at least 1",
-                do="correct the recipe",
-            )
+    def make(self, recording: Recording, film: Path) -> dict[str, object]:
+        """Write one recording's film; what is to be kept about it. Raises FileError where its video is unreadable."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +65,7 @@ class Prepared:
 def prepare(
     recordings: Sequence[Recording],
     out: Path | str,
-    settings: Settings,
+    settings: Making,
     *,
     workers: int | None = None,
     shard: tuple[int, int] = (0, 1),
@@ -119,7 +107,7 @@ def prepare(
     waiting = tuple(name for name, entry in entries.items() if entry is None)
     failed |= {name: entry["failed"] for name, entry in entries.items() if entry is not None and "failed" in entry}
     if not waiting:
-        _write_json(root / MANIFEST, {"settings": asdict(settings), "recordings": _others(root, settings) | entries})
+        _write_json(root / MANIFEST, {"settings": _plain(settings), "recordings": _others(root, settings) | entries})
     return Prepared(root=root, made=tuple(made), already=already, failed=failed, waiting=waiting)
 
 
@@ -132,15 +120,7 @@ def use_prepared(
     recording, or was made from another file than the one there now; and RecipeError where it is smaller than `size`.
     """
     root = Path(root)
-    try:
-        manifest = json.loads((root / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise FileError(
-            root / MANIFEST,
-            found="no readable manifest, so these films may be incomplete",
-            wanted="a folder that regard prepare filled to the end",
-            do="run regard prepare again; it goes on where it stopped",
-        ) from error
+    manifest = read_manifest(root)
     smallest = _short_side(manifest["settings"]["size"])
     if size is not None and smallest < _short_side(size):
         raise RecipeError(
@@ -149,12 +129,37 @@ def use_prepared(
             wanted=f"at least the {_short_side(size)} that the recipe decodes",
             do="prepare them again at that size, or decode smaller",
         )
-    return tuple(_prepared(recording, root, manifest["recordings"].get(recording.id)) for recording in recordings)
+    return tuple(_with_film(recording, film_of(recording, root, manifest)) for recording in recordings)
 
 
-def _prepared(recording: Recording, root: Path, entry: dict | None) -> Recording:
-    if entry is not None and "failed" in entry:
+def _with_film(recording: Recording, film: tuple[Path, dict] | None) -> Recording:
+    if film is None:
         return recording
+    stream = MediaStream(path=film[0], start_s=film[1]["start_s"])
+    return replace(recording, video=stream, audio=stream if film[1]["sound"] else recording.audio)
+
+
+def read_manifest(root: Path) -> dict[str, Any]:
+    """What a folder of films holds. Raises FileError where it was not filled to the end."""
+    try:
+        return json.loads((root / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise FileError(
+            root / MANIFEST,
+            found="no readable manifest, so these films may be incomplete",
+            wanted="a folder that regard prepare filled to the end",
+            do="run regard prepare again; it goes on where it stopped",
+        ) from error
+
+
+def film_of(recording: Recording, root: Path, manifest: dict[str, Any]) -> tuple[Path, dict] | None:
+    """A recording's film, which is whole and fits its source, and what is known about it; None where making it failed.
+
+    Raises FileError for a film that is lacking, cut short, or made from another file than the one there now.
+    """
+    entry = manifest["recordings"].get(recording.id)
+    if entry is not None and "failed" in entry:
+        return None
     film = root / _film_name(recording)
     is_whole = entry is not None and film.is_file() and film.stat().st_size == entry["bytes"]
     if entry is None or not is_whole:
@@ -172,11 +177,10 @@ def _prepared(recording: Recording, root: Path, entry: dict | None) -> Recording
             wanted="a film of that file",
             do="run regard prepare again",
         )
-    stream = MediaStream(path=film, start_s=entry["start_s"])
-    return replace(recording, video=stream, audio=stream if entry["sound"] else recording.audio)
+    return film, entry
 
 
-def _in_processes(recordings: Sequence[Recording], root: Path, settings: Settings, workers: int):
+def _in_processes(recordings: Sequence[Recording], root: Path, settings: Making, workers: int):
     """(recording, None or the error) as the films are finished."""
     if workers <= 1:
         for recording in recordings:
@@ -195,10 +199,12 @@ def _light(recording: Recording) -> Recording:
     return replace(recording, gaze=None, segments=(), faces=())
 
 
-def _attempt(recording: Recording, root: Path, settings: Settings) -> FileError | None:
+def _attempt(recording: Recording, root: Path, settings: Making) -> FileError | None:
     """Make one film. What is wrong with the output folder is raised; what is wrong with the video is returned."""
     try:
-        _make(recording, root, settings)
+        film = root / _film_name(recording)
+        made = {**settings.make(recording, film), "bytes": film.stat().st_size}
+        _write_json(_entry_path(root, recording), _describe(recording, settings) | made)
     except FileError as error:
         if root in Path(error.where).parents:
             raise
@@ -206,31 +212,7 @@ def _attempt(recording: Recording, root: Path, settings: Settings) -> FileError 
     return None
 
 
-def _make(recording: Recording, root: Path, settings: Settings) -> None:
-    film = root / _film_name(recording)
-    has_sound = settings.sound and recording.audio is not None
-    video = open_video(recording.require_video())
-    sound = open_sound(recording.audio) if has_sound and recording.audio is not None else None
-    times_s, size = video.times_s, _even(target_size(video.size, settings.size))
-    with FilmWriter(film, size=size, sound=sound, gop=settings.gop) as writer:
-        for first in range(0, len(times_s), CHUNK):
-            moments = times_s[first : first + CHUNK]
-            for frame, time_s in zip(video.frames_at(moments, size=size), moments, strict=True):
-                writer.write(frame, float(time_s))
-    video.close()
-    if sound is not None:
-        sound.close()
-    made = {
-        "bytes": film.stat().st_size,
-        "frames": len(times_s),
-        "start_s": float(times_s[0]),
-        "height_width": size,
-        "sound": has_sound,
-    }
-    _write_json(_entry_path(root, recording), _describe(recording, settings) | made)
-
-
-def _describe(recording: Recording, settings: Settings) -> dict:
+def _describe(recording: Recording, settings: Making) -> dict:
     """What a film of this recording has to have been made from, and how."""
     source = recording.require_video()
     return {
@@ -238,11 +220,11 @@ def _describe(recording: Recording, settings: Settings) -> dict:
         "source": str(source.path),
         "stream": source.index,
         "fingerprint": _fingerprint(source.path),
-        "settings": asdict(settings),
+        "settings": _plain(settings),
     }
 
 
-def _entry(root: Path, recording: Recording, settings: Settings) -> dict | None:
+def _entry(root: Path, recording: Recording, settings: Making) -> dict | None:
     """The note about a film that is whole and still fits its source and the settings; None where there is none."""
     try:
         entry = json.loads(_entry_path(root, recording).read_text())
@@ -254,13 +236,13 @@ def _entry(root: Path, recording: Recording, settings: Settings) -> dict | None:
     return entry if fits and is_whole else None
 
 
-def _others(root: Path, settings: Settings) -> dict:
+def _others(root: Path, settings: Making) -> dict:
     """Recordings that an earlier call prepared here in the same way, such as another split's."""
     try:
         manifest = json.loads((root / MANIFEST).read_text())
     except (OSError, ValueError):
         return {}
-    return manifest["recordings"] if manifest["settings"] == json.loads(json.dumps(asdict(settings))) else {}
+    return manifest["recordings"] if manifest["settings"] == json.loads(json.dumps(_plain(settings))) else {}
 
 
 def _fingerprint(path: Path) -> str:
@@ -291,9 +273,10 @@ def _write_json(path: Path, content: dict) -> None:
         part.write_text(json.dumps(content, indent=1))
 
 
-def _even(size: tuple[int, int]) -> tuple[int, int]:
-    """H.264 halves the resolution of colour, so both sides are made even."""
-    return 2 * round(size[0] / 2), 2 * round(size[1] / 2)
+def _plain(settings: Making) -> dict[str, Any]:
+    """The settings as json takes them, with what they are settings of."""
+    assert is_dataclass(settings)
+    return {"made": type(settings).__name__, **asdict(settings)}  # pyright: ignore[reportArgumentType]
 
 
 def _short_side(size: int | Sequence[int]) -> int:

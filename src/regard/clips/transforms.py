@@ -40,7 +40,7 @@ class Resize:
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample with its video scaled; points are normalised and stay."""
         video = video_of(sample, self)
-        return replace(sample, video=_scale(video, target_size(video.shape[-2:], self.size)))
+        return _resized(sample, target_size(video.shape[-2:], self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class RandomResize:
         """The sample with its video scaled; points are normalised and stay."""
         video = video_of(sample, self)
         side = int(torch.randint(self.smallest, self.largest + 1, (), generator=generator))
-        return replace(sample, video=_scale(video, target_size(video.shape[-2:], side)))
+        return _resized(sample, target_size(video.shape[-2:], side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class RandomResizedCrop:
         no_points = torch.zeros(0)
         left, top = _offset(no_points, width, w, generator), _offset(no_points, height, h, generator)
         cropped = crop(sample, top=top, left=left, height=h, width=w)
-        return replace(cropped, video=_scale(video_of(cropped, self), _pair(self.size)))
+        return _resized(cropped, _pair(self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,8 @@ class HorizontalFlip:
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample, mirrored or not."""
-        video = video_of(sample, self)
-        if uniform(0.0, 1.0, generator) >= self.p:
-            return sample
-        mirror, shift = torch.tensor([-1.0, 1.0]), torch.tensor([1.0, 0.0])
-        return _move(replace(sample, video=video.flip(-1)), scale=mirror, shift=shift)
+        video_of(sample, self)
+        return sample if uniform(0.0, 1.0, generator) >= self.p else mirrored(sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +179,38 @@ def _scale(video: Video, size: tuple[int, int]) -> UInt8[Tensor, "t 3 h2 w2"] | 
     return interpolate(video, size=size, mode="bilinear", antialias=True, align_corners=False)
 
 
+def scale_flow(flow: Float[Tensor, "t 2 h w"], size: tuple[int, int]) -> Float[Tensor, "t 2 h2 w2"]:
+    """The same motion over a picture of another (height, width), in its pixels."""
+    h, w = flow.shape[-2:]
+    if (h, w) == size:
+        return flow
+    other = interpolate(flow, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return other * torch.tensor([size[1] / w, size[0] / h]).to(flow)[:, None, None]
+
+
+def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
+    assert sample.video is not None
+    flow = None if sample.flow is None else scale_flow(sample.flow, size)
+    return replace(sample, video=_scale(sample.video, size), flow=flow)
+
+
+def mirrored(sample: Sample) -> Sample:
+    """Left for right, in pixels, motion and points."""
+    assert sample.video is not None
+    flow = None if sample.flow is None else sample.flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+    turned = replace(sample, video=sample.video.flip(-1), flow=flow)
+    return _move(turned, scale=torch.tensor([-1.0, 1.0]), shift=torch.tensor([1.0, 0.0]))
+
+
 def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
     """Keep the pixels from (top, left) on; points become normalised to what is kept."""
     assert sample.video is not None
     h, w = sample.video.shape[-2:]
     scale = torch.tensor([w / width, h / height])
     shift = torch.tensor([-left / width, -top / height])
-    video = sample.video[..., top : top + height, left : left + width]
-    return _move(replace(sample, video=video), scale=scale, shift=shift)
+    rows, columns = slice(top, top + height), slice(left, left + width)
+    flow = None if sample.flow is None else sample.flow[..., rows, columns]
+    return _move(replace(sample, video=sample.video[..., rows, columns], flow=flow), scale=scale, shift=shift)
 
 
 def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]) -> Sample:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from regard.batch import Field
 from regard.clips.dataset import ClipDataset
+from regard.clips.flow import use_flow
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.prepare import use_prepared
@@ -30,7 +31,8 @@ class Data:
     """Recordings of a dataset, cut three ways.
 
     `decode_size` is the short side in pixels to which the decoder scales frames (None: as recorded). `prepared` is the
-    folder that `regard prepare` filled; None decodes the originals. `workers` None takes the machine's real cores.
+    folder that `regard prepare` filled; None decodes the originals. `balance` names a label by whose classes training
+    clips are drawn, each class as often as any other. `workers` None takes the machine's real cores.
     """
 
     dataset: RecordingSet
@@ -42,6 +44,7 @@ class Data:
     sound: SoundWindows | PublishedSound | None = None
     gaze: Literal["nearest", "interpolated"] = "nearest"
     prepared: Path | None = None
+    balance: str | None = None
     workers: int | None = None
     on_error: Literal["raise", "skip"] = "raise"
     seed: int = 0
@@ -52,7 +55,7 @@ class Data:
         if split not in self._recordings:
             found = self.dataset.recordings(split)
             if self.prepared is not None:
-                found = use_prepared(found, self.prepared, size=self.decode_size)
+                found = use_prepared(use_flow(found, self.prepared), self.prepared, size=self.decode_size)
             self._recordings[split] = found
         return self._recordings[split]
 
@@ -77,6 +80,7 @@ class Data:
             batch_size=self.batch_size,
             shuffle=shuffle,
             drop_last=shuffle,
+            balance=self.balance if shuffle else None,
             num_workers=self.workers,
             seed=self.seed,
             rank=rank,
