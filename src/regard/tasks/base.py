@@ -36,7 +36,7 @@ class Task(ABC):
     """What the data must have to train or score; prediction does without."""
 
     step: int = 0
-    """Optimiser steps taken so far, for losses that follow a schedule; the engine says it before each training batch."""
+    """Optimiser steps taken so far, as the engine says before each training batch; for losses on a schedule."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
