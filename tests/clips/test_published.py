@@ -99,17 +99,6 @@ def test_a_random_window_is_another_in_each_epoch_and_lies_within_the_limit():
     assert len(firsts) > 10
 
 
-def test_labels_of_the_frame_before_are_those_of_the_video_not_of_the_clip():
-    """GLC on Ego4D: frame 0 of a video gets the gaze of its last frame."""
-    rec, times_s = recording(300, 30)
-    first, second = PublishedWindow(place="first", labels_from=-1).clips(
-        rec, times_s=times_s, rng=np.random.default_rng()
-    )
-    assert numbers(first.gaze_s, 30) == [299, 8, 17, 26, 35, 44, 53, 62]
-    assert numbers(second.gaze_s, 30) == [149 + 9 * k for k in range(8)]
-    assert numbers(second.frame_s, 30) == [150 + 9 * k for k in range(8)]
-
-
 def test_a_clip_of_another_length_is_asked_to_its_end_and_one_too_short_is_listed():
     """140 frames instead of 150: targets are linspace(86, 139, 8)."""
     rec, times_s = recording(290, 30)

@@ -26,9 +26,6 @@ class PublishedWindow:
 
     `ahead` None asks about the shown frames. Otherwise the first asked frame comes `ahead` after the last shown one and
     the others `step` apart; with "last" they are spread to the segment's end, which is the same for whole clips.
-
-    `labels_from` is added to an asked frame's number in the whole video before its gaze is looked up: GLC subtracts 1
-    on Ego4D, so that the first frame of a video gets the gaze of its last.
     """
 
     place: Literal["first", "last", "random"]
@@ -36,7 +33,6 @@ class PublishedWindow:
     step: int = 9
     limit: int | None = None
     ahead: int | None = None
-    labels_from: int = 0
     kind: str | None = "clip"
 
     def __post_init__(self) -> None:
@@ -97,11 +93,10 @@ class PublishedWindow:
         latest = self.latest_start(end - first)
         start = {"first": 0.0, "last": float(latest), "random": rng.random() * latest}[self.place]
         shown, asked = self.frames(end - first, start)
-        labelled = (first + asked + self.labels_from) % len(times_s)
         return Clip(
             recording=recording,
             frame_s=times_s[first + shown],
-            gaze_s=times_s[labelled],
+            gaze_s=times_s[first + asked],
             labels=segment.labels,
             segment=None if self.kind is None else segment,
         )

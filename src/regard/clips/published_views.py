@@ -29,7 +29,11 @@ class PublishedResize:
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample with its video scaled, as floating-point numbers; points are normalised and stay."""
         video = video_of(sample, self)
-        side = self.smallest if self.largest is None else round(uniform(self.smallest, self.largest, generator))
+        side = (
+            self.smallest
+            if self.largest is None
+            else round(uniform(float(self.smallest), float(self.largest), generator))
+        )
         h, w = video.shape[-2:]
         if min(h, w) == side:
             return sample

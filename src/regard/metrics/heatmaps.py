@@ -90,21 +90,23 @@ def information_gain(
 
 
 def centre_of_mass_auc_published(
-    rescaled: Float[Tensor, "*b 64 64"], point: Float[Tensor, "*b 2"]
+    rescaled: Float[Tensor, "*b h w"], point: Float[Tensor, "*b 2"]
 ) -> Float[Tensor, "*b"]:
     """The "AUC" that GLC reports: how near the map's centre of mass lies to the gaze; 0 to 1, higher is better.
 
     A delta at the centre of mass (rounded down) is blurred by 3.2 cells, and the score is 1 minus the share of cells
-    above the gazed-at one, round(63 x). It sees nothing of the map but its centre of mass, so it compares only with
+    above the gazed-at one, round((w - 1) x). It sees nothing of the map but its centre of mass, so it compares only with
     itself. `rescaled` is the min-max rescaled density. NaN for points off the image.
     Source: Lai et al., GLC, BMVC 2022; BolinLai/GLC@0025371.
     """
     row, column = (c.floor().nan_to_num().long() for c in centre_of_mass_published(rescaled).unbind(-1))
-    blur = _mirrored_blur(like=rescaled)
-    bump = blur[:, row].movedim(0, -1)[..., :, None] * blur[:, column].movedim(0, -1)[..., None, :]
+    h, w = rescaled.shape[-2:]
+    down, across = (_mirrored_blur(n, like=rescaled) for n in (h, w))
+    bump = down[:, row].movedim(0, -1)[..., :, None] * across[:, column].movedim(0, -1)[..., None, :]
     known = inside(point)
-    label_column, label_row = (torch.where(known[..., None], point, 0) * 63).round().long().unbind(-1)
-    here = bump.flatten(-2).gather(-1, (label_row * 64 + label_column)[..., None])[..., None]
+    corners = point.new_tensor([w - 1, h - 1])
+    label_column, label_row = (torch.where(known[..., None], point, 0) * corners).round().long().unbind(-1)
+    here = bump.flatten(-2).gather(-1, (label_row * w + label_column)[..., None])[..., None]
     auc = 1 - (bump > here).to(bump.dtype).mean((-2, -1))
     return torch.where(known & ~rescaled.isnan().any(-1).any(-1), auc, torch.nan)
 
@@ -133,7 +135,7 @@ def _standardised(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
     return torch.where(deviation <= FLAT * mean.abs(), 0, (maps - mean) / deviation)
 
 
-def _mirrored_blur(*, like: Tensor, n: int = 64, sigma_cells: float = 3.2) -> Float[Tensor, "n n"]:
+def _mirrored_blur(n: int, *, like: Tensor, sigma_cells: float = 3.2) -> Float[Tensor, "n n"]:
     """Column c is a unit impulse at c, blurred; what leaves the border is mirrored back in, edge cell included."""
     radius = int(4 * sigma_cells + 0.5)
     offset = torch.arange(-radius, radius + 1, device=like.device)

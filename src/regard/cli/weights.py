@@ -1,0 +1,64 @@
+"""`regard weights [get NAME]`: what others have trained and published, and fetching it into the cache."""
+
+from argparse import ArgumentParser, Namespace
+
+from regard.cli.console import heading, out, progress, suggest, wrote
+from regard.cli.options import command
+from regard.engine.weights import PublishedWeights, catalogue, get
+from regard.errors import WeightsError
+from regard.io.cache import cache_folder
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Nothing lists them; `get NAME` fetches one."""
+    parser.add_argument(
+        "what", nargs="?", choices=["list", "get"], default="list", help="list them (default), or get one"
+    )
+    parser.add_argument("name", nargs="?", help="which one to get")
+    parser.add_argument("--address", help="another address of the same file, such as a mirror's")
+
+
+def run(options: Namespace) -> int:
+    """List, or fetch and check."""
+    if options.what == "list":
+        return _list()
+    if options.name is None:
+        raise WeightsError(
+            "regard weights get",
+            found="no name",
+            wanted=f"one of {', '.join(w.name for w in catalogue())}",
+            do="regard weights get glc_ego4d",
+        )
+    with progress(options.name) as bar:
+        path = get(options.name, address=options.address, progress=bar)
+    model = next((m for m in ("glc", "csts") if options.name.startswith(m)), None)
+    wrote(
+        [path],
+        then=command("weights")
+        if model is None
+        else command("predict", "RECORDING", "--model", model, "--weights", options.name),
+    )
+    return 0
+
+
+def _list() -> int:
+    heading(f"published weights; kept in {cache_folder('weights')} (REGARD_CACHE changes that)")
+    for weights in catalogue():
+        out.print(f"\n[bold]{weights.name}[/]  {_presence(weights)}", highlight=False)
+        for label, text in (
+            ("model", weights.model),
+            ("source", weights.page),
+            ("licence", weights.licence),
+            ("sha-256", weights.sha256 or "none recorded"),
+            ("note", weights.note),
+        ):
+            if text:
+                out.print(f"  {label:<8} {text}", soft_wrap=True, markup=False)
+    suggest("regard weights get glc_ego4d")
+    return 0
+
+
+def _presence(weights: PublishedWeights) -> str:
+    if weights.path.exists():
+        return f"[green]here[/], {weights.path.stat().st_size / 1e6:.0f} MB"
+    return "[dim]not here[/]" if weights.address else "[dim]not published[/]"

@@ -1,0 +1,189 @@
+"""Weights that others have published: which there are, where they lie, how they are fetched, checked and read.
+
+Nothing is fetched unless somebody asks for it by name: no model and no recipe downloads by itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from regard.errors import WeightsError
+from regard.io.cache import cache_folder
+from regard.io.fetch import fetch, require_sha256
+
+NONE_STATED = "none stated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedWeights:
+    """One published checkpoint. `address` None: nobody has published it. `sha256` None: nobody has recorded it.
+
+    `page` is for people and `address` for machines. `fits` raises WeightsError for a content that is not this
+    checkpoint's: names and shapes are compared, all of them.
+    """
+
+    name: str
+    model: str
+    file: str
+    page: str
+    fits: Callable[[Mapping[str, object]], object]
+    address: str | None = None
+    licence: str = NONE_STATED
+    sha256: str | None = None
+    note: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies once it is here."""
+        return cache_folder("weights", self.name, self.file)
+
+
+def catalogue() -> tuple[PublishedWeights, ...]:
+    """Every published checkpoint that regard can read."""
+    return (
+        PublishedWeights(
+            name="k400_mvit_b",
+            model="MViT-B 16x4 (conv), Kinetics-400: where GLC, CSTS and MViTGaze start from",
+            file="K400_MVIT_B_16x4_CONV.pyth",
+            **_google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
+            fits=_fits_k400,
+            note="Kinetics checkpoint of SlowFast, whose code is Apache-2.0",
+        ),
+        PublishedWeights(
+            name="glc_ego4d",
+            model="GLC, Ego4D",
+            file="GLC_Ego4D.pyth",
+            **_google_drive("1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw"),
+            fits=_fits_glc,
+        ),
+        PublishedWeights(
+            name="glc_egtea",
+            model="GLC, EGTEA Gaze+",
+            file="GLC_EGTEA.pyth",
+            **_google_drive("15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
+            fits=_fits_glc,
+        ),
+        PublishedWeights(
+            name="csts_ego4d",
+            model="CSTS, Ego4D",
+            file="CSTS_Ego4D.pyth",
+            page="https://github.com/BolinLai/CSTS",
+            fits=_fits_csts,
+            note="announced and never published; a file of your own goes here",
+        ),
+        PublishedWeights(
+            name="csts_aria",
+            model="CSTS, Aria Everyday Activities",
+            file="CSTS_Aria.pyth",
+            page="https://github.com/BolinLai/CSTS",
+            fits=_fits_csts,
+            note="announced and never published; a file of your own goes here",
+        ),
+    )
+
+
+def named(name: str) -> PublishedWeights:
+    """The entry of that name. Raises WeightsError that lists the names."""
+    known = {w.name: w for w in catalogue()}
+    if name not in known:
+        raise WeightsError(
+            f"weights {name!r}", found="no such name", wanted=f"one of {', '.join(known)}", do="regard weights"
+        )
+    return known[name]
+
+
+def get(name: str, *, address: str | None = None, progress: Callable[[float], None] | None = None) -> Path:
+    """Fetch a checkpoint into the cache, unless it is there, and check it. `address` is another place of the same file.
+
+    Raises WeightsError where the file is another, or could not be read without executing code; FetchError where it
+    cannot be had.
+    """
+    weights = named(name)
+    by_hand = f"get it from {weights.page} by hand, put it at {weights.path}, and run the same command to check it"
+    if weights.path.exists():
+        require_sha256(weights.path, weights.sha256)
+        _require_fit(weights.path, weights)
+        return weights.path
+    source = weights.address if address is None else address
+    if source is None:
+        raise WeightsError(
+            weights.name,
+            found=f"no address: {weights.note}",
+            wanted="a checkpoint that its authors have published",
+            do=f"put a file of your own at {weights.path}, or name it with --weights",
+        )
+    check = partial(_require_fit, weights=weights)
+    return fetch(source, weights.path, by_hand=by_hand, sha256=weights.sha256, check=check, progress=progress)
+
+
+def locate(weights: str | Path) -> Path:
+    """The file of a name from the catalogue, or of a path. Raises WeightsError where it is not here."""
+    if Path(weights).is_file():
+        return Path(weights)
+    known = {w.name: w for w in catalogue()}
+    if str(weights) not in known:
+        raise WeightsError(
+            weights,
+            found="no such file, and no published weights of that name",
+            wanted=f"a checkpoint file, or one of {', '.join(known)}",
+            do="regard weights",
+        )
+    path = known[str(weights)].path
+    if not path.exists():
+        raise WeightsError(
+            path, found="no such file", wanted=known[str(weights)].model, do=f"regard weights get {weights}"
+        )
+    return path
+
+
+def read_weights(path: Path) -> Mapping[str, Any]:
+    """A checkpoint's content: tensors and plain values. Raises WeightsError for anything else; executes nothing."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds here, all of which mean: not to be read
+        raise WeightsError(
+            path,
+            found=f"no readable checkpoint ({str(error).splitlines()[0][:200]})",
+            wanted="a file of tensors and plain values, which can be read without executing code",
+            do="check where the file comes from; fetch it again if it was cut short",
+        ) from error
+    if not isinstance(content, Mapping):
+        raise WeightsError(
+            path, found=f"a {type(content).__name__}", wanted="tensors by name", do="check where the file comes from"
+        )
+    return content
+
+
+def _require_fit(path: Path, weights: PublishedWeights) -> None:
+    weights.fits(read_weights(path))
+
+
+def _google_drive(file: str) -> dict[str, str]:
+    """The page is as its authors link it; the address of the content itself is from memory."""
+    return {
+        "page": f"https://drive.google.com/file/d/{file}/view",
+        "address": f"https://drive.usercontent.google.com/download?id={file}&export=download&confirm=t",
+    }
+
+
+def _fits_glc(content: Mapping[str, object]) -> nn.Module:
+    from regard.models.glc import GLC
+
+    return GLC.from_published(content)
+
+
+def _fits_csts(content: Mapping[str, object]) -> nn.Module:
+    from regard.models.csts import CSTS
+
+    return CSTS.from_published(content)
+
+
+def _fits_k400(content: Mapping[str, object]) -> None:
+    from regard.models.mvit_gaze import MViTGaze
+
+    MViTGaze().init_from_k400(content)
