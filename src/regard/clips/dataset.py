@@ -212,8 +212,10 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
     def _looked(self, clip: Clip, time_s: Float64[np.ndarray, "n"]) -> tuple[Tensor, Tensor, Tensor]:
         track = clip.recording.gaze
         assert track is not None
-        found = (track.at if self.gaze == "nearest" else track.interpolated)(time_s, max_gap_s=self.max_gap_s)
-        return torch.from_numpy(found.point).float(), torch.from_numpy(found.valid), torch.from_numpy(found.state)
+        moments, place = np.unique(time_s, return_inverse=True)  # a filled-up clip asks about its last frame again
+        found = (track.at if self.gaze == "nearest" else track.interpolated)(moments, max_gap_s=self.max_gap_s)
+        point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
+        return point.float(), valid, state
 
     def _keep_open(self, source: FrameSource | SoundSource) -> None:
         """Close the file that was used longest ago when too many are open."""

@@ -192,7 +192,8 @@ class Ego4DGaze:
             lost = np.asarray(np.isnan(point).any(axis=1))
             doubtful = ~lost & ~(confidence >= self.min_confidence)
             count = np.count_nonzero(doubtful)
-            notes.append(f"{count} of {len(lost)} gaze samples are below the confidence {self.min_confidence:g}: lost")
+            if count:
+                notes.append(f"{count} of {len(lost)} gaze samples are below confidence {self.min_confidence:g}: lost")
             lost |= doubtful
             point[lost] = np.nan
             state = np.where(lost, GazeState.LOST, GazeState.TRACKED).astype(np.int8)

@@ -150,14 +150,17 @@ class VrsFile:
 def quiet() -> Iterator[IO[bytes]]:
     """Keep what native code writes to the console in a temporary file; the library has no switch for its log."""
     with tempfile.TemporaryFile() as log:
+        sys.stdout.flush()
         sys.stderr.flush()
-        console = os.dup(2)
-        os.dup2(log.fileno(), 2)
+        consoles = {number: os.dup(number) for number in (1, 2)}
+        for number in consoles:
+            os.dup2(log.fileno(), number)
         try:
             yield log
         finally:
-            os.dup2(console, 2)
-            os.close(console)
+            for number, console in consoles.items():
+                os.dup2(console, number)
+                os.close(console)
 
 
 def _first_complaint(log: IO[bytes]) -> str:

@@ -48,7 +48,7 @@ class Egtea:
     """EGTEA Gaze+ as a RecordingSet; nothing on the disk is looked at before it is asked for.
 
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
-    the sessions whose training clips make up "val" and are not in "train"; with 0 there is no "val", and "train" is the
+    the sessions whose training clips make up "val" and are not in "train"; with 0.0 there is no "val", and "train" is the
     whole official list.
 
     `videos` are "clips", one Recording for each trimmed clip, whose one segment of kind "action" is all of it; or
@@ -78,6 +78,7 @@ class Egtea:
         self.frames_count_from, self.sound, self.held_out = frames_count_from, sound, held_out
         self.missing: Missing = missing
         hold_out((), held_out)
+        self._lists: dict[str, tuple[ClipLabel, ...]] = {}
         self._tracks: dict[str, GazeTrack | None] = {}
 
     @property
@@ -99,7 +100,10 @@ class Egtea:
         """The clips of a split with their classes, in the official order, whether their videos are there or not."""
         if split not in self.splits:
             raise unknown_split(split, self.splits, NAME)
-        listed = read_list(self._list(f"{'test' if split == 'test' else 'train'}_split{self.split}"))
+        stem = f"{'test' if split == 'test' else 'train'}_split{self.split}"
+        if stem not in self._lists:
+            self._lists[stem] = read_list(self._list(stem))
+        listed = self._lists[stem]
         if split == "test":
             return listed
         out = hold_out((label.name.session for label in listed), self.held_out)
