@@ -250,6 +250,14 @@ def test_segments_without_an_action_are_refused():
         task.loss(task.answer(given), given)
 
 
+def test_the_chief_answer_may_be_about_another_label():
+    task = ActionRecognition(Constant([0.0, 2.0, 0.0]), scoring=LabelScoring(labels=("noun",)))
+    items = task.collect(pd.DataFrame(task.score(task.answer(batch(3)), batch(3))))
+    assert list(items["noun_correct"]) == [0.0, 1.0, 0.0]
+    assert "action" not in items
+    assert set(task.loss(task.answer(batch(3)), batch(3))) == {"loss", "noun"}
+
+
 def test_padding_frames_do_not_count_in_the_answers_of_frames():
     task, given = ActionRecognition(egohar().eval(), loss=EgoHARLoss()), batch(2)
     short = given.frame_valid.clone()

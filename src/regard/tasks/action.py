@@ -17,7 +17,7 @@ from regard.ops.action_losses import slot_targets
 from regard.ops.direct_optimisation import gumbel_noise, hard_sample
 from regard.ops.geometry import inside
 from regard.ops.heatmap import gaussian_maps
-from regard.tasks.action_losses import MAIN, ActionLoss, LabelLoss, Looked, label_logits
+from regard.tasks.action_losses import ActionLoss, LabelLoss, Looked, label_logits
 from regard.tasks.action_scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
 from regard.types import ActionPrediction, GazeState
@@ -98,12 +98,13 @@ class ActionRecognition(Task):
 
     def loss(self, answer: ActionAnswer, batch: Batch) -> dict[str, Tensor]:
         """The loss's parts and their sum, "loss"."""
-        logits = label_logits(answer.own, self._labels(batch), batch.frame_valid)
-        labels = labels_of(batch, logits)
+        self._require_label(batch)
+        logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
         return self.action_loss(
             answer.own,
-            labels,
+            labels_of(batch, logits),
             self._looked(batch),
+            main=self.scoring.labels[0],
             frame_valid=batch.frame_valid,
             model=self.model,
             step=self.step,
@@ -111,7 +112,8 @@ class ActionRecognition(Task):
 
     def score(self, answer: ActionAnswer, batch: Batch) -> list[dict[str, object]]:
         """One row a window."""
-        logits = label_logits(answer.own, self._labels(batch), batch.frame_valid)
+        self._require_label(batch)
+        logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
         return self.scoring.rows(logits, batch, answer.drawn)
 
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,7 +131,7 @@ class ActionRecognition(Task):
     def predictions(self, answer: ActionAnswer, batch: Batch) -> list[ActionPrediction]:
         """One window each."""
         own = answer.own
-        logits = label_logits(own, dict.fromkeys(self.scoring.labels), batch.frame_valid)
+        logits = label_logits(own, self.scoring.labels, batch.frame_valid)
         maps = getattr(own, "attention", None)
         answers = []
         for i, clip in enumerate(batch.clips):
@@ -146,16 +148,16 @@ class ActionRecognition(Task):
             )
         return answers
 
-    def _labels(self, batch: Batch) -> dict[str, Tensor]:
+    def _require_label(self, batch: Batch) -> None:
+        """The label that the model's chief answer is about."""
         assert batch.label is not None
-        if MAIN not in batch.label:
+        if self.scoring.labels[0] not in batch.label:
             raise RecipeError(
                 str(batch.clips[0]),
                 found=f"labels {', '.join(batch.label) or 'none'}",
-                wanted=f"a label {MAIN!r}",
+                wanted=f"a label {self.scoring.labels[0]!r}",
                 do="let the dataset give its segments one, or choose segments of another kind",
             )
-        return batch.label
 
     def _looked(self, batch: Batch) -> Looked | None:
         """Where the wearer looked, as far as it supervises; None without gaze."""

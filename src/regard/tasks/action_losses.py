@@ -1,7 +1,7 @@
 """Losses of action recognition: what a model answered, against a clip's labels and where the wearer looked."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -22,9 +22,6 @@ from regard.ops.action_losses import (
 from regard.ops.direct_optimisation import Pairing, direct_loss, published_epsilon
 from regard.ops.heatmap import gaussian_maps
 from regard.types import GazeState
-
-MAIN = "action"
-"""The label that a model with one answer answers about."""
 
 Labels = Mapping[str, Int64[Tensor, "b"]]
 
@@ -52,29 +49,28 @@ class ActionLoss(ABC):
         label: Labels,
         looked: Looked | None,
         *,
+        main: str,
         frame_valid: Bool[Tensor, "b t"],
         model: nn.Module,
         step: int,
     ) -> dict[str, Tensor]:
         """Scalars by name; "loss" is the one to minimise. `looked` None: gaze does not supervise.
 
-        `step` counts the optimiser steps so far, for losses that change in the course of training.
+        `main` is the label that the model's chief answer is about. `step` counts the optimiser steps so far, for losses
+        that change in the course of training.
         """
 
 
-def label_logits(answer: Any, label_names: Mapping[str, object], frame_valid: Tensor) -> dict[str, Tensor]:
+def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dict[str, Tensor]:
     """One row of logits a clip for each label that the model answers about; of answers a frame, the mean of the real.
 
-    A bare tensor, or a field "logits", is about MAIN; other fields go by the label's name.
+    A bare tensor, and the first field of several, is about the first label, whatever it is called; others go by the
+    label's name.
     """
     if isinstance(answer, Tensor):
-        return {MAIN: answer}
-    fields = {MAIN if name == "logits" else name: value for name, value in answer._asdict().items()}
-    return {
-        name: _over_frames(fields[name], frame_valid)
-        for name in label_names
-        if isinstance(fields.get(name), Tensor) and fields[name].ndim <= 3
-    }
+        return {labels[0]: answer}
+    fields = {labels[0]: answer[0]} | {name: getattr(answer, name) for name in labels[1:] if hasattr(answer, name)}
+    return {name: _over_frames(logits, frame_valid) for name, logits in fields.items()}
 
 
 def _over_frames(logits: Tensor, frame_valid: Tensor) -> Float[Tensor, "b c"]:
@@ -100,6 +96,7 @@ class LabelLoss(ActionLoss):
         label: Labels,
         looked: Looked | None,
         *,
+        main: str,
         frame_valid: Bool[Tensor, "b t"],
         model: nn.Module,
         step: int,
@@ -107,7 +104,7 @@ class LabelLoss(ActionLoss):
         """The parts go by the labels' names."""
         parts = {
             name: cross_entropy(logits, label[name], label_smoothing=self.smoothing)
-            for name, logits in label_logits(answer, label, frame_valid).items()
+            for name, logits in label_logits(answer, (main, *(n for n in label if n != main)), frame_valid).items()
         }
         return {"loss": _total(self.weights.get(name, 1.0) * part for name, part in parts.items())} | parts
 
@@ -136,18 +133,19 @@ class GazeAttentionLoss(ActionLoss):
         label: Labels,
         looked: Looked | None,
         *,
+        main: str,
         frame_valid: Bool[Tensor, "b t"],
         model: nn.Module,
         step: int,
     ) -> dict[str, Tensor]:
-        """The parts are "action", "direct", and "gaze" where gaze supervises."""
+        """The parts are "direct", "gaze" where gaze supervises, and the cross-entropy by the label's name."""
         assert isinstance(model, GazeAttention)
         parts = {
-            "action": cross_entropy(answer.logits, label[MAIN]),
+            main: cross_entropy(answer.logits, label[main]),
             "direct": direct_loss(
                 answer.perturbed,
                 answer.features,
-                label[MAIN],
+                label[main],
                 model.head.weights(),
                 epsilon=published_epsilon(int(step * self.hurry)),
                 pairing=self.pairing,
@@ -157,13 +155,13 @@ class GazeAttentionLoss(ActionLoss):
             target = slot_targets(looked.during(self.states), model.grid, use=self.slots)
             known = ~target.isnan().any(dim=(-2, -1))
             parts["gaze"] = _mean(cell_kl(answer.gaze_logits[known], target[known]))
-        weights = {"action": 1.0, "direct": self.direct, "gaze": self.gaze}
-        return {"loss": _total(weights[name] * part for name, part in parts.items())} | parts
+        weights = {"direct": self.direct, "gaze": self.gaze}
+        return {"loss": _total(weights.get(name, 1.0) * part for name, part in parts.items())} | parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgoHARLoss(ActionLoss):
-    """Cross-entropy of action, of verb and noun in each frame, and a KL that pulls the attention to the gaze.
+    """Cross-entropy of the clip's action, of verb and noun in each frame; a KL that pulls the attention to the gaze.
 
     The target is a Gaussian of `sigma_cells` round the gaze; `target` "density" compares it with the attention, both
     divided by their sums, as a mean over the frames with known gaze. "published" repeats the published form: a softmax
@@ -184,20 +182,21 @@ class EgoHARLoss(ActionLoss):
         label: Labels,
         looked: Looked | None,
         *,
+        main: str,
         frame_valid: Bool[Tensor, "b t"],
         model: nn.Module,
         step: int,
     ) -> dict[str, Tensor]:
-        """The parts are "action", "verb", "noun", and "gaze" where gaze supervises."""
+        """The parts are "clip", "verb", "noun", and "gaze" where gaze supervises."""
         assert isinstance(model, EgoHAR)
         counted = torch.ones_like(frame_valid) if self.target == "published" else frame_valid
-        parts = {"action": cross_entropy(answer.action, label[MAIN])}
+        parts = {"clip": cross_entropy(answer.action, label[main])}
         for name in ("verb", "noun"):
             each = getattr(answer, name)[counted]
             parts[name] = cross_entropy(each, label[name][:, None].expand_as(counted)[counted])
         if looked is not None:
             parts["gaze"] = self._gaze(answer.attention, looked.point, frame_valid)
-        weights = {"action": 1.0, "verb": self.verb, "noun": self.noun, "gaze": self.gaze}
+        weights = {"clip": 1.0, "verb": self.verb, "noun": self.noun, "gaze": self.gaze}
         return {"loss": _total(weights[name] * part for name, part in parts.items())} | parts
 
     def _gaze(

@@ -21,7 +21,6 @@ from regard.metrics.labels import (
     top_k_correct,
 )
 from regard.metrics.table import groups_of, summarise
-from regard.tasks.action_losses import MAIN
 from regard.tasks.density import blocks_of
 from regard.types import Clip
 
@@ -38,9 +37,9 @@ DRAWN = "drawn"
 class LabelScoring:
     """How answers about labels are scored; all that a published protocol may choose differently.
 
-    Logits of a clip's windows are averaged. A label without answers of its own is read off the action, where every
-    action of the table has one. `top` is the k of top-k accuracy. `empty` says what a class without items counts in
-    the mean over classes.
+    The first of `labels` is what the model's chief answer is about. Logits of a clip's windows are averaged. A label
+    without answers of its own is read off the first, where every class of that has one. `top` is the k of top-k
+    accuracy. `empty` says what a class without items counts in the mean over classes.
     """
 
     labels: tuple[str, ...] = LABELS
@@ -86,9 +85,8 @@ class LabelScoring:
     def _answered(self, name: str, items: pd.DataFrame, means: Mapping[str, np.ndarray]) -> pd.DataFrame:
         label = items[name].to_numpy(np.int64)
         if _logits(name) not in means:
-            if name == MAIN or _logits(MAIN) not in means:
-                return pd.DataFrame(index=items.index)
-            part = implied(means[_logits(MAIN)].argmax(axis=1), items[MAIN].to_numpy(np.int64), label)
+            main = self.labels[0]
+            part = implied(means[_logits(main)].argmax(axis=1), items[main].to_numpy(np.int64), label)
             known = {} if part is None else {f"{name}_predicted": part, f"{name}_correct": (part == label) * 1.0}
             return pd.DataFrame(known, index=items.index)
         logits = means[_logits(name)]
@@ -96,7 +94,7 @@ class LabelScoring:
         columns = {f"{name}_predicted": predicted, f"{name}_correct": (predicted == label) * 1.0}
         if self.top < logits.shape[1]:
             columns[f"{name}_top{self.top}"] = top_k_correct(logits, label, self.top) * 1.0
-        if name == MAIN and _logits(DRAWN) in means:
+        if name == self.labels[0] and _logits(DRAWN) in means:
             right = means[_logits(DRAWN)].argmax(axis=2) == label[:, None]
             columns |= {f"{DRAWN}_correct@{seed}": right[:, seed] * 1.0 for seed in range(right.shape[1])}
         columns |= {f"{name}@{k}": logits[:, k].astype(np.float32) for k in range(logits.shape[1])}
@@ -112,15 +110,16 @@ class LabelScoring:
         rows = self._scores(items, "")
         clean = items["clean"].to_numpy(bool)
         if clean.any() and not clean.all():
-            rows += self._scores(items[clean].reset_index(drop=True), "clean_")
+            rows += self._scores(items.loc[clean].reset_index(drop=True), "clean_")
         seeds = [c for c in items if c.startswith(f"{DRAWN}_correct@")]
         if seeds:
-            label = items[MAIN].to_numpy(np.int64)
+            main = self.labels[0]
+            label = items[main].to_numpy(np.int64)
             every = {
                 "accuracy": [float(items[c].to_numpy(np.float64).mean()) for c in seeds],
                 "mean_class": [_mean_class(items[c].to_numpy(np.float64), label) for c in seeds],
             }
-            rows += [_over_seeds(f"{DRAWN}_{MAIN}_{kind}", values, len(items)) for kind, values in every.items()]
+            rows += [_over_seeds(f"{DRAWN}_{main}_{kind}", values, len(items)) for kind, values in every.items()]
         return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
 
     def _scores(self, items: pd.DataFrame, prefix: str) -> list[dict[str, object]]:
