@@ -24,6 +24,7 @@ VERBS = {
     "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",
     "compare": "the scores of several runs beside each other, with differences",
+    "weights": "what others have trained and published: list it, or get one of it",
     "info": "versions and devices, for bug reports",
 }
 """Each verb is a module `regard.cli.<verb>` with `add_arguments(parser)` and `run(options) -> exit code`."""

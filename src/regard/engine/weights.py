@@ -148,7 +148,7 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     except Exception as error:  # torch raises a dozen kinds here, all of which mean: not to be read
         raise WeightsError(
             path,
-            found=f"no readable checkpoint ({str(error).splitlines()[0][:200]})",
+            found=f"no readable checkpoint ({(str(error) or type(error).__name__).splitlines()[0][:200]})",
             wanted="a file of tensors and plain values, which can be read without executing code",
             do="check where the file comes from; fetch it again if it was cut short",
         ) from error

@@ -1,0 +1,169 @@
+"""Published weights: listed, checked before they count as there, and never executed."""
+
+import pickle
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from regard.cli import main
+from regard.engine import weights as room
+from regard.engine.start import Start, begin_from
+from regard.engine.weights import catalogue, get, locate, named, read_weights
+from regard.errors import RecipeError, WeightsError
+from regard.models import GLC, MViTGaze
+from regard.models.glc import PUBLISHED_RULES
+from regard.models.mvit_published import BLOCK_RULES, encoder_rules
+from regard.models.published import bare_state, built_from, published_names
+
+SMALL = {"num_frames": 4, "size": (32, 32), "width": 8, "depths": (1, 1, 1, 1)}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a catalogue whose GLC is small."""
+    monkeypatch.setenv("REGARD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        room,
+        "catalogue",
+        lambda: tuple(replace(w, fits=_fits_small) if w.name == "glc_ego4d" else w for w in catalogue()),
+    )
+    return tmp_path / "cache"
+
+
+def _fits_small(content: dict) -> GLC:
+    return built_from(lambda: GLC(**SMALL), bare_state(content, where="GLC"), PUBLISHED_RULES, where="GLC")
+
+
+def published_file(path: Path, **changes: torch.Tensor) -> Path:
+    """What the authors' training would write of a small GLC."""
+    torch.manual_seed(0)
+    model = GLC(**SMALL)
+    own = model.state_dict()
+    state = {name: own[ours] for name, ours in published_names(model, PUBLISHED_RULES).items()}
+    state["classifier.weight"] = state["classifier.weight"][..., None, None, None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"epoch": 5, "model_state": {**state, **changes}, "cfg": "yaml"}, path)
+    return path
+
+
+class Executes:
+    """A pickle that would leave a file behind."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.trace,)
+
+
+def test_every_entry_says_what_it_is_and_where_it_comes_from():
+    names = [w.name for w in catalogue()]
+    assert names == ["k400_mvit_b", "glc_ego4d", "glc_egtea", "csts_ego4d", "csts_aria"]
+    for entry in catalogue():
+        assert entry.page.startswith("https://")
+        assert entry.licence == "none stated"
+        assert entry.address is not None or "never published" in entry.note
+        assert entry.path.parts[-3:] == ("weights", entry.name, entry.file)
+
+
+def test_the_list_says_what_is_here(cache: Path, capsys: pytest.CaptureFixture):
+    published_file(named("glc_ego4d").path)
+    assert main(["weights"]) == 0
+    said = capsys.readouterr().out
+    assert "".join(str(cache).split()) in "".join(said.split())
+    lines = said.splitlines()
+    assert next(line for line in lines if line.startswith("glc_ego4d")).split()[1] == "here,"
+    assert next(line for line in lines if line.startswith("glc_egtea")).endswith("not here")
+    assert next(line for line in lines if line.startswith("csts_ego4d")).endswith("not published")
+    assert said.count("none stated") == len(catalogue())
+
+
+def test_a_file_put_into_the_cache_by_hand_is_checked(capsys: pytest.CaptureFixture):
+    published_file(named("glc_ego4d").path)
+    assert main(["weights", "get", "glc_ego4d"]) == 0
+    assert "regard predict RECORDING --model glc --weights glc_ego4d" in capsys.readouterr().out
+    published_file(named("glc_ego4d").path, extra=torch.zeros(1))
+    with pytest.raises(WeightsError, match="left over extra"):
+        get("glc_ego4d")
+
+
+def test_without_a_network_the_command_says_where_to_put_the_file(capsys: pytest.CaptureFixture):
+    assert main(["weights", "get", "glc_ego4d", "--address", "http://127.0.0.1:9/x"]) == 2
+    said = capsys.readouterr().err
+    assert "https://drive.google.com/file/d/1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw/view by hand" in said
+    assert f"put it at {named('glc_ego4d').path}" in said
+    assert not named("glc_ego4d").path.exists()
+
+
+def test_a_fetched_file_must_be_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The server itself is tested in test_fetch; here it is a copy."""
+
+    def copied(address: str, path: Path, *, check, **_: object) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check(Path(address))
+        return Path(shutil.copy(address, path))
+
+    monkeypatch.setattr(room, "fetch", copied)
+    good, bad = published_file(tmp_path / "good"), published_file(tmp_path / "bad", norm_x=torch.zeros(1))
+    with pytest.raises(WeightsError, match="left over norm_x"):
+        get("glc_ego4d", address=str(bad))
+    assert get("glc_ego4d", address=str(good)) == named("glc_ego4d").path == locate("glc_ego4d")
+
+
+def test_what_was_never_published_cannot_be_had():
+    with pytest.raises(WeightsError, match="never published"):
+        get("csts_ego4d")
+
+
+@pytest.mark.parametrize("words", [["weights", "get"], ["weights", "get", "glc"]])
+def test_a_name_is_needed_and_must_be_known(words: list[str], capsys: pytest.CaptureFixture):
+    assert main(words) == 2
+    assert "k400_mvit_b, glc_ego4d" in capsys.readouterr().err
+
+
+def test_a_pickle_that_would_execute_code_is_refused_unexecuted(tmp_path: Path):
+    trace, file = tmp_path / "trace", tmp_path / "evil.pth"
+    with file.open("wb") as stream:
+        pickle.dump({"model_state": Executes(trace)}, stream)
+    with pytest.raises(WeightsError, match="without executing code"):
+        read_weights(file)
+    torch.save({"model_state": Executes(trace)}, file)
+    with pytest.raises(WeightsError, match="without executing code"):
+        read_weights(file)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>sign in</html>", [1, 2]], ids=["empty", "page", "list"])
+def test_what_is_no_checkpoint_is_said_so(tmp_path: Path, content: object):
+    file = tmp_path / "file.pth"
+    file.write_bytes(content) if isinstance(content, bytes) else torch.save(content, file)
+    with pytest.raises(WeightsError):
+        read_weights(file)
+
+
+def test_weights_that_are_not_here_say_how_to_get_them(tmp_path: Path):
+    with pytest.raises(WeightsError, match="regard weights get glc_egtea"):
+        locate("glc_egtea")
+    with pytest.raises(WeightsError, match="no such file, and no published weights"):
+        locate(tmp_path / "none.pth")
+    assert locate(published_file(tmp_path / "mine.pth")) == tmp_path / "mine.pth"
+
+
+def test_training_starts_from_kinetics_in_the_way_that_is_named(tmp_path: Path):
+    torch.manual_seed(1)
+    taught, names = MViTGaze(**SMALL), (*encoder_rules(""), *BLOCK_RULES)
+    state = {n: taught.encoder.state_dict()[o].clone() for n, o in published_names(taught.encoder, names).items()}
+    state["pos_embed_spatial"] = torch.randn(1, 49, 8)
+    torch.save({"model_state": {**state, "head.projection.weight": torch.zeros(400, 8)}}, tmp_path / "k400.pyth")
+    tables = []
+    for how in ("2d", "published_1d"):
+        model = MViTGaze(**SMALL)
+        begin_from(model, Start(weights=str(tmp_path / "k400.pyth"), position_embeddings=how))
+        torch.testing.assert_close(model.encoder.blocks[0].mlp.widen.weight, taught.encoder.blocks[0].mlp.widen.weight)
+        tables.append(model.encoder.position.space.detach())
+    assert not torch.allclose(*tables)
+    with pytest.raises(RecipeError, match="Linear, which has no encoder"):
+        begin_from(torch.nn.Linear(1, 1), Start(weights=str(tmp_path / "k400.pyth")))
