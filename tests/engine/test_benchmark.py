@@ -45,12 +45,12 @@ def test_scores_do_not_depend_on_the_number_of_clips_a_batch(run: Path):
 
 
 def test_a_model_of_another_size_is_refused(run: Path):
-    with pytest.raises(WeightsError, match="inside.weight"):
+    with pytest.raises(WeightsError, match=r"inside\.weight"):
         score_recipe(recipe_of_run(run, ["--task.model.width=3"]), weights=best_weights(run))
 
 
 def test_folders_without_a_run_or_a_checkpoint_say_what_is_missing(run: Path, tmp_path: Path):
-    with pytest.raises(FileError, match="recipe.yaml"):
+    with pytest.raises(FileError, match=r"recipe\.yaml"):
         recipe_of_run(tmp_path)
     with pytest.raises(FileError, match="checkpoint"):
         best_weights(tmp_path)

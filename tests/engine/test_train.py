@@ -96,7 +96,7 @@ def test_a_best_score_that_nothing_gives_is_refused_with_those_that_are_given(wo
 
 
 def test_a_logger_that_lightning_does_not_have_is_refused(world: Path, tmp_path: Path):
-    with pytest.raises(RecipeError, match="training.loggers"):
+    with pytest.raises(RecipeError, match=r"training\.loggers"):
         train(recipe_of(tmp_path, world, "--training.loggers=[PaperLogger]"), tmp_path / "run")
 
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard.cli.console import heading, out, table
-from regard.engine.compare import compare
+from regard.engine.compare import compare, names
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -12,11 +12,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "runs", nargs="+", type=Path, help="evaluated run folders, or items tables; the first is the reference"
     )
+    parser.add_argument(
+        "--threshold", type=float, help="of F1, chosen elsewhere (default: each run's best on the compared moments)"
+    )
 
 
 def run(options: Namespace) -> int:
     """Print one table."""
-    heading(f"difference to {options.runs[0].name}, on the moments that both answered")
-    table(compare(options.runs))
-    out.print("[dim]intervals: 95 %, bootstrap over recordings (1 s blocks of a single one)[/]", soft_wrap=True)
+    policy = "oracle" if options.threshold is None else options.threshold
+    scores = compare(options.runs, policy=policy)
+    heading(f"difference to {names(options.runs)[0]}, on the moments that both answered")
+    table(scores)
+    threshold = "chosen on the scored data (oracle)" if policy == "oracle" else f"{policy:g}, given"
+    how = f"F1 threshold {threshold}; intervals: 95 %, bootstrap over recordings (1 s blocks of a single one)"
+    out.print(f"[dim]{how}[/]", soft_wrap=True)
+    if len(options.runs) > 1:
+        out.print("[dim]an interval that leaves out 0 is a difference that chance does not explain[/]")
     return 0

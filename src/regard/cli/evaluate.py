@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, progress, table, wrote
-from regard.cli.options import DEFAULT_MODEL, OUT, add_model, add_out, add_recording, command, file_stem, out_folder
+from regard.cli.options import (
+    DEFAULT_MODEL,
+    OUT,
+    add_model,
+    add_on_error,
+    add_out,
+    add_recording,
+    command,
+    file_stem,
+    on_error_words,
+    out_folder,
+)
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
 from regard.errors import RecipeError
@@ -22,6 +33,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     add_out(parser)
     parser.add_argument("--weights", type=Path, help="checkpoint for a recipe or run (default: the run's best)")
+    parser.add_argument(
+        "--threshold_from",
+        metavar="SPLIT",
+        help="choose the F1 threshold on this split of a recipe's dataset (default: on the scored data, as papers do)",
+    )
+    add_on_error(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
@@ -29,6 +46,8 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     what = Path(options.path)
     if what.suffix in {".yaml", ".yml"} or (what / "recipe.yaml").exists():
         return _recipe(what, options, overrides)
+    only_recipes = {"--threshold_from": options.threshold_from, "--on-error": options.on_error}
+    overrides = [*overrides, *(name for name, value in only_recipes.items() if value is not None)]
     if overrides:
         raise RecipeError(
             " ".join(overrides),
@@ -82,13 +101,14 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     from regard.engine.run import best_weights, recipe_of_run
     from regard.engine.training import is_first_process
 
+    overrides = [*on_error_words(options), *overrides]
     if what.is_dir():
         recipe, folder = recipe_of_run(what, overrides), options.out or what
         weights = options.weights or best_weights(what)
     else:
         recipe, weights = read_recipe(what, overrides), options.weights
         folder = options.out or OUT / recipe.name
-    scores = score_recipe(recipe, weights=weights, progress=True)
+    scores = score_recipe(recipe, weights=weights, threshold_from=options.threshold_from, progress=True)
     if not is_first_process():
         return 0
     print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
@@ -99,7 +119,10 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
 def print_scores(title: str, scores: Scores) -> None:
     """The table, and the line that says how it was measured."""
     heading(title)
-    table(scores.summary)
+    table(scores.summary.drop(columns=["policy", "source"], errors="ignore"))
+    if "source" in scores.summary:
+        for source in scores.summary["source"].dropna().unique():
+            out.print(f"published: {source}", soft_wrap=True, markup=False)
     out.print(f"[dim]{scores.protocol}[/]", soft_wrap=True)
 
 

@@ -48,6 +48,21 @@ def add_out(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for what is written (default: regard-out/<recording>)")
 
 
+def add_on_error(parser: ArgumentParser) -> None:
+    """What an unreadable file does."""
+    parser.add_argument(
+        "--on-error",
+        "--on_error",
+        choices=["raise", "skip"],
+        help="what an unreadable video does: stop with its name (raise), or be left out, counted and listed (skip)",
+    )
+
+
+def on_error_words(options: Namespace) -> list[str]:
+    """The same as an override of a recipe; nothing where the user did not say."""
+    return [] if options.on_error is None else [f"--data.on_error={options.on_error}"]
+
+
 def out_folder(options: Namespace, recording: Recording) -> Path:
     """The folder asked for, or one named after the recording."""
     safe = re.sub(r"[^\w.-]+", "_", recording.id).strip("._") or "recording"

@@ -1,10 +1,12 @@
 """`regard train RECIPE [--key value ...]`: train a recipe; the same command goes on where a stopped run was left."""
 
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, wrote
+from regard.cli.options import add_on_error, command, on_error_words
 
 RUNS = Path("runs")
 
@@ -14,29 +16,43 @@ TAKES_OVERRIDES = True
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recipe, and where to; everything else is the recipe's."""
-    parser.add_argument("recipe", type=Path, help="a YAML file; its keys can be set as --task.model.width 32")
+    parser.add_argument(
+        "recipe", type=Path, help="a YAML file, or a run's folder to go on; keys are set as --task.model.width 32"
+    )
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<recipe>)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--restart", action="store_true", help="do not go on from the folder's last checkpoint")
+    add_on_error(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Train to the end and say where the checkpoints are."""
     from regard.engine.recipe import read_recipe
+    from regard.engine.run import FOLDER, RECIPE_FILE
     from regard.engine.train import train
     from regard.engine.training import is_first_process
 
     out.quiet = not is_first_process()
-    recipe = read_recipe(options.recipe, overrides)
+    is_run = (options.recipe / RECIPE_FILE).is_file()
+    recipe = read_recipe(
+        options.recipe / RECIPE_FILE if is_run else options.recipe, [*on_error_words(options), *overrides]
+    )
     if options.print_config:
         print(recipe.text)
         return 0
-    folder = RUNS / recipe.name if options.out is None else options.out
-    heading(f"{recipe.name}: {recipe.training.max_steps} steps in {folder}")
+    folder = options.out or (options.recipe if is_run else RUNS / recipe.name)
+    say = recipe.training
+    heading(f"{recipe.name}: {say.max_steps} steps in {folder}")
     done = train(recipe, folder, resume=not options.restart, progress=True)
+    if done.begun_at == say.max_steps:
+        out.print("all steps were done before; nothing was changed (--restart begins anew)")
+    elif done.begun_at:
+        out.print(f"went on from step {done.begun_at}")
+    if not math.isnan(done.best):
+        out.print(f"best {say.best} in validation: {done.best:.3f}")
     if done.skipped:
-        out.print(f"{len(done.skipped)} clips could not be read and were skipped:")
+        out.print(f"{len(done.skipped)} clips or recordings could not be read and were skipped:")
         for line in done.skipped:
             out.print(f"  {line}", soft_wrap=True, markup=False)
-    wrote([folder / "checkpoints", folder / "recipe.yaml", folder / "csv"], then=f"regard evaluate {folder}")
+    wrote([folder / name for name in (FOLDER, RECIPE_FILE, "csv", "tensorboard")], then=command("evaluate", folder))
     return 0

@@ -3,7 +3,7 @@
 import lightning.pytorch as pl
 
 from regard.clips.load import ClipLoader
-from regard.engine.data import Data
+from regard.engine.data import Data, Part
 from regard.tasks.base import Task
 
 
@@ -30,12 +30,12 @@ class FitBatches(pl.LightningDataModule):
 
 
 class TestBatches(pl.LightningDataModule):
-    """Batches of the test split, made like those of `FitBatches`."""
+    """Batches of one part to score."""
 
-    def __init__(self, data: Data, task: Task) -> None:
+    def __init__(self, data: Data, task: Task, part: Part) -> None:
         super().__init__()
         self.data = data
-        self.clips = data.clips(data.test, task.needs)
+        self.clips = data.clips(part, task.needs)
 
     def test_dataloader(self) -> ClipLoader:
         """In order; nothing is repeated to make the processes even."""

@@ -1,6 +1,7 @@
 """Score a recipe on its test split, by its own protocol, on any number of processes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -10,60 +11,91 @@ import torch
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import TestBatches
 from regard.engine.checkpoints import load_weights
+from regard.engine.data import Data, Part
 from regard.engine.evaluate import Scores
 from regard.engine.module import TaskModule
 from regard.engine.progress import StepProgress, quiet_lightning
 from regard.engine.provenance import data_hash, git_commit
 from regard.engine.recipe import Published, Recipe
+from regard.engine.training import as_recipe_error
 from regard.errors import RecipeError
+from regard.metrics.table import ITEM
 
 
-def score_recipe(recipe: Recipe, *, weights: Path | None = None, progress: bool = False) -> Scores:
+def score_recipe(
+    recipe: Recipe, *, weights: Path | None = None, threshold_from: str | None = None, progress: bool = False
+) -> Scores:
     """The rows and the table of a recipe's test split.
 
     `weights` is a checkpoint of the same model; None scores the model as it is built (baselines, or a model that loads
-    published weights itself).
+    published weights itself). `threshold_from` names another split of the dataset: a score's threshold is chosen there,
+    on clips cut like those of the test split, and then used; None leaves it to the recipe.
     """
     quiet_lightning()
     if weights is not None:
         load_weights(recipe.task.model, weights)
-    say, data, task = recipe.training, recipe.data, recipe.task
-    _refuse_spawned(say.strategy)
-    torch.set_num_threads(say.threads)
-    trainer = pl.Trainer(
-        accelerator=say.accelerator,
-        devices=say.devices,
-        num_nodes=say.num_nodes,
-        strategy=say.strategy,
-        precision=say.precision,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        callbacks=[StepProgress()] if progress else [],
-    )
-    batches = TestBatches(data, task)
-    module = TaskModule(task, say.optimiser)
-    with quick_float32(task.model):
-        trainer.test(module, datamodule=batches, verbose=False)
-    unread = (*batches.clips.unusable, *module.skipped)
-    if not module.items:
-        raise RecipeError(
-            f"split {data.test.split}",
-            found=f"no clip that could be read: {'; '.join(unread[:5])}",
-            wanted="at least one clip to score",
-            do="run `regard check` on these recordings",
-        )
-    items = pd.DataFrame(module.items).sort_values(
-        ["recording", "clip_s", "time_s", "ahead_s"], kind="stable", ignore_index=True
-    )
+    data, task = recipe.data, recipe.task
+    if threshold_from is not None:
+        part = _elsewhere(data, threshold_from)
+        chosen_on, _ = _items_of(recipe, part, progress=progress)
+        source = f"split {part.split}, {len(chosen_on)} items, data {data_hash(data.recordings(part.split))}"
+        task.choose_threshold(chosen_on, source)
+    items, unread = _items_of(recipe, data.test, progress=progress)
     skipped = f"; {len(unread)} recordings or clips skipped: {'; '.join(unread)}" if unread else ""
     protocol = (
         f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
         f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
     )
     return Scores(items=items, summary=_beside(task.summarise(items), recipe.published), protocol=protocol)
+
+
+def _elsewhere(data: Data, split: str) -> Part:
+    """Another split, cut like the test split."""
+    known = data.dataset.splits
+    if split == data.test.split or split not in known:
+        raise RecipeError(
+            "threshold_from",
+            found=f"{split}, {'which is what is scored' if split == data.test.split else 'which is no split here'}",
+            wanted=f"one of {', '.join(s for s in known if s != data.test.split)}",
+            do="choose a split that the model was not trained on, such as a held-out part of train",
+        )
+    return replace(data.test, split=split)
+
+
+def _items_of(recipe: Recipe, part: Part, *, progress: bool) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A row for each item of a part, of all processes, and a line for each clip that could not be read."""
+    say, task = recipe.training, recipe.task
+    _refuse_spawned(say.strategy)
+    torch.set_num_threads(say.threads)
+    with as_recipe_error("training"):
+        trainer = pl.Trainer(
+            accelerator=say.accelerator,
+            devices=say.devices,
+            num_nodes=say.num_nodes,
+            strategy=say.strategy,
+            precision=say.precision,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+            callbacks=[StepProgress(what=f"scoring {part.split}")] if progress else [],
+        )
+    batches = TestBatches(recipe.data, task, part)
+    module = TaskModule(task, say.optimiser)
+    with quick_float32(task.model):
+        trainer.test(module, datamodule=batches, verbose=False)
+    unread = (*batches.clips.unusable, *module.skipped)
+    if not module.items:
+        raise RecipeError(
+            f"split {part.split}",
+            found=f"no clip that could be read: {'; '.join(unread[:5])}",
+            wanted="at least one clip to score",
+            do="run `regard check` on these recordings",
+        )
+    items = task.collect(pd.DataFrame(module.items))
+    keys = [c for c in ITEM if c in items]
+    return items.sort_values(keys, kind="stable", ignore_index=True), unread
 
 
 def _refuse_spawned(strategy: str) -> None:

@@ -89,6 +89,13 @@ class KeepLastAndBest(Checkpoint):
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content, tensors and plain values only. Raises WeightsError for anything else."""
+    if not path.is_file():
+        raise WeightsError(
+            path,
+            found="no such file" if not path.exists() else "a folder",
+            wanted="a checkpoint file, as `regard train` writes it",
+            do="look into the run's folder: ls RUN/checkpoints",
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds here, all of which mean: not a checkpoint

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard.errors import FileError
+from regard.errors import FileError, RecipeError
 from regard.io.tables import read_table
 from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.table import corpus_f1, paired_difference, paired_f1_difference, summarise
@@ -35,6 +35,7 @@ def compare(runs: Sequence[Path], *, policy: Policy = "oracle") -> pd.DataFrame:
     under the threshold `policy`, the other scores are means over items; `num_items` is what a row rests on.
     """
     tables = [read_items(run) for run in runs]
+    _check_threshold(tables, policy)
     first, block_s = tables[0], blocks_of(tables[0])
     rows: list[dict[str, object]] = []
     for name, items in zip(names(runs), tables, strict=True):
@@ -53,6 +54,18 @@ def compare(runs: Sequence[Path], *, policy: Policy = "oracle") -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["run", "score", "value", "difference", "low", "high", "num_items"])
     table = table.astype({"num_items": int} | dict.fromkeys(["value", "difference", "low", "high"], float))
     return table.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+
+
+def _check_threshold(tables: Sequence[pd.DataFrame], policy: Policy) -> None:
+    for items in tables:
+        known = [float(c.removeprefix("recall@")) for c in items if c.startswith("recall@")]
+        if policy != "oracle" and known and not any(abs(policy - t) < 1e-9 for t in known):
+            raise RecipeError(
+                "threshold",
+                found=f"{policy:g}, for which a run kept no recall and precision",
+                wanted=f"one of its {len(known)} thresholds",
+                do=f"the nearest is {min(known, key=lambda t: abs(t - policy)):g}",
+            )
 
 
 def names(runs: Sequence[Path]) -> list[str]:

@@ -14,6 +14,7 @@ from regard.clips.prepare import use_prepared
 from regard.clips.published_sound import PublishedSound
 from regard.clips.sampling import Sampler
 from regard.clips.transforms import Transform
+from regard.errors import RecipeError
 from regard.types import Recording, RecordingSet
 
 
@@ -49,6 +50,12 @@ class Data:
     on_error: Literal["raise", "skip"] = "raise"
     seed: int = 0
     _recordings: dict[str, tuple[Recording, ...]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("decode_size", 1), ("workers", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise RecipeError(f"data.{name}", found=str(value), wanted=f"at least {least}", do="correct the recipe")
 
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split, reading prepared videos where there are some."""

@@ -12,10 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class StepProgress(Callback):
-    """Counts optimiser steps while training and batches while testing. `score` is the one shown after a validation."""
+    """Counts optimiser steps while training and batches while testing.
 
-    def __init__(self, *, score: str = "") -> None:
-        self.score = score
+    `score` is the one shown after a validation, `what` the word beside the bar of a test.
+    """
+
+    def __init__(self, *, score: str = "", what: str = "scoring") -> None:
+        self.score, self.what = score, what
         self._bars: Progress | None = None
         self._bar = TaskID(0)
 
@@ -43,7 +46,7 @@ class StepProgress(Callback):
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Count batches."""
-        self._begin(trainer, "scoring", int(sum(trainer.num_test_batches)), 0)
+        self._begin(trainer, self.what, int(sum(trainer.num_test_batches)), 0)
 
     def on_test_batch_end(  # noqa: PLR0917 - as Lightning calls it
         self,

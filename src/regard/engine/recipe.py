@@ -8,24 +8,35 @@ import io
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from regard.engine.class_names import exported, unknown_class
 from regard.engine.data import Data
-from regard.engine.recipe_errors import recipe_error
+from regard.engine.recipe_errors import recipe_error, unknown_option
 from regard.engine.training import Training, seed_everything
 from regard.errors import RecipeError
 from regard.tasks.base import Task
 
-ROOMS = ("regard.tasks", "regard.models", "regard.datasets", "regard.clips")
-"""Whose exported classes a recipe may name without a path."""
-
 KEYS = ("name", "task", "data", "training", "published")
 """What a recipe has at its top."""
+
+
+OF_THE_MACHINE = (
+    "data.workers",
+    "data.on_error",
+    "training.accelerator",
+    "training.devices",
+    "training.num_nodes",
+    "training.threads",
+    "training.save_every",
+    "training.log_every",
+    "training.loggers",
+)
+"""What may change when a run goes on: none of these decides what is learned, apart from the order of sums."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +105,13 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
             wanted="a recipe (YAML)",
             do="list those that come with regard: ls recipes/",
         ) from error
+    except IsADirectoryError as error:
+        raise RecipeError(
+            path,
+            found="a folder",
+            wanted="a recipe (YAML), or a folder that `regard train` wrote",
+            do="give the file itself; those that come with regard: ls recipes/",
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise recipe_error(path, error, top=KEYS) from error
     if not isinstance(content, dict):
@@ -106,18 +124,34 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
     words = [_with_paths_in_word(word) for word in overrides]
     try:
         with redirect_stderr(io.StringIO()):
-            return parser().parse_args([f"--config={whole}", *words])
+            try:
+                return parser().parse_args([f"--config={whole}", *words])
+            except ArgumentError as error:
+                if "nrecognized arguments: " not in str(error):
+                    raise
+                known = parser().parse_args([f"--config={whole}"]).as_flat()
+                raise unknown_option(path, str(error), list(vars(known))) from error
     except (ArgumentError, SystemExit) as error:
         raise recipe_error(path, error, top=KEYS) from error
 
 
-def exported(name: str) -> str | None:
-    """Import path of one of regard's own classes; None where no room exports that name."""
-    for room in ROOMS:
-        found = getattr(import_module(room), name, None) if name.isidentifier() else None
-        if isinstance(found, type):
-            return f"{found.__module__}.{found.__qualname__}"
-    return None
+def differences(text: str, other: str) -> list[str]:
+    """What two recipes written out say differently, apart from what only the machine or the patience decides."""
+    first, second = (_flat(yaml.safe_load(t) or {}) for t in (text, other))
+    return [
+        f"{key} is {first.get(key, 'not set')} there and {second.get(key, 'not set')} here"
+        for key in dict.fromkeys((*first, *second))
+        if first.get(key) != second.get(key) and key not in OF_THE_MACHINE
+    ]
+
+
+def _flat(value: object, key: str = "") -> dict[str, object]:
+    if isinstance(value, list):
+        value = {str(i): v for i, v in enumerate(value)}
+    if not isinstance(value, dict):
+        return {key: value}
+    parts = ((name if name not in ("init_args", "class_path") else "", part) for name, part in value.items())
+    return {k: v for name, part in parts for k, v in _flat(part, ".".join(p for p in (key, name) if p)).items()}
 
 
 def _with_paths(value: object, recipe: Path) -> object:
@@ -130,12 +164,7 @@ def _with_paths(value: object, recipe: Path) -> object:
     if isinstance(name, str) and "." not in name:
         path = exported(name)
         if path is None:
-            raise RecipeError(
-                recipe,
-                found=f"the class {name}, which regard does not have",
-                wanted="a class that regard exports, or an import path with dots",
-                do=f"write it as your_package.your_module.{name}, or look at the names in {', '.join(ROOMS)}",
-            )
+            raise unknown_class(recipe, name)
         changed["class_path"] = path
     return changed
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 
+from regard.engine.class_names import unknown_class
 from regard.engine.data import Data, Part
 from regard.engine.module import Optimiser
 from regard.engine.training import Training
@@ -28,11 +29,17 @@ DO = "compare with one that works: regard train recipes/estimation_synthetic_cau
 
 def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] = ()) -> RecipeError:
     """The parser's nested message as one line about one place. `top` are the keys that a recipe has."""
+    own = _of_a_constructor(error)
+    if own is not None:
+        return own
     message = str(error).strip() or type(error).__name__
     place = ".".join(re.findall(r'Parser key "([^"]+)"', message))
     classes = re.findall(r"given class_path '([^']+)'", message)
     reasons = [line.strip(" -") for line in message.splitlines() if not re.search(r":\s*$", line)] or [message]
     reason = next((line for line in reversed(reasons) if "Got value" in line), reasons[-1])
+    nameless = re.search(r"Expected a dot import path string: (\w+)", message)
+    if nameless is not None:
+        return unknown_class(path, nameless[1])
     unknown = re.search(r"(?:Group '([^']+)' does not accept option|Option) '([^']+)'", reason)
     if unknown is not None:
         inner, _, option = unknown[2].rpartition(".")
@@ -50,6 +57,7 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     value = re.search(r"(?:Got|Given) value: (.*)", message)
     if kinds and value is not None:
         kinds = [re.sub(r"<class '([^']+)'>|typing\.", r"\1", kind) for kind in kinds]
+        kinds = [re.sub(r"Literal\[(.*)\]", r"one of \1", kind) for kind in kinds]
         return RecipeError(
             path,
             found=f"{_at(place)}{value[1]!r}",
@@ -64,6 +72,32 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
             do="install the package that holds it, or put its folder on PYTHONPATH",
         )
     return RecipeError(path, found=f"{_at(place)}{reason}", wanted="keys and values that the constructors take", do=DO)
+
+
+def _of_a_constructor(error: BaseException | None) -> RecipeError | None:
+    """What a constructor itself said of its values, where the parser only passed it on."""
+    while error is not None:
+        if isinstance(error, RecipeError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def unknown_option(path: Path | str, message: str, keys: Sequence[str]) -> RecipeError:
+    """The error for `--some.key value` that the recipe does not have. `keys` are those that it has."""
+    words = message.partition("nrecognized arguments: ")[2].split()
+    option = next((word for word in words if word.startswith("--")), words[0]).partition("=")[0]
+    known = {key.replace(".init_args", "").replace(".class_path", ""): None for key in keys}
+    last = option.lstrip("-").rpartition(".")[2]
+    near = [key for key in known if key.rpartition(".")[2] == last]
+    near = near or get_close_matches(option.lstrip("-"), known, n=1, cutoff=0.8)
+    near = near or get_close_matches(last, known, n=1)
+    return RecipeError(
+        path,
+        found=f"the option {option}, which this recipe does not have",
+        wanted="an option of the verb, or a key of the recipe with its whole path, such as --training.max_steps 100",
+        do=f"did you mean --{near[0]}?" if near else f"see all keys: regard train {path} --print_config",
+    )
 
 
 def _at(place: str) -> str:

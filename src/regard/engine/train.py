@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,19 +18,26 @@ from regard.engine.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_c
 from regard.engine.module import NonFiniteLossError, TaskModule
 from regard.engine.progress import StepProgress, quiet_lightning
 from regard.engine.provenance import provenance
-from regard.engine.recipe import Recipe
+from regard.engine.recipe import Recipe, differences
 from regard.engine.run import FOLDER, RECIPE_FILE, last_checkpoint
-from regard.engine.training import is_first_process, seed_everything
+from regard.engine.start import begin_from
+from regard.engine.training import as_recipe_error, is_first_process, seed_everything
 from regard.errors import RecipeError
 from regard.io.files import writing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A finished run: its folder, and the clips that could not be read (with `on_error: skip`)."""
+    """A finished run: its folder, and the clips that could not be read (with `on_error: skip`).
+
+    `best` is the best validation score, NaN where there was no validation. `begun_at` is the step of the checkpoint
+    that the run went on from, 0 for a new run.
+    """
 
     folder: Path
     skipped: tuple[str, ...]
+    best: float
+    begun_at: int
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = False) -> Trained:
@@ -51,13 +59,18 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             do="score it as it is: regard evaluate RECIPE",
         )
     start = _start(recipe, out, resume=resume)
+    if start is None and say.start is not None:
+        begin_from(recipe.task.model, say.start)
     batches = FitBatches(data, recipe.task)
-    log = _csv_log(out, until_step=0 if start is None else read_checkpoint(start)["global_step"])
-    trainer = _trainer(recipe, out, log, progress=progress)
+    about = provenance(recipe.text, data.recordings(data.train.split))
+    begun_at = 0 if start is None else _step_of(start, about, out)
+    log = _csv_log(out, until_step=begun_at)
+    keeper = KeepLastAndBest(out / FOLDER, every=say.save_every, score=say.best, better=say.best_is)
+    trainer = _trainer(recipe, out, [keeper], log, progress=progress)
+    _check_batch_size(data.batch_size, trainer.world_size)
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
-    about = provenance(recipe.text, data.recordings(data.train.split))
     module = TaskModule(recipe.task, say.optimiser, seed=say.seed, about=about)
     try:
         with quick_float32(recipe.task.model):
@@ -67,53 +80,79 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             beside.write_text(json.dumps({"step": trainer.global_step, "clips": module.non_finite}, indent=1))
         raise
     unusable = (*batches.train_clips.unusable, *batches.val_clips.unusable)
-    return Trained(folder=out, skipped=(*unusable, *module.skipped))
+    best = math.nan if keeper.best is None else keeper.best
+    return Trained(folder=out, skipped=(*unusable, *module.skipped), best=best, begun_at=begun_at)
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     """The checkpoint to go on from, after making sure that it belongs to this recipe."""
-    file = out / RECIPE_FILE
-    if file.exists() and file.read_text(encoding="utf-8") != recipe.text:
+    last, file = last_checkpoint(out), out / RECIPE_FILE
+    if last is not None and file.exists():
+        changed = differences(file.read_text(encoding="utf-8"), recipe.text)
+        if changed:
+            more = f", and {len(changed) - 4} more" if len(changed) > 4 else ""
+            raise RecipeError(
+                out,
+                found=f"the run of another recipe: {'; '.join(changed[:4])}{more}",
+                wanted="a new folder, or the run of exactly this recipe to go on with",
+                do="choose another --out",
+            )
+    return last if resume else None
+
+
+def _check_batch_size(batch_size: int, world_size: int) -> None:
+    """Before any process is started, each of which would say the same."""
+    if batch_size % world_size:
+        raise RecipeError(
+            "data.batch_size",
+            found=f"{batch_size} clips a step over {world_size} processes",
+            wanted="a multiple of the number of processes, which share them",
+            do=f"--data.batch_size {world_size * -(-batch_size // world_size)}, or fewer --training.devices",
+        )
+
+
+def _step_of(checkpoint: Path, about: dict[str, str], out: Path) -> int:
+    """The step to go on from, after making sure that the recordings are those of the steps before."""
+    content = read_checkpoint(checkpoint)
+    if content["regard"]["data"] != about["data"]:
         raise RecipeError(
             out,
-            found=f"the run of another recipe ({RECIPE_FILE} there differs)",
-            wanted="a new folder, or the run of exactly this recipe to go on with",
-            do="choose another --out",
+            found=f"recordings that have changed since this run began: data {about['data']}",
+            wanted=f"data {content['regard']['data']}, or a new run",
+            do="choose another --out, or begin anew with --restart",
         )
-    return last_checkpoint(out) if resume else None
+    return content["global_step"]
 
 
-def _trainer(recipe: Recipe, out: Path, log: Logger, *, progress: bool) -> pl.Trainer:
+def _trainer(recipe: Recipe, out: Path, callbacks: list[Callback], log: Logger, *, progress: bool) -> pl.Trainer:
     say = recipe.training
-    callbacks: list[Callback] = [
-        KeepLastAndBest(out / FOLDER, every=say.save_every, score=say.best, better=say.best_is)
-    ]
     if say.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=say.ema_decay))
     if progress:
         callbacks.append(StepProgress(score=say.best))
-    return pl.Trainer(
-        default_root_dir=out,
-        max_steps=say.max_steps,
-        accelerator=say.accelerator,
-        devices=say.devices,
-        num_nodes=say.num_nodes,
-        strategy=say.strategy,
-        precision=say.precision,
-        accumulate_grad_batches=say.accumulate,
-        gradient_clip_val=say.clip_norm,
-        val_check_interval=say.validate_every * say.accumulate,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=say.log_every,
-        use_distributed_sampler=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpoints()],
-        logger=[log, TensorBoardLogger(out, name="", version="tensorboard")]
-        + [_logger(name, out) for name in say.loggers],
-    )
+    loggers = [log, TensorBoardLogger(out, name="", version="tensorboard")]
+    with as_recipe_error("training"):
+        return pl.Trainer(
+            default_root_dir=out,
+            max_steps=say.max_steps,
+            accelerator=say.accelerator,
+            devices=say.devices,
+            num_nodes=say.num_nodes,
+            strategy=say.strategy,
+            precision=say.precision,
+            accumulate_grad_batches=say.accumulate,
+            gradient_clip_val=say.clip_norm,
+            val_check_interval=say.validate_every * say.accumulate,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=say.log_every,
+            use_distributed_sampler=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpoints()],
+            logger=loggers + [_logger(name, out) for name in say.loggers],
+        )
 
 
 def _csv_log(out: Path, *, until_step: int) -> CSVLogger:

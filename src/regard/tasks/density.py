@@ -1,7 +1,7 @@
 """What estimation and anticipation share: how a density answer is scored, row by row and summed up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,9 @@ from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
 from regard.batch import Batch
+from regard.errors import RecipeError
 from regard.metrics import angles, heatmaps
-from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision
+from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision, rescaled_published
 from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
 from regard.models.baselines import CentrePrior
 from regard.ops.geometry import inside
@@ -21,6 +22,9 @@ from regard.types import Camera, GazeState, Prediction
 
 SCORES = ("nss", "information_gain_bits", "auc", "kl", "cc", "sim", "distance", "angle_deg")
 """Columns of the item table that are averaged; `angle_deg` is NaN where the recording has no camera."""
+
+CENTRE_SCORES = ("auc_of_centre", "angle_of_centre_deg")
+"""What GLC's code also says, of the centre of mass of each map alone; see `DensityScoring.centre_of_mass`."""
 
 BLOCK_S = 1.0
 """Stretches that the bootstrap draws of a single recording: longer than a fixation, so nearly independent."""
@@ -35,14 +39,34 @@ class DensityScoring:
 
     `states` are the gaze states that count ("fixation" alone on EGTEA, say); gaze that is LOST or off the image never
     counts. `sigma` is the target Gaussian's deviation as a share of the map's width, for KL, CC and SIM; adaptive F1
-    uses the published label maps. `policy` is the threshold of adaptive F1: "oracle" chooses the best on the data it is
-    scored on, as the papers do; a number was chosen elsewhere.
+    uses the published label maps. `centre_of_mass` adds the two scores of GLC's code that see nothing of a map but
+    where its centre of mass lies: its "AUC", and an angle for an imagined camera of 60 degrees.
+
+    `policy` is the threshold of adaptive F1: "oracle" chooses the best on the data it is scored on, as the papers do; a
+    number was chosen elsewhere, and `policy_from` says where, for the protocol.
     """
 
     thresholds: tuple[float, ...] = FINE_THRESHOLDS
     policy: Policy = "oracle"
+    policy_from: str = "given"
     sigma: float = 0.05
     states: tuple[str, ...] = ("tracked", "fixation", "saccade", "pursuit")
+    centre_of_mass: bool = False
+
+    def __post_init__(self) -> None:
+        policy = self.policy
+        if policy != "oracle" and not any(abs(policy - t) < 1e-9 for t in self.thresholds):
+            near = min(self.thresholds, key=lambda t: abs(t - policy))
+            raise RecipeError(
+                "task.scoring.policy",
+                found=f"{policy:g}, which is not among the {len(self.thresholds)} thresholds",
+                wanted="oracle, or one of the thresholds, whose recall and precision are kept for each item",
+                do=f"take the nearest, {near:g}, or add yours to task.scoring.thresholds",
+            )
+
+    def with_threshold_of(self, items: pd.DataFrame, source: str) -> "DensityScoring":
+        """The same, with the threshold that gives these items the best F1; `source` says which items they are."""
+        return replace(self, policy=corpus_f1(items, "oracle").threshold, policy_from=f"chosen on {source}")
 
     def counted(self, state: Int8[Tensor, "n"], point: Float[Tensor, "n 2"]) -> Bool[Tensor, "n"]:
         """True for the moments that are scored."""
@@ -85,6 +109,7 @@ class DensityScoring:
             "sim": heatmaps.sim(density, target),
             "distance": angles.normalised_distance(peak, point),
             "angle_deg": _angles_deg(peak, point, cameras),
+            **(_of_centre(logits.float(), point) if self.centre_of_mass else {}),
             **f1_columns(recall, precision, self.thresholds),
         }
         return {name: value.cpu().numpy() for name, value in values.items()}
@@ -93,7 +118,8 @@ class DensityScoring:
         """The protocol in one line."""
         block_s = blocks_of(items)
         drawn = "recordings" if block_s is None else f"{block_s:g} s blocks"
-        threshold = "chosen on the scored data (oracle)" if self.policy == "oracle" else f"{self.policy:g}, given"
+        is_oracle = self.policy == "oracle"
+        threshold = "chosen on the scored data (oracle)" if is_oracle else f"{self.policy:g}, {self.policy_from}"
         return (
             f"{np.count_nonzero(items['counted'])} of {len(items)} moments counted "
             f"({', '.join(self.states)} gaze on the image); F1 threshold {threshold}; "
@@ -108,20 +134,31 @@ class DensityScoring:
         block_s = blocks_of(items)
         f1 = corpus_f1(items, self.policy)
         low, high = corpus_f1_interval(items, self.policy, block_s=block_s)
-        policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else 'given'}"
+        policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else self.policy_from}"
         counted = int(np.count_nonzero(items["counted"]))
         rows = [
             {"score": "f1", "value": f1.f1, "low": low, "high": high, "num_items": counted, "policy": policy},
             {"score": "recall", "value": f1.recall, "num_items": counted, "policy": policy},
             {"score": "precision", "value": f1.precision, "num_items": counted, "policy": policy},
         ]
-        means = summarise(items, SCORES, block_s=block_s).rename(columns={"metric": "score", "mean": "value"})
+        means = summarise(items, [s for s in (*SCORES, *CENTRE_SCORES) if s in items], block_s=block_s).rename(
+            columns={"metric": "score", "mean": "value"}
+        )
         return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
 
 
 def blocks_of(items: pd.DataFrame) -> float | None:
     """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
     return None if len(set(items["recording"])) > 1 else BLOCK_S
+
+
+def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> dict[str, Tensor]:
+    rescaled = rescaled_published(logits)
+    values = (
+        heatmaps.centre_of_mass_auc_published(rescaled, point),
+        angles.centre_of_mass_angle_published(rescaled, point),
+    )
+    return dict(zip(CENTRE_SCORES, values, strict=True))
 
 
 def _angles_deg(

@@ -36,6 +36,10 @@ class GazeEstimation(Task):
         """Adaptive F1, recall and precision, then the mean of each score."""
         return self.scoring.summarise(items)
 
+    def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
+        """The threshold of adaptive F1."""
+        self.scoring = self.scoring.with_threshold_of(items, source)
+
     def protocol(self, items: pd.DataFrame) -> str:
         """What was counted, and how the F1 threshold and the intervals were chosen."""
         return self.scoring.describe(items)
