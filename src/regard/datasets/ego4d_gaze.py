@@ -19,6 +19,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -219,11 +220,13 @@ def read_gaze_table(path: Path) -> pd.DataFrame:
     wanted = [time, CONFIDENCE, X, Y]
     if set(wanted) <= set(header) and len(set(header)) == len(header):
         try:
-            table = pd.read_csv(path, usecols=wanted, dtype=np.float64, skipinitialspace=True)
-            if np.isfinite(table[time].to_numpy()).all():
+            text = path.read_bytes()
+            table = pd.read_csv(BytesIO(text), usecols=wanted, dtype=np.float64, skipinitialspace=True)
+            is_even = text.count(b",") == (len(header) - 1) * (len(table) + 1)
+            if is_even and np.isfinite(table[time].to_numpy()).all():
                 return table.rename(columns={time: TIME})
         except (ValueError, OSError):
-            pass  # the strict reader says what is wrong, and in which line
+            pass  # the strict reader, 20 times slower, says what is wrong and in which line
     columns = (Column(time), *(Column(name, empty=True) for name in (CONFIDENCE, X, Y)))
     table = read_columns(path, columns, do="download the gaze table of this video again")
     return table.rename(columns={time: TIME})
