@@ -19,6 +19,10 @@ from jaxtyping import Bool, Float, Float32, Float64, Int8, UInt8
 
 from regard.errors import FileError
 
+TRAINED = "trained"
+"""Kind of the segments by which a dataset says that a stretch of a test recording was also trained on; it may lie
+outside the recording's own video, where that is a piece cut out of a longer one."""
+
 MIN_GAP_S = 1 / 60
 """Half of a frame at 30 frames a second: a measurement this near to a frame is always near enough."""
 

@@ -174,7 +174,7 @@ def test_nothing_of_the_header_reaches_an_error(tmp_path):
 def test_clips_carry_their_label_and_the_gaze_of_their_frames(root):
     (clip, _) = Egtea(root).recordings("test")
     assert (clip.id, clip.subject) == (TEST_CLIP, "OP01")
-    (segment,) = clip.segments
+    segment = clip.segments[0]
     assert (segment.kind, segment.labels) == ("action", {"action": 3, "verb": 3, "noun": 3})
     assert (segment.start_s, segment.end_s) == (0.0, pytest.approx(16 / 24))
     np.testing.assert_allclose(clip.gaze.point[0], np.divide(fake.begaze_point(32), (1280, 960)))
@@ -202,9 +202,18 @@ def test_a_session_has_the_segments_of_the_asked_split_alone(root):
     test = {r.id: r for r in data.recordings("test")}
     assert sorted(train) == sorted(fake.SESSIONS)
     assert [s.start_s for s in train["OP01-R01-PastaSalad"].segments] == pytest.approx([8 / 24, 46 / 24])
-    (cut,) = test["OP01-R01-PastaSalad"].segments
+    (cut,) = (s for s in test["OP01-R01-PastaSalad"].segments if s.kind == "action")
     assert (cut.start_s, cut.end_s) == pytest.approx((32 / 24, 48 / 24))
     assert len(train["OP01-R01-PastaSalad"].gaze) == 96
+
+
+@pytest.mark.parametrize(("videos", "origin"), [("sessions", 0), ("clips", 32)])
+def test_a_test_recording_says_which_of_it_was_trained_on(root, videos, origin):
+    data = Egtea(root, videos=videos)
+    for split in ("train", "val"):
+        assert not [s for r in data.recordings(split) for s in r.segments if s.kind == "trained"]
+    trained = [s for s in data.recordings("test")[0].segments if s.kind == "trained"]
+    assert [s.start_s for s in trained] == pytest.approx([(8 - origin) / 24, (46 - origin) / 24])
 
 
 def test_val_holds_out_whole_sessions_of_train(root):

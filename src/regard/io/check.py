@@ -11,7 +11,7 @@ from regard.errors import RegardError
 from regard.io.aria_media import AriaVideo
 from regard.io.media import Video
 from regard.io.recording import LaterVideo, device_frame_times_s, open_sound, open_video
-from regard.types import GazeTrack, Recording
+from regard.types import TRAINED, GazeTrack, Recording
 
 Level = Literal["ok", "note", "warning", "unusable"]
 
@@ -256,13 +256,14 @@ def _share(name: str, is_so: Bool[np.ndarray, "n"], text: str, much: float, *, h
 def _labels(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
     if recording.camera is None:
         yield Finding(level="note", name="camera", text="unknown: errors in pixels, not in degrees")
-    if recording.segments:
-        late = sum(s.start_s > last_frame_s or s.end_s <= 0 for s in recording.segments)
+    own = [s for s in recording.segments if s.kind != TRAINED]
+    if own:
+        late = sum(s.start_s > last_frame_s or s.end_s <= 0 for s in own)
         yield Finding(
             level="warning" if late else "ok",
             name="segments",
-            text=f"{len(recording.segments)} labelled segments" + f", {late} of them outside the video" * bool(late),
-            value=float(len(recording.segments)),
+            text=f"{len(own)} labelled segments" + f", {late} of them outside the video" * bool(late),
+            value=float(len(own)),
         )
     if recording.faces:
         yield Finding(

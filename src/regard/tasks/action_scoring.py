@@ -22,12 +22,9 @@ from regard.metrics.labels import (
 )
 from regard.metrics.table import groups_of, summarise
 from regard.tasks.density import blocks_of
-from regard.types import Clip
+from regard.types import TRAINED, Clip
 
 LABELS = ("action", "verb", "noun")
-
-TRAINED = "trained"
-"""Kind of the segments by which a dataset says that a stretch of a test recording was also trained on."""
 
 DRAWN = "drawn"
 """Prefix of the columns that hold answers to drawn gaze, one column a seed."""

@@ -35,7 +35,7 @@ from regard.datasets.on_disk import Missing, by_stem, files_below, present, requ
 from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import FileError
 from regard.io.sound import has_sound
-from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
+from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 
 NAME = "egtea"
 KIND = "action"
@@ -48,8 +48,8 @@ class Egtea:
     """EGTEA Gaze+ as a RecordingSet; nothing on the disk is looked at before it is asked for.
 
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
-    the sessions whose training clips make up "val" and are not in "train"; with 0.0 there is no "val", and "train" is the
-    whole official list.
+    the sessions whose training clips make up "val" and are not in "train"; with 0.0 there is no "val", and "train" is
+    the whole official list.
 
     `videos` are "clips", one Recording for each trimmed clip, whose one segment of kind "action" is all of it; or
     "sessions", one for each whole session, with a segment for each of the split's clips. None takes the clips where
@@ -122,7 +122,7 @@ class Egtea:
                 missing=self.missing,
             )
             by_key = {label.name.key: label for label in labels}
-            return tuple(self._of_clip(by_key[key]) for key in found)
+            return tuple(self._of_clip(by_key[key], split) for key in found)
         sessions: dict[str, list[ClipLabel]] = {}
         for label in labels:
             sessions.setdefault(label.name.session, []).append(label)
@@ -134,7 +134,7 @@ class Egtea:
             dataset=NAME,
             missing=self.missing,
         )
-        return tuple(self._of_session(session, sessions[session]) for session in found)
+        return tuple(self._of_session(session, sessions[session], split) for session in found)
 
     def check(self, tell: Tell = lambda _: None) -> RootCheck:
         """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
@@ -179,17 +179,37 @@ class Egtea:
             )
         return self.texts[stem]
 
-    def _of_clip(self, label: ClipLabel) -> Recording:
+    def _of_clip(self, label: ClipLabel, split: str) -> Recording:
         path = self.clips[label.name.key]
         name = parse_clip(path.stem)
-        segment = self._segment(label, 0, name.num_frames)
-        return self._recording(path, name.session, (segment,), self._clip_gaze(name))
+        segments = (self._segment(label, 0, name.num_frames), *self._trained(split, name.session, name.first_frame))
+        return self._recording(path, name.session, segments, self._clip_gaze(name))
 
-    def _of_session(self, session: str, labels: list[ClipLabel]) -> Recording:
+    def _of_session(self, session: str, labels: list[ClipLabel], split: str) -> Recording:
         first = self.frames_count_from
         ordered = sorted(labels, key=lambda label: label.name)
-        segments = (self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered)
+        segments = [self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered]
+        segments += self._trained(split, session, first)
         return self._recording(self.sessions[session], session, tuple(segments), self._session_gaze(session))
+
+    def _trained(self, split: str, session: str, origin: int) -> tuple[Segment, ...]:
+        """The official training clips of a test recording's session; time 0 is frame `origin`."""
+        if split != "test":
+            return ()
+        return tuple(
+            Segment(
+                start_s=(n.first_frame - origin) / RATE_HZ, end_s=(n.last_frame + 1 - origin) / RATE_HZ, kind=TRAINED
+            )
+            for n in self._train_clips.get(session, ())
+        )
+
+    @cached_property
+    def _train_clips(self) -> Mapping[str, list[ClipName]]:
+        """Names of the clips of the whole official training list, by session."""
+        names: dict[str, list[ClipName]] = {}
+        for label in read_list(self._list(f"train_split{self.split}")):
+            names.setdefault(label.name.session, []).append(label.name)
+        return names
 
     def _segment(self, label: ClipLabel, first: int, after: int) -> Segment:
         return Segment(
