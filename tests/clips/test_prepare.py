@@ -1,5 +1,9 @@
 import json
+import sys
+import warnings
 from fractions import Fraction
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import av
@@ -9,7 +13,7 @@ from clip_films import STEP, Hum, film, gaze_track, grey_of
 
 from regard.clips import ClipDataset, EveryClip
 from regard.clips.prepare import Settings, prepare, use_prepared
-from regard.errors import FileError, RecipeError
+from regard.errors import FileError, MissingExtraError, RecipeError
 from regard.io import FilmWriter, open_sound, open_video
 from regard.types import MediaStream, Recording
 
@@ -101,6 +105,70 @@ def test_the_manifest_is_written_by_the_last_shard_and_not_before(recording, tmp
     assert len(use_prepared(three, out)) == 3
     with pytest.raises(RecipeError, match="2/2"):
         prepare(three, out, SMALL, shard=(2, 2))
+
+
+def test_shards_that_run_at_the_same_time_leave_one_whole_manifest(recording, tmp_path):
+    nine, out = [recording(f"r{k}") for k in range(9)], tmp_path / "out"
+    begin = get_context("fork").Barrier(3)
+    shards = [get_context("fork").Process(target=_prepare_together, args=(begin, nine, out, k)) for k in range(3)]
+    for shard in shards:
+        shard.start()
+    for shard in shards:
+        shard.join()
+        assert shard.exitcode == 0
+    assert len(use_prepared(nine, out)) == 9
+    assert len(list(out.glob("*.mp4"))) == 9
+    assert len(list(out.glob("*.json"))) == 10, "nine notes, one manifest and nothing left over"
+
+
+def _prepare_together(begin: Barrier, recordings: list[Recording], out: Path, shard: int) -> None:
+    begin.wait()
+    prepare(recordings, out, SMALL, workers=1, shard=(shard, 3))
+
+
+def test_two_jobs_that_end_at_the_same_moment_both_stand_in_the_manifest(recording, tmp_path):
+    """Each has looked round before the other wrote; whoever writes last must have looked again."""
+    splits, out = [[recording(f"{name}{k}") for k in range(4)] for name in ("train", "test")], tmp_path / "out"
+    begin = get_context("fork").Barrier(8)
+    jobs = [
+        get_context("fork").Process(target=_prepare_together_alone, args=(begin, split[k : k + 1], out))
+        for split in splits
+        for k in range(4)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+        assert job.exitcode == 0
+    assert len(use_prepared(splits[0] + splits[1], out)) == 8
+
+
+def _prepare_together_alone(begin: Barrier, recordings: list[Recording], out: Path) -> None:
+    begin.wait()
+    prepare(recordings, out, SMALL, workers=1)
+
+
+def test_a_ray_cluster_makes_the_same_films_and_names_what_it_cannot_read(recording, tmp_path):
+    pytest.importorskip("ray.data")
+    (tmp_path / "text.mp4").write_text("this is no film")
+    wrong = recording("wrong", video=MediaStream(path=tmp_path / "text.mp4"))
+    two, here, there = [recording("a"), recording("b")], tmp_path / "here", tmp_path / "there"
+    prepare(two, here, SMALL, workers=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own
+        done = prepare([*two, wrong], there, SMALL, engine="ray", workers=2, on_error="skip")
+        with pytest.raises(FileError, match=r"text\.mp4"):
+            prepare([wrong], there, SMALL, engine="ray")
+    assert (sorted(done.made), list(done.failed)) == (["a", "b"], ["wrong"])
+    assert use_prepared([wrong], there) == (wrong,)
+    for mine, theirs in zip(use_prepared(two, here), use_prepared(two, there), strict=True):
+        assert mine.video.path.read_bytes() == theirs.video.path.read_bytes()
+
+
+def test_without_ray_the_extra_is_named(recording, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingExtraError, match=r"regard\[ray\]"):
+        prepare([recording()], tmp_path / "out", SMALL, engine="ray")
 
 
 def test_another_split_joins_the_films_that_are_there(recording, tmp_path):

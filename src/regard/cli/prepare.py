@@ -21,6 +21,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="a YAML file; its data section says which recordings and which size")
     parser.add_argument("--out", type=Path, required=True, help="folder for the prepared videos; repeat to resume")
     parser.add_argument("--shard", type=_shard, default=(0, 1), help="i/n: only the i-th of n parts, for job arrays")
+    parser.add_argument(
+        "--engine", choices=["processes", "ray"], default="processes", help="this machine, or a Ray cluster of many"
+    )
     parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
     add_on_error(parser)
 
@@ -67,6 +70,7 @@ def _make(
         folder,
         settings,
         workers=options.workers,
+        engine=options.engine,
         shard=options.shard,
         on_error=on_error,
         tell=lambda line: out.print(line, markup=False, soft_wrap=True),

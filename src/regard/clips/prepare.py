@@ -13,15 +13,16 @@ times, variable frame rate and all. The sound comes along.
 import json
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
+from uuid import uuid4
 
-from regard.clips.cores import START_METHOD, usable_cores
+from regard.clips.cores import usable_cores
 from regard.clips.films import GOP, Settings
+from regard.clips.makers import Engine, Finished, Work, in_processes, in_ray
 from regard.errors import FileError, RecipeError
 from regard.io import writing
 from regard.types import MediaStream, Recording
@@ -39,7 +40,10 @@ __all__ = ["GOP", "MANIFEST", "Making", "Prepared", "Settings", "film_of", "prep
 class Making(Protocol):
     """What is made of each recording, and how; a dataclass of plain numbers, which the manifest keeps."""
 
-    size: int | tuple[int, int]
+    @property
+    def size(self) -> int | tuple[int, int]:
+        """Short side or (height, width) of the films in pixels."""
+        ...
 
     def make(self, recording: Recording, film: Path) -> dict[str, object]:
         """Write one recording's film; what is to be kept about it. Raises FileError where its video is unreadable."""
@@ -68,11 +72,14 @@ def prepare(
     settings: Making,
     *,
     workers: int | None = None,
+    engine: Engine = "processes",
     shard: tuple[int, int] = (0, 1),
     on_error: Literal["raise", "skip"] = "raise",
     tell: Callable[[str], None] = lambda _: None,
 ) -> Prepared:
     """Make the films that `out` lacks, in `workers` processes (None: one on each usable core).
+
+    `engine` "ray" gives the films to a Ray cluster instead: many machines, which must share the disk.
 
     What is whole and was made from the same source with the same settings is kept, so an interrupted call is resumed by
     repeating it. `shard` (i, n) makes only every n-th recording from the i-th on, for job arrays on a shared disk; the
@@ -93,7 +100,7 @@ def prepare(
     missing = [r for r in mine if r.id not in set(already)]
     made: list[str] = []
     failed: dict[str, str] = {}
-    for recording, error in _in_processes(missing, root, settings, min(len(missing), workers or usable_cores())):
+    for recording, error in _films(missing, partial(_attempt, root=root, settings=settings), engine, workers):
         if error is None:
             made.append(recording.id)
         elif on_error == "skip":
@@ -107,7 +114,7 @@ def prepare(
     waiting = tuple(name for name, entry in entries.items() if entry is None)
     failed |= {name: entry["failed"] for name, entry in entries.items() if entry is not None and "failed" in entry}
     if not waiting:
-        _write_json(root / MANIFEST, {"settings": _plain(settings), "recordings": _others(root, settings) | entries})
+        _write_manifest(root, settings)
     return Prepared(root=root, made=tuple(made), already=already, failed=failed, waiting=waiting)
 
 
@@ -180,23 +187,10 @@ def film_of(recording: Recording, root: Path, manifest: dict[str, Any]) -> tuple
     return film, entry
 
 
-def _in_processes(recordings: Sequence[Recording], root: Path, settings: Making, workers: int):
-    """(recording, None or the error) as the films are finished."""
-    if workers <= 1:
-        for recording in recordings:
-            yield recording, _attempt(recording, root, settings)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context(START_METHOD))
-    try:
-        futures = {pool.submit(_attempt, _light(r), root, settings): r for r in recordings}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _light(recording: Recording) -> Recording:
-    return replace(recording, gaze=None, segments=(), faces=())
+def _films(recordings: Sequence[Recording], work: Work, engine: Engine, workers: int | None) -> Finished:
+    if engine == "ray":
+        return in_ray(work, recordings, workers)
+    return in_processes(work, recordings, min(len(recordings), workers or usable_cores()))
 
 
 def _attempt(recording: Recording, root: Path, settings: Making) -> FileError | None:
@@ -236,13 +230,33 @@ def _entry(root: Path, recording: Recording, settings: Making) -> dict | None:
     return entry if fits and is_whole else None
 
 
-def _others(root: Path, settings: Making) -> dict:
-    """Recordings that an earlier call prepared here in the same way, such as another split's."""
-    try:
-        manifest = json.loads((root / MANIFEST).read_text())
-    except (OSError, ValueError):
-        return {}
-    return manifest["recordings"] if manifest["settings"] == json.loads(json.dumps(_plain(settings))) else {}
+def _write_manifest(root: Path, settings: Making) -> None:
+    """List every film that lies here whole, an earlier call's too; once more if another process added one meanwhile.
+
+    So of several processes that finish at the same moment the last one to write has seen the films of all.
+    """
+    listed = None
+    while (films := _noted(root, settings)) != listed:
+        # under a name of its own, because several may be writing
+        mine = root / f"manifest-{uuid4().hex}.json"
+        _write_json(mine, {"settings": _plain(settings), "recordings": films})
+        mine.replace(root / MANIFEST)
+        listed = films
+
+
+def _noted(root: Path, settings: Making) -> dict[str, dict]:
+    """The notes about all films here that were made in the same way, by recording id."""
+    wanted, notes = json.loads(json.dumps(_plain(settings))), {}
+    for file in sorted(root.glob("*.json")):
+        try:
+            note = json.loads(file.read_text())
+            if "id" not in note or note["settings"] != wanted:
+                continue
+            if "failed" in note or file.with_suffix(".mp4").stat().st_size == note["bytes"]:
+                notes[note["id"]] = note
+        except (OSError, ValueError, KeyError):
+            continue
+    return notes
 
 
 def _fingerprint(path: Path) -> str:
