@@ -9,10 +9,10 @@ import torch
 from clip_films import Hum, film, grey_of
 
 from regard.batch import Batch, Sample
-from regard.clips import ClipDataset, EveryClip, HorizontalFlip, RandomClip, SoundWindows, loader
-from regard.clips.order import EpochOrder, RankBatches, generator_for
+from regard.clips import ClipDataset, EveryClip, FirstFrames, HorizontalFlip, RandomClip, SoundWindows, loader
+from regard.clips.order import EpochOrder, RankBatches, balancing, generator_for
 from regard.errors import FileError, RecipeError
-from regard.types import MediaStream, Recording
+from regard.types import MediaStream, Recording, Segment
 
 NEEDS = frozenset({"video", "gaze"})
 EVERY = EveryClip(num_frames=3, interval_s=0.2, hop_s=0.5, short="leave_out")
@@ -288,3 +288,33 @@ def test_usable_cores_respect_a_containers_quota(tmp_path: Path, monkeypatch: py
     assert usable_cores(tmp_path) == 16
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert usable_cores(tmp_path) == 4
+
+
+def test_every_class_is_drawn_as_often_as_any_other():
+    label = np.array([0] * 90 + [4] * 9 + [7])
+    order = EpochOrder(100, shuffle=True, seed=0, weights=balancing(label))
+    drawn = np.concatenate([[i for _, i in epoch_of(order, e)] for e in range(60)])
+    assert len(drawn) == 6000
+    np.testing.assert_allclose(np.bincount(label[drawn], minlength=8)[[0, 4, 7]] / 6000, 1 / 3, atol=0.03)
+    assert epoch_of(order, 3) == epoch_of(order, 3)
+    assert epoch_of(order, 3) != epoch_of(order, 4)
+
+
+def epoch_of(order: EpochOrder, epoch: int) -> list[tuple[int, int]]:
+    order.set_epoch(epoch)
+    return list(order)
+
+
+def test_a_loader_balances_by_a_label_and_names_a_clip_that_has_none(recordings):
+    segments = [Segment(start_s=1.0 * k, end_s=k + 1.0, kind="action", labels={"noun": int(k == 0)}) for k in range(4)]
+    sampler = FirstFrames(num_frames=2, interval_s=0.2, kind="action")
+    labelled = dataset([replace(r, segments=tuple(segments)) for r in recordings], sampler)
+    assert labelled.classes("noun").tolist() == [1, 0, 0, 0] * 3
+    balanced = loader(labelled, batch_size=4, shuffle=True, balance="noun", num_workers=0)
+    nouns = []
+    for epoch in range(20):
+        balanced.batch_sampler.sampler.set_epoch(epoch)
+        nouns += [clip.labels["noun"] for batch in balanced for clip in batch.clips]
+    assert 0.4 < np.mean(nouns) < 0.6
+    with pytest.raises(RecipeError, match="'verb'"):
+        loader(labelled, batch_size=4, shuffle=True, balance="verb", num_workers=0)

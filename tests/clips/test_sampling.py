@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden_rule import Golden
 from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip
 from regard.errors import RecipeError
 from regard.types import MediaStream, Recording, Segment
@@ -75,12 +76,35 @@ def test_a_published_middle_share_is_used_only_where_a_clip_fits_into_it():
     long, short = Segment(start_s=0.0, end_s=2.5, kind="action"), Segment(start_s=3.0, end_s=4.0, kind="action")
     for seed in range(50):
         in_middle, anywhere = cut(sampler, recording(long, short), seed=seed)
-        assert in_middle.frame_s[0] + 1e-3 >= 0.75
-        assert in_middle.frame_s[-1] <= 1.75 + 1e-3
+        assert in_middle.frame_s[0] + 1e-3 >= 22 / 30
+        assert in_middle.frame_s[-1] <= 53 / 30 + 1e-3
         assert anywhere.frame_valid is None
     starts = [cut(sampler, recording(short), seed=s)[0].frame_s[0] for s in range(50)]
     assert min(starts) < 3.1
     assert max(starts) > 3.35
+
+
+def published_starts(sampler: AroundSegment, num_frames: int) -> list[int]:
+    """First frame of each window of an action of so many frames at 24 a second, the whole of one film."""
+    segment = Segment(start_s=0.0, end_s=num_frames / 24, kind="action")
+    times_s = np.round(np.arange(num_frames) / 24, 6)
+    return [frames_of(c.frame_s, 24)[0] for c in cut(sampler, recording(segment), times_s)]
+
+
+def test_egohars_test_windows_begin_where_the_published_ones_do():
+    sampler = AroundSegment(
+        num_frames=16, interval_s=1 / 24, middle=0.4, place="hop", hop_s=16 / 24, num_clips=10, short="repeat"
+    )
+    for num_frames, starts in Golden.read("ego_full_clip").about["test_clip_starts_1based"].items():
+        assert published_starts(sampler, int(num_frames)) == [start - 1 for start in starts]
+
+
+@pytest.mark.parametrize(("sparse", "most"), [(False, 10_000), (True, 10)])
+def test_gaze_attentions_test_windows_begin_where_the_published_ones_do(sparse, most):
+    sampler = AroundSegment(num_frames=24, interval_s=1 / 24, place="hop", hop_s=1.0, num_clips=most, short="repeat")
+    known = Golden.read("ga_utils").about["clip_starts"]
+    for num_frames, starts in ((int(k.split("_")[0]), v) for k, v in known.items() if k.endswith(str(sparse))):
+        assert published_starts(sampler, num_frames) == starts
 
 
 def test_windows_hop_through_a_segment_and_hop_farther_through_a_long_one():

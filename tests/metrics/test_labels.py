@@ -100,6 +100,18 @@ def test_stretches_that_only_touch_share_no_time():
     assert shares_time(start, end, np.zeros(0), np.zeros(0)).tolist() == [False] * 3
 
 
+def test_of_egteas_test_clips_three_quarters_share_no_frame_with_training(real_data):
+    with np.load(real_data / "egtea_gaze" / "egtea_gaze.npz") as extract:
+        session, frames, has_gaze = extract["video"], extract["frames"], np.diff(extract["offsets"]) > 0
+        is_test = extract["split"][:, 0] == 1
+    clean = 0
+    for name in np.unique(session):
+        test, train = (frames[(session == name) & has_gaze & chosen] for chosen in (is_test, ~is_test))
+        shared = shares_time(test[:, 0] * 1.0, test[:, 1] + 1.0, train[:, 0] * 1.0, train[:, 1] + 1.0)
+        clean += int((~shared).sum())
+    assert clean == 1462
+
+
 def test_three_splits_are_averaged_score_by_score():
     tables = [pd.DataFrame({"score": ["a", "b"], "value": [v, 1.0]}) for v in (0.1, 0.2, 0.6)]
     mean = mean_over_splits(tables).set_index("score")

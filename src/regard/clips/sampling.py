@@ -195,10 +195,10 @@ class RandomClip(Window):
 class AroundSegment(Window):
     """`num_clips` clips in or around each labelled segment.
 
-    The segment is first widened by `before_s` and `after_s`, then its `middle` share is taken; where that is too short
-    for a clip, the whole is used. `place` says where the clips lie in it: drawn at random in each epoch; spread evenly
+    The segment is first widened by `before_s` and `after_s`, then its `middle` share is taken, cut in whole frames;
+    where that is too short for a clip, the whole is used. `place` says where the clips lie in it: drawn at random in each epoch; spread evenly
     from its beginning to its end (one clip: in the centre); or from its beginning on, `hop_s` apart, as many as there
-    is room for up to `num_clips`, the hop growing where a long segment would need more.
+    is room for up to `num_clips`, the hop growing, in whole frames, where a long segment would need more.
     """
 
     kind: str = "action"
@@ -226,7 +226,8 @@ class AroundSegment(Window):
 
     def _shown(self, stretch: Segment, times_s: Times) -> tuple[float, float]:
         start_s, end_s = stretch.start_s - self.before_s, stretch.end_s + self.after_s
-        cut_s = (1 - self.middle) / 2 * (end_s - start_s)
+        frames_cut = math.floor((1 - self.middle) / 2 * (end_s - start_s) / self.interval_s + TOLERANCE_S)
+        cut_s = frames_cut * self.interval_s
         first_s, last_s = Window._shown(self, replace(stretch, start_s=start_s + cut_s, end_s=end_s - cut_s), times_s)
         if self._fits(first_s, last_s - self.asked_after_s):
             return first_s, last_s
@@ -239,7 +240,8 @@ class AroundSegment(Window):
             share = np.linspace(0, 1, self.num_clips) if self.num_clips > 1 else np.array([0.5])
             return room.first_s + share * (room.latest_s - room.first_s)
         assert self.hop_s is not None
-        hop_s = max(self.hop_s, (room.last_s - room.first_s) / self.num_clips)
+        num_frames = round((room.last_s - room.first_s) / self.interval_s) + 1
+        hop_s = max(self.hop_s, self.interval_s * (num_frames // self.num_clips))
         count = math.floor((room.latest_s - room.first_s + TOLERANCE_S) / hop_s) + 1
         return room.first_s + hop_s * np.arange(min(count, self.num_clips))
 
