@@ -4,8 +4,10 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from jaxtyping import Float32
 
 from regard.io import FilmWriter
 
@@ -14,9 +16,26 @@ READ, OPEN, CUT = (0, 0, 0), (1, 1, 1), (3, 3, 3)
 """(action, verb, noun) from 0: "Inspect/Read recipe", "Open fridge", "Cut tomato"."""
 
 
-def film(path: Path, *, num_frames: int, rate_hz: float, size: tuple[int, int] = SIZE) -> Path:
+class Hum:
+    """A SoundSource of one steady tone."""
+
+    def __init__(self, duration_s: float) -> None:
+        self.duration_s = duration_s
+
+    def samples_between(
+        self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
+    ) -> Float32[np.ndarray, "c n"]:
+        time_s = start_s + np.arange(round((end_s - start_s) * rate_hz)) / rate_hz
+        return np.tile(0.3 * np.sin(2 * np.pi * 440 * time_s), (channels, 1)).astype(np.float32)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def film(path: Path, *, num_frames: int, rate_hz: float, sound: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FilmWriter(path, size=size) as writer:
+    size = SIZE
+    with FilmWriter(path, size=size, sound=Hum(num_frames / rate_hz) if sound else None) as writer:
         for number in range(num_frames):
             writer.write(np.full((*size, 3), 40 + 8 * (number % 20), np.uint8), number / rate_hz)
     return path
@@ -102,9 +121,9 @@ def ego4d_table(path: Path, time_s: np.ndarray, point: np.ndarray, confidence: n
     return path
 
 
-def ego4d(root: Path, uids: Sequence[str], *, duration_s: float = 4.0) -> Path:
+def ego4d(root: Path, uids: Sequence[str], *, duration_s: float = 4.0, sound: bool = False) -> Path:
     """The videos, all the same film, with gaze at 200 Hz that rests at (0.5, 0.25) and jumps to (0.75, 0.25) at 2 s."""
-    source = film(root / ".made" / "video.mp4", num_frames=round(duration_s * 30), rate_hz=30)
+    source = film(root / ".made" / "video.mp4", num_frames=round(duration_s * 30), rate_hz=30, sound=sound)
     time_s = 0.002 + np.arange(0, duration_s, 0.005)
     point = np.where(time_s[:, None] < 2, [[0.5, 0.25]], [[0.75, 0.25]])
     table = ego4d_table(root / ".made" / "gaze.csv", time_s, point)
@@ -136,12 +155,12 @@ def online_calibration(path: Path, label: str = "camera-rgb") -> Path:
     return path
 
 
-def aria_previews(root: Path, sequences: Sequence[str], *, duration_s: float = 2.0) -> Path:
+def aria_previews(root: Path, sequences: Sequence[str], *, duration_s: float = 2.0, sound: bool = False) -> Path:
     """Sequences without VRS: a film at 20 Hz, an online calibration, and gaze at 10 Hz that turns to the left."""
-    source = film(root / ".made" / "preview.mp4", num_frames=round(duration_s * 20), rate_hz=20)
+    source = film(root / ".made" / "preview.mp4", num_frames=round(duration_s * 20), rate_hz=20, sound=sound)
     num_samples = round(duration_s * 10)
     rows = ["tracking_timestamp_us,yaw_rads_cpf,pitch_rads_cpf,depth_m,session_uid"]
-    rows += [f"{5_000_000 + n * 100_000},{0.01 * n:.4f},-0.1,,x" for n in range(num_samples)]
+    rows += [f"{5_000_000 + n * 100_000},{0.005 * n:.4f},-0.1,,x" for n in range(num_samples)]
     for sequence in sequences:
         folder = root / sequence
         (folder / "mps" / "eye_gaze").mkdir(parents=True)

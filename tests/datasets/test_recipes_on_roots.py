@@ -1,0 +1,63 @@
+"""The recipes of EGTEA, Ego4D and Aria train and are scored on folders in the true layout of each dataset."""
+
+from pathlib import Path
+
+import fake_roots as fake
+import pytest
+import yaml
+
+from regard.datasets import AriaEveryday, Ego4DGaze
+from regard.engine.benchmark import score_recipe
+from regard.engine.recipe import read_recipe
+from regard.engine.train import train
+from test_recipes import ROOT, shrink
+
+HELD_OUT = 0.4
+
+
+def egtea(root: Path) -> Path:
+    return fake.egtea(root, sessions=False)
+
+
+def ego4d(root: Path) -> Path:
+    data = Ego4DGaze(root, held_out=HELD_OUT)
+    clips = {**data.published.train, **data.published.test}
+    begun = {split: [uid for uid in data.videos_of(split) if clips[uid][0] == 0] for split in data.splits}
+    some = [*begun["train"][:2], begun["val"][0], begun["test"][0]]
+    return fake.ego4d(root, some, duration_s=5.5, sound=True)
+
+
+def aria(root: Path) -> Path:
+    data = AriaEveryday(root, held_out=HELD_OUT)
+    some = [name for split in data.splits for name in data.sequences_of(split)[:1]]
+    return fake.aria_previews(root, some, duration_s=5.5, sound=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*left out .* of .*:UserWarning")
+@pytest.mark.parametrize(
+    ("recipe", "layout"),
+    [
+        ("estimation_egtea_glc", egtea),
+        ("estimation_egtea_glc_published", egtea),
+        ("estimation_ego4d_glc_published", ego4d),
+        ("anticipation_ego4d_csts", ego4d),
+        ("anticipation_aria_csts", aria),
+    ],
+)
+def test_a_recipe_trains_and_is_scored_on_its_datasets_own_layout(recipe: str, layout, tmp_path: Path):
+    if layout is aria:
+        pytest.importorskip("projectaria_tools", reason="needs extra 'aria'")
+    content = yaml.safe_load((ROOT / "recipes" / f"{recipe}.yaml").read_text())
+    shrink(content)
+    content["data"]["dataset"]["init_args"] |= {"root": str(layout(tmp_path / "root")), "missing": "leave_out"}
+    if content["data"]["dataset"]["init_args"].get("held_out") != 0:
+        content["data"]["dataset"]["init_args"]["held_out"] = HELD_OUT
+    content["data"] |= {"batch_size": 2, "workers": 0}
+    content["training"] |= {"max_steps": 1, "validate_every": 1, "accelerator": "cpu", "devices": 1}
+    file = tmp_path / f"{recipe}.yaml"
+    file.write_text(yaml.safe_dump(content))
+    run = train(read_recipe(file), tmp_path / "run").folder
+    scores = score_recipe(read_recipe(file), weights=run / "checkpoints" / "best.ckpt")
+    f1 = scores.summary.set_index("score").loc["f1"]
+    assert 0 < f1["value"] <= 1
+    assert f1["num_items"] > 0
