@@ -22,6 +22,7 @@ from regard.clips.transforms import (
     Resize,
     Transform,
 )
+from regard.clips.whole_segment import WholeSegment
 
 __all__ = [
     "AroundSegment",
@@ -53,6 +54,7 @@ __all__ = [
     "SoundWindows",
     "ToFloat",
     "Transform",
+    "WholeSegment",
     "collate",
     "loader",
 ]

@@ -2,7 +2,7 @@
 
 from regard.datasets.aria_everyday import AriaEveryday
 from regard.datasets.ego4d_gaze import Ego4DGaze
-from regard.datasets.egtea import Egtea
+from regard.datasets.egtea import Egtea, EgteaGaze
 from regard.datasets.synthetic import Synthetic, write_world
 
-__all__ = ["AriaEveryday", "Ego4DGaze", "Egtea", "Synthetic", "write_world"]
+__all__ = ["AriaEveryday", "Ego4DGaze", "Egtea", "EgteaGaze", "Synthetic", "write_world"]
