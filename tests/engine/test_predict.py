@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import regard
+from regard.clips.every_frame import EveryFrame
 from regard.engine.answerer import DEFAULT_HORIZON_S, HorizonError, UnknownModelError, answerer
 from regard.engine.predict import CannotAnswerError, DeviceError, predict
 from regard.io import open_video
@@ -37,6 +38,18 @@ def test_saliency_looks_at_the_pictures_and_the_prior_does_not(recording):
     maps = {m: predict(recording, model=m).log_density for m in ("centre-prior", "saliency")}
     assert np.ptp(maps["centre-prior"], axis=0).max() == 0
     assert np.abs(np.diff(maps["saliency"], axis=0)).max(axis=(1, 2)).min() > 0
+
+
+def test_how_a_recording_is_cut_does_not_show_in_what_saliency_answers(recording, monkeypatch):
+    """Motion is found between a clip's first frame and the last of the clip before, too."""
+    named = answerer("saliency")
+    answers = []
+    for num_frames in (5, 10_000):
+        asked = replace(named, sampler=EveryFrame(num_frames=num_frames))
+        monkeypatch.setattr("regard.engine.predict.answerer", lambda *_, asked=asked, **__: asked)
+        answers.append(predict(recording, model="saliency"))
+    np.testing.assert_array_equal(answers[0].time_s, answers[1].time_s)
+    np.testing.assert_allclose(answers[0].log_density, answers[1].log_density, atol=1e-4)
 
 
 def test_gaze_stays_answers_half_a_second_ahead_of_what_it_has_seen(recording):

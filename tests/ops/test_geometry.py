@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from regard.ops.geometry import (
     angle_between_deg,
+    camera_of_view,
     camera_rays,
     cell_of,
     direction_to_yaw_pitch,
@@ -154,6 +155,19 @@ def test_the_rational_model_follows_its_formula():
         pixel = MATRIX @ [bent_x, bent_y, 1]
         found = to_pixel(project(torch.from_numpy(direction), WIDE), (1200, 1600))
         np.testing.assert_allclose(found.numpy(), pixel[:2], atol=1e-9)
+
+
+@pytest.mark.parametrize("camera", [PINHOLE, WIDE, ARIA_LIKE], ids=["pinhole", "rational", "fisheye624"])
+def test_a_part_of_the_picture_sees_the_same_angles(camera: Camera):
+    """A crop from (0.2, 0.1) on, 0.5 wide and 0.4 high; and the mirror image, whose x runs the other way."""
+    a, b = points(20, low=0.3, high=0.45), points(20, low=0.25, high=0.4).flip(0)
+    expected = visual_angle_deg(a, b, camera)
+    assert expected.isfinite().all()
+    for scale, shift in (((2.0, 2.5), (-0.4, -0.25)), ((-1.0, 1.0), (1.0, 0.0))):
+        part = camera_of_view(camera, scale=scale, shift=shift)
+        seen = [p * torch.tensor(scale) + torch.tensor(shift) for p in (a, b)]
+        torch.testing.assert_close(visual_angle_deg(*seen, part), expected, rtol=1e-4, atol=1e-4)
+    assert camera_of_view(camera, scale=(1.0, 1.0), shift=(0.0, 0.0)).matrix == pytest.approx(camera.matrix)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reason="OpenCV is not installed")

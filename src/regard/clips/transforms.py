@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 
 from regard.batch import Sample
 from regard.errors import RecipeError
+from regard.ops.geometry import camera_of_view
 from regard.types import GazeState
 
 Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
@@ -173,7 +174,8 @@ def target_size(size: Sequence[int], wanted: int | tuple[int, int]) -> tuple[int
     return max(1, round(height * wanted / short)), max(1, round(width * wanted / short))
 
 
-def _scale(video: Video, size: tuple[int, int]) -> UInt8[Tensor, "t 3 h2 w2"] | Float[Tensor, "t 3 h2 w2"]:
+def scale_video(video: Video, size: tuple[int, int]) -> UInt8[Tensor, "t 3 h2 w2"] | Float[Tensor, "t 3 h2 w2"]:
+    """Bilinear with antialiasing, to a (height, width)."""
     if tuple(video.shape[-2:]) == size:
         return video
     return interpolate(video, size=size, mode="bilinear", antialias=True, align_corners=False)
@@ -191,7 +193,7 @@ def scale_flow(flow: Float[Tensor, "t 2 h w"], size: tuple[int, int]) -> Float[T
 def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
     assert sample.video is not None
     flow = None if sample.flow is None else scale_flow(sample.flow, size)
-    return replace(sample, video=_scale(sample.video, size), flow=flow)
+    return replace(sample, video=scale_video(sample.video, size), flow=flow)
 
 
 def mirrored(sample: Sample) -> Sample:
@@ -214,13 +216,21 @@ def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sam
 
 
 def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]) -> Sample:
-    """Every point p of the sample becomes p * scale + shift."""
-    gaze, observed = sample.gaze_point, sample.observed_point
+    """Every point p of the sample becomes p * scale + shift, and the camera that of the picture as it now is."""
+    gaze, observed, recording = sample.gaze_point, sample.observed_point, sample.clip.recording
+    if recording.camera is not None:
+        camera = camera_of_view(recording.camera, scale=_two(scale), shift=_two(shift))
+        recording = replace(recording, camera=camera)
     return replace(
         sample,
+        clip=replace(sample.clip, recording=recording),
         gaze_point=None if gaze is None else gaze * scale.to(gaze) + shift.to(gaze),
         observed_point=None if observed is None else observed * scale.to(observed) + shift.to(observed),
     )
+
+
+def _two(numbers: Float[Tensor, "2"]) -> tuple[float, float]:
+    return float(numbers[0]), float(numbers[1])
 
 
 def known_points(sample: Sample) -> Float[Tensor, "n 2"]:

@@ -4,8 +4,10 @@ Points are normalised (x, y) with (0, 0) the image's top-left corner. A *pixel* 
 the first pixel, as OpenCV's calibrations do, so x = 0 is pixel -0.5. Camera axes: x right, y down, z forward.
 """
 
+from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -113,6 +115,17 @@ def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "
         ray = torch.cat([straight * torch.sinc(theta / torch.pi), theta.cos()], dim=-1)
         met = met & (theta[..., 0] < torch.pi / 2)
     return torch.where(met[..., None], ray, torch.nan)
+
+
+def camera_of_view(camera: Camera, *, scale: tuple[float, float], shift: tuple[float, float]) -> Camera:
+    """The camera of a part of its picture, or of its mirror image: every normalised point p became p * scale + shift.
+
+    The part counts as many pixels as the whole picture did. Mirrored, angles between directions stay what they were.
+    """
+    matrix = np.diag([*scale, 1.0])
+    size = (camera.width, camera.height)
+    matrix[:2, 2] = [s / 2 + d * n - 0.5 for s, d, n in zip(scale, shift, size, strict=True)]
+    return replace(camera, matrix=matrix @ camera.matrix)
 
 
 def project(ray: Float[Tensor, "*b 3"], camera: Camera) -> Float[Tensor, "*b 2"]:
