@@ -195,6 +195,14 @@ def test_a_clip_after_the_end_of_its_gaze_is_kept_with_lost_gaze(root):
     assert not clip.gaze.valid.any()
 
 
+def test_clips_beyond_their_gaze_are_left_out_by_name_alone(root):
+    assert [r.id for r in Egtea(root, without_gaze="leave_out").recordings("test")] == [TEST_CLIP]
+    sessions = Egtea(root, videos="sessions", without_gaze="leave_out").recordings("test")
+    assert [r.id for r in sessions] == ["OP01-R01-PastaSalad"]
+    with pytest.raises(RecipeError, match="without_gaze: keep"):
+        Egtea(root, gaze="none", without_gaze="leave_out")
+
+
 def test_a_session_has_the_segments_of_the_asked_split_alone(root):
     data = Egtea(root, videos="sessions", held_out=0.0)
     assert data.splits == ("train", "test")

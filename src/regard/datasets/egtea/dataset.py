@@ -33,7 +33,7 @@ from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip,
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.datasets.root_check import RootCheck, Tell
-from regard.errors import FileError
+from regard.errors import FileError, RecipeError
 from regard.io.sound import has_sound
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 
@@ -53,13 +53,16 @@ class Egtea:
 
     `videos` are "clips", one Recording for each trimmed clip, whose one segment of kind "action" is all of it; or
     "sessions", one for each whole session, with a segment for each of the split's clips. None takes the clips where
-    there are any. Clips whose gaze is missing are kept: their gaze is LOST.
+    there are any.
 
     `gaze` is "measured"; "published", as the dataset's own parser gives it (see `begaze.read_gaze`); or "none", for
     those who have no gaze files. Clip names count a session's frames as time * 24, and so do the gaze files: frame F is
     at F / 24 s. GLC's code takes the names to count from 1 and the gaze from 0, so that a clip's gaze is that of one
-    frame earlier; `frames_count_from=1` does the same. `sound` opens every video once to see whether it has any, some
-    10 ms each, which no task on this dataset needs.
+    frame earlier; `frames_count_from=1` does the same.
+
+    Clips that go on after the end of their session's gaze are kept, with LOST gaze there; `without_gaze="leave_out"`
+    leaves those 69 out, as EgoHAR does. `sound` opens every video once to see whether it has any, some 10 ms each,
+    which no task on this dataset needs.
     """
 
     def __init__(
@@ -70,14 +73,23 @@ class Egtea:
         videos: Literal["clips", "sessions"] | None = None,
         gaze: Literal["measured", "published", "none"] = "measured",
         frames_count_from: Literal[0, 1] = 0,
+        without_gaze: Literal["keep", "leave_out"] = "keep",
         sound: bool = False,
         held_out: float = 0.1,
         missing: Missing = "raise",
     ) -> None:
         self.root, self.split, self.videos, self.gaze = Path(root).expanduser(), split, videos, gaze
         self.frames_count_from, self.sound, self.held_out = frames_count_from, sound, held_out
+        self.without_gaze = without_gaze
         self.missing: Missing = missing
         hold_out((), held_out)
+        if gaze == "none" and without_gaze == "leave_out":
+            raise RecipeError(
+                NAME,
+                found="gaze: none and without_gaze: leave_out",
+                wanted="gaze, to see which clips have none",
+                do="set gaze: measured, or without_gaze: keep",
+            )
         self._lists: dict[str, tuple[ClipLabel, ...]] = {}
         self._tracks: dict[str, GazeTrack | None] = {}
 
@@ -111,7 +123,7 @@ class Egtea:
 
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split: clips in the official order, or sessions by name with the split's segments."""
-        labels = self.labels(split)
+        labels = self._wanted(split)
         if self.uses_clips:
             found = present(
                 [label.name.key for label in labels],
@@ -135,6 +147,12 @@ class Egtea:
             missing=self.missing,
         )
         return tuple(self._of_session(session, sessions[session], split) for session in found)
+
+    def _wanted(self, split: str) -> tuple[ClipLabel, ...]:
+        if self.without_gaze == "keep":
+            return self.labels(split)
+        tracks = ((label, self._session_gaze(label.name.session)) for label in self.labels(split))
+        return tuple(label for label, track in tracks if track is not None and label.name.last_frame < len(track))
 
     def check(self, tell: Tell = lambda _: None) -> RootCheck:
         """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
