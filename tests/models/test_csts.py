@@ -122,7 +122,12 @@ def test_attention_is_the_published_one(run: GoldenRun) -> None:
 
 def test_losses_and_all_gradient_norms_are_the_published_ones(run: GoldenRun) -> None:
     assert run.losses == pytest.approx(run.golden.about["losses"], rel=1e-5)
-    assert_norms_match(run.norms["total"], run.golden.about["grad_norms_total_loss"])
+    about = run.golden.about
+    assert_norms_match(run.norms["total"], about["grad_norms_total_loss"])
+    everything = sum(norm**2 for norm in run.norms["total"].values()) ** 0.5
+    assert everything == pytest.approx(about["grad_norm_all"], rel=1e-5)
+    # The golden has None for the two embedding layers, in which this loss takes no part.
+    assert_norms_match(run.norms["kldiv"], {name: norm or 0.0 for name, norm in about["grad_norms_kldiv_only"].items()})
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -116,6 +117,25 @@ def test_a_block_in_parts_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> N
         parts = block(tokens)
     assert parts.grid == Grid(2, 3, 5)
     torch.testing.assert_close(parts.values, whole.values)
+
+
+class OnCells(torch.nn.Module):
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self.grid = grid
+        self.block = Block(4, 6, heads=2, hidden=16, query=CellEnlarge(2, times=Grid(1, 2, 2)), key_stride=4)
+
+    def forward(self, values: Float[Tensor, "b n c"]) -> Float[Tensor, "b m d"]:
+        return self.block(Tokens(values, self.grid)).values
+
+
+@torch.no_grad()
+def test_a_block_exports_as_one_graph_for_any_number_of_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mvit, "TOKENS_AT_ONCE", 7)
+    whole = OnCells(Grid(2, 4, 5)).double().eval()
+    many = torch.export.Dim("clips", max=64)
+    exported = torch.export.export(whole, (random(2, 40, 4),), dynamic_shapes=({0: many},))
+    torch.testing.assert_close(exported.module()(random(5, 40, 4)), whole(random(5, 40, 4)))
 
 
 def test_drop_path_leaves_whole_branches_out_and_keeps_the_mean() -> None:

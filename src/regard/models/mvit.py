@@ -152,7 +152,8 @@ class Block(nn.Module):
         """On the grid to which the attention's queries lead.
 
         Once keys and values are known, each query goes its way alone; on a CPU, where nobody asks for gradients, they
-        go in parts that stay in the cache.
+        go in parts that stay in the cache. Compiled and exported models, which may take any number of clips, hold the
+        whole.
         """
         normal = self.normalised(tokens)
         queries = self.attention.queries(normal)
@@ -181,8 +182,8 @@ class Block(nn.Module):
         return past_mlp + self._dropped(self.mlp(normal))
 
     def _tokens_at_once(self, queries: Float[Tensor, "b n c"]) -> int:
-        whole = torch.is_grad_enabled() or self.training or queries.device.type != "cpu"
-        if whole or not self.attention.query_by_query:
+        parts_pay = queries.device.type == "cpu" and not torch.compiler.is_compiling()
+        if torch.is_grad_enabled() or self.training or not parts_pay or not self.attention.query_by_query:
             return queries.shape[1]
         return max(1, TOKENS_AT_ONCE // len(queries))
 

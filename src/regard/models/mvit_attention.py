@@ -104,9 +104,9 @@ class CellEnlarge(nn.Module):
     def forward(self, cells: Float[Tensor, "b t h w c"]) -> Float[Tensor, "b t2 h2 w2 c"]:
         """Cells of all heads, enlarged: zeros between the cells, then the mirrored kernel over all of it."""
         heads = cells.shape[-1] // len(self.weight)
-        b, t, h, w, c = cells.shape
-        spread = cells.new_zeros(b, t * self.times.t, h * self.times.h, w * self.times.w, c)
-        spread[:, :: self.times.t, :: self.times.h, :: self.times.w] = cells
+        t, h, w = (times - 1 for times in self.times)
+        apart = functional.pad(cells[:, :, None, :, None, :, None], (0, 0, 0, w, 0, 0, 0, h, 0, 0, 0, t))
+        spread = apart.flatten(5, 6).flatten(3, 4).flatten(1, 2)
         return depthwise(spread, self.weight.flip(2, 3, 4).repeat(heads, 1, 1, 1, 1))
 
     def skip(self, cells: Float[Tensor, "b t h w c"]) -> Float[Tensor, "b t2 h2 w2 c"]:
