@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from regard.datasets.root_check import RootCheck, Tell, broken, expected, in_turn, listed
+from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import MissingExtraError, RegardError
 from regard.io.aria import is_aria
 from regard.io.check import Finding
@@ -54,10 +54,7 @@ def check_aria_everyday(data: "AriaEveryday", tell: Tell) -> RootCheck:
 
 def _next(data: "AriaEveryday", *, whole: bool) -> tuple[str, ...]:
     if whole:
-        return (
-            f"regard prepare recipes/estimation_aria_glc.yaml --data.dataset.root {data.root}",
-            f"regard train recipes/estimation_aria_glc.yaml --data.dataset.root {data.root}",
-        )
+        return commands("recipes/estimation_aria_glc.yaml", data.root)
     return (
         "docs/datasets/aria_everyday.md says how to download what is missing",
         "go on with what is there: set missing: leave_out in the recipe",

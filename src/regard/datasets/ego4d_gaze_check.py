@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from regard.datasets.frame_labels import EGO4D
-from regard.datasets.root_check import RootCheck, Tell, broken, expected, in_turn, listed
+from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import RegardError
 from regard.io.check import Finding
 from regard.io.glance import Glance, glance
@@ -81,10 +81,7 @@ def _clips(data: "Ego4DGaze") -> Iterator[Finding]:
 
 def _next(data: "Ego4DGaze", *, whole: bool) -> tuple[str, ...]:
     if whole:
-        return (
-            f"regard prepare recipes/estimation_ego4d_glc.yaml --data.dataset.root {data.root}",
-            f"regard train recipes/estimation_ego4d_glc.yaml --data.dataset.root {data.root}",
-        )
+        return commands("recipes/estimation_ego4d_glc.yaml", data.root)
     return (
         "docs/datasets/ego4d_gaze.md says how to download what is missing",
         "go on with what is there: set missing: leave_out in the recipe",

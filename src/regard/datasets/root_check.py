@@ -1,7 +1,9 @@
 """What of a dataset is there, what is missing, extra or broken: facts about a root folder, a line for each kind."""
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from regard.datasets.on_disk import some
@@ -78,3 +80,13 @@ def in_turn(things: Iterable[T], tell: Tell, *, start: float = 0.0, end: float =
         tell(start + (end - start) * number / len(everything))
         yield thing
     tell(end)
+
+
+def commands(recipe: str, root: Path) -> tuple[str, ...]:
+    """What a whole dataset is for: its films made quick to read, and a first recipe trained on them."""
+    words = ("--data.dataset.root", str(root))
+    prepared = f"prepared/{Path(recipe).stem}"
+    return (
+        shlex.join(["regard", "prepare", recipe, "--out", prepared, *words]),
+        shlex.join(["regard", "train", recipe, *words, "--data.prepared", prepared]),
+    )

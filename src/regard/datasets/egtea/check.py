@@ -9,7 +9,7 @@ import numpy as np
 from regard.datasets.egtea.begaze import read_gaze
 from regard.datasets.egtea.labels import ClipLabel, read_list
 from regard.datasets.egtea.names import NUM_CLIPS, NUM_SESSIONS, RATE_HZ, SPLIT_SIZES, parse_clip
-from regard.datasets.root_check import RootCheck, Tell, broken, expected, in_turn, listed
+from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import RegardError
 from regard.io.check import Finding
 from regard.io.glance import Glance, glance
@@ -168,10 +168,7 @@ def _gaze(labels: list[ClipLabel], tracks: Mapping[str, GazeTrack]) -> Iterator[
 
 def _next(data: "Egtea", *, whole: bool) -> tuple[str, ...]:
     if whole:
-        return (
-            f"regard train recipes/estimation_egtea_glc.yaml --data.dataset.root {data.root}",
-            "docs/datasets/egtea.md lists the other recipes",
-        )
+        return commands("recipes/estimation_egtea_glc.yaml", data.root)
     return (
         "docs/datasets/egtea.md says where each archive comes from",
         "go on with what is there: set missing: leave_out (and gaze: none without gaze files) in the recipe",
