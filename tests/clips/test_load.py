@@ -308,7 +308,9 @@ def epoch_of(order: EpochOrder, epoch: int) -> list[tuple[int, int]]:
 def test_a_loader_balances_by_a_label_and_names_a_clip_that_has_none(recordings):
     segments = [Segment(start_s=1.0 * k, end_s=k + 1.0, kind="action", labels={"noun": int(k == 0)}) for k in range(4)]
     sampler = FirstFrames(num_frames=2, interval_s=0.2, kind="action")
-    labelled = dataset([replace(r, segments=tuple(segments)) for r in recordings], sampler)
+    labelled = dataset(
+        [replace(r, segments=tuple(segments)) for r in recordings], sampler, needs=frozenset({"label"}), transforms=()
+    )
     assert labelled.classes("noun").tolist() == [1, 0, 0, 0] * 3
     balanced = loader(labelled, batch_size=4, shuffle=True, balance="noun", num_workers=0)
     nouns = []

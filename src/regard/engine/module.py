@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from regard.batch import Batch
 from regard.clips.order import seed_for
-from regard.errors import RegardError
+from regard.errors import RecipeError, RegardError
 from regard.tasks.base import Task
 
 
@@ -22,13 +22,28 @@ class NonFiniteLossError(RegardError):
 
 @dataclass(frozen=True, kw_only=True)
 class Optimiser:
-    """AdamW with linear warm-up and a cosine to `final_lr`, per step; weight decay on matrices, not on vectors."""
+    """AdamW with linear warm-up and a cosine to `final_lr`, per step; weight decay on matrices, not on vectors.
+
+    With `momentum`, plain SGD with it. With `drops`, the rate is a tenth from each of these steps on, in place of the
+    cosine and without a warm-up.
+    """
 
     lr: float = 1e-3
     final_lr: float = 1e-5
     weight_decay: float = 0.05
     betas: tuple[float, float] = (0.9, 0.999)
     warmup_steps: int = 0
+    momentum: float | None = None
+    drops: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.drops and self.warmup_steps:
+            raise RecipeError(
+                "training.optimiser",
+                found=f"drops at {', '.join(map(str, self.drops))} and {self.warmup_steps} steps of warm-up",
+                wanted="one or the other",
+                do="take drops or warmup_steps out",
+            )
 
     def build(self, model: nn.Module, num_steps: int) -> dict[str, object]:
         """Optimiser and schedule in the form that Lightning takes."""
@@ -37,17 +52,24 @@ class Optimiser:
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": self.weight_decay},
             {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        adam = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr, betas=self.betas)
+        groups = [g for g in groups if g["params"]]
+        if self.momentum is None:
+            rule = torch.optim.AdamW(groups, lr=self.lr, betas=self.betas)
+        else:
+            rule = torch.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
+        if self.drops:
+            steps = torch.optim.lr_scheduler.MultiStepLR(rule, list(self.drops), gamma=0.1)
+            return {"optimizer": rule, "lr_scheduler": {"scheduler": steps, "interval": "step"}}
         warm = max(self.warmup_steps, 1)
         schedule = torch.optim.lr_scheduler.SequentialLR(
-            adam,
+            rule,
             [
-                torch.optim.lr_scheduler.LinearLR(adam, 1 / warm, total_iters=warm - 1 or 1),
-                torch.optim.lr_scheduler.CosineAnnealingLR(adam, max(num_steps - warm, 1), eta_min=self.final_lr),
+                torch.optim.lr_scheduler.LinearLR(rule, 1 / warm, total_iters=warm - 1 or 1),
+                torch.optim.lr_scheduler.CosineAnnealingLR(rule, max(num_steps - warm, 1), eta_min=self.final_lr),
             ],
             milestones=[warm],
         )
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return {"optimizer": rule, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class TaskModule(pl.LightningModule):
