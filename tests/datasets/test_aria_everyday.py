@@ -139,6 +139,15 @@ def test_an_unusable_calibration_is_an_error(previews, text, found):
         AriaEveryday(previews).recording(FIRST_TEST)
 
 
+def test_gaze_after_the_wearers_own_calibration_is_preferred_under_either_name(previews):
+    folder = previews / FIRST_TEST / "mps" / "eye_gaze"
+    for name in ("calibrated_eye_gaze.csv", "personalized_eye_gaze.csv"):
+        (folder / "general_eye_gaze.csv").rename(folder / name)
+        shutil.copy(folder / name, folder / "general_eye_gaze.csv")
+        assert f"gaze is from mps/eye_gaze/{name}" in AriaEveryday(previews).recording(FIRST_TEST).notes[0]
+        (folder / name).unlink()
+
+
 def test_gaze_of_another_recording_is_an_error(real):
     path = real / "mps" / "eye_gaze" / "general_eye_gaze.csv"
     path.write_text(path.read_text().replace("\n86", "\n99"))

@@ -44,6 +44,8 @@ ASSUMED_DEPTH_M = 1.0
 """Distance at which the wearer is taken to look where MPS gives none, as Meta's own viewers do."""
 
 STAMP = "tracking_timestamp_us"
+CALIBRATED = ("personalized", "calibrated")
+"""In the names of tables that were made after the wearer's own calibration, in today's and in older releases."""
 GAZE_FOLDERS = ("mps/eye_gaze", "eye_gaze", "mps_*_vrs/eye_gaze", ".")
 DOWNLOAD_AGAIN = "download the MPS eye gaze of this recording again"
 
@@ -57,7 +59,7 @@ def find_eye_gaze(folder: Path) -> list[Path]:
     """The MPS eye-gaze tables of the recording in a folder; the best one first."""
     found = (p for place in GAZE_FOLDERS for p in sorted(folder.glob(f"{place}/*gaze*.csv")))
     tables = [p for p in dict.fromkeys(found) if STAMP in read_header(p)]
-    return sorted(tables, key=lambda p: "personalized" not in p.name)
+    return sorted(tables, key=lambda p: not any(word in p.name for word in CALIBRATED))
 
 
 def vrs_missing(folder: Path, table: Path) -> FileError:
