@@ -8,6 +8,8 @@ import pytest
 import torch
 import yaml
 
+from regard.clips.flow import FlowSettings, use_flow
+from regard.clips.prepare import prepare
 from regard.datasets import Synthetic
 from regard.engine.benchmark import score_recipe
 from regard.engine.checkpoints import read_checkpoint
@@ -27,16 +29,21 @@ class StandIn:
     root: str
     splits: tuple[str, ...]
     kinds: tuple[str, ...] = ()
+    flow: bool = False
 
     def recordings(self, split: str) -> tuple[Recording, ...]:
         assert split in self.splits
         found = Synthetic(self.root, train=2, duration_s=4.5, size=(96, 128)).recordings("train")
+        if self.flow:
+            prepare(found, Path(self.root) / "prepared" / "flow", FlowSettings(size=64), workers=1)
+            found = use_flow(found, Path(self.root) / "prepared")
         return tuple(replace(r, segments=(*r.segments, *(_whole(r, kind) for kind in self.kinds))) for r in found)
 
 
 def _whole(recording: Recording, kind: str) -> Segment:
     assert recording.gaze is not None
-    return Segment(start_s=0.0, end_s=float(recording.gaze.time_s[-1]), kind=kind, labels={"verb": 0, "noun": 0})
+    labels = {"action": 0, "verb": 0, "noun": 0}
+    return Segment(start_s=0.0, end_s=float(recording.gaze.time_s[-1]), kind=kind, labels=labels)
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +55,12 @@ LARGE = {
     "GLC": {"size": [64, 64], "width": 8, "depths": [1, 1, 1, 1]},
     "MViTGaze": {"size": [64, 64], "width": 8, "depths": [1, 1, 1, 1]},
     "CSTS": {"size": [64, 64], "sound_size": [256, 256], "width": 8, "depths": [1, 1, 1, 1], "embedding_width": 16},
+    "GazeAttention": {"size": [64, 64], "width": 8, "depths": [1, 1, 1]},
+    "EgoHAR": {"size": [64, 64], "backbone": "resnet18", "weights": "random", "channels": 8, "width": 16, "hidden": 8},
 }
 """Models whose published size is too much for a test, and the size that they get here when they have it."""
 
-SMALLER = {256: 64, 288: 72, 320: 80, 640: 96}
+SMALLER = {224: 64, 256: 64, 288: 72, 320: 80, 640: 96}
 """Pixels of pictures and crops for such a model."""
 
 
@@ -70,7 +79,8 @@ def shrink(content: dict) -> None:
         for step in part["transforms"]:
             arguments = step.get("init_args", {})
             for key in arguments.keys() & {"size", "smallest", "largest"}:
-                arguments[key] = SMALLER[arguments[key]]
+                side = arguments[key]
+                arguments[key] = [SMALLER[s] for s in side] if isinstance(side, list) else SMALLER[side]
 
 
 def small(file: Path, root: str, folder: Path) -> Path:
@@ -81,7 +91,12 @@ def small(file: Path, root: str, folder: Path) -> Path:
     kinds = {part["sampler"].get("init_args", {}).get("kind") for part in parts} - {None}
     content["data"]["dataset"] = {
         "class_path": f"{__name__}.StandIn",
-        "init_args": {"root": root, "splits": [part["split"] for part in parts], "kinds": sorted(kinds)},
+        "init_args": {
+            "root": root,
+            "splits": [part["split"] for part in parts],
+            "kinds": sorted(kinds),
+            "flow": content["task"]["init_args"]["model"]["class_path"] == "GazeAttention",
+        },
     }
     content["data"] |= {"batch_size": 2, "workers": 0}
     content["training"] = {
