@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from golden_rule import Golden, filled, golden_input
+from regard.batch import Sample
+from regard.clips import Normalise
 from regard.errors import RecipeError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.egohar import PUBLISHED_RULES, EgoHAR, EgoHARState, sinusoids
 from regard.models.published import published_names
 from regard.ops.action_losses import published_attention_kl, published_gaze_heat
+from regard.types import Clip, MediaStream, Recording
 
 SMALL = {"actions": 5, "verbs": 3, "nouns": 4, "num_frames": 4, "size": (64, 96), "backbone": "resnet18"}
 SMALL |= {"weights": "random", "channels": 6, "width": 16, "hidden": 8}
@@ -130,6 +134,15 @@ def test_the_transformer_and_its_gradients_are_the_published_ones(published: Ego
     (wanted,) = golden.about["losses"].values()
     assert loss.item() == pytest.approx(wanted, rel=1e-6)
     assert_norms_match(published, golden.about["grad_norms"], "transformer.")
+
+
+def test_pictures_are_normalised_as_published() -> None:
+    pixels = torch.from_numpy(golden_input("ego_u8").integers(0, 256, (2, 8, 9, 3)).astype(np.uint8))
+    film = Recording(id="film", subject="nobody", video=MediaStream(path=Path("film.mp4")))
+    clip = Clip(recording=film, frame_s=np.arange(2.0), gaze_s=np.arange(2.0))
+    sample = Normalise()(Sample(clip=clip, video=pixels.permute(0, 3, 1, 2)), generator=torch.Generator())
+    assert sample.video is not None
+    assert_close_to_largest(sample.video, Golden.read("ego_transform").arrays["transformed"])
 
 
 def test_positions_are_the_published_ones() -> None:
@@ -251,11 +264,11 @@ def test_absent_imagenet_weights_are_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_learns_two_clips_by_heart() -> None:
-    model = small(dropout=0.0).train()
-    clip, label = small_clip(), torch.tensor([3, 1])
+    model = small(dropout=0.0, size=(32, 64), stages=3).train()
+    clip, label = small_clip()[..., :32, :64], torch.tensor([3, 1])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(12):
         answer = model(clip)
         loss = functional.cross_entropy(answer.action, label)
         loss = loss + functional.cross_entropy(answer.verb.flatten(0, 1), torch.tensor([0] * 4 + [2] * 4))

@@ -115,7 +115,7 @@ class EgoHAR(nn.Module):
         the centre, of another clip.
         """
         self._check(video)
-        if frame_valid is None:
+        if frame_valid is None or bool(frame_valid.all()):
             looked = self._look(video.flatten(0, 1), None if attention is None else attention.flatten(0, 1))
             return self._answer(EgoHARState(*(part.unflatten(0, video.shape[:2]) for part in looked)))
         looked = self._look(video[frame_valid], None if attention is None else attention[frame_valid])
