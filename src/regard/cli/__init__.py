@@ -6,6 +6,7 @@ block and exits with 2; `--debug` shows the traceback instead. `regard check` ex
 
 import os
 import sys
+import warnings
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
@@ -37,6 +38,7 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
+    as_before, warnings.formatwarning = warnings.formatwarning, _warning
     try:
         code = _answer(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -44,7 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of our output went away (`regard ... | head`); nothing is left to say to anybody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_INTERRUPTED
+    finally:
+        warnings.formatwarning = as_before
     return code
+
+
+def _warning(message: Warning | str, *_: object) -> str:
+    """A warning as a user reads it: without the line of code that gave it."""
+    return f"warning: {message}\n"
 
 
 def _answer(words: list[str]) -> int:

@@ -32,7 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_recording(parser)
     add_model(parser)
     add_out(parser)
-    parser.add_argument("--weights", type=Path, help="checkpoint for a recipe or run (default: the run's best)")
+    parser.add_argument(
+        "--weights", help="checkpoint for a recipe or run (default: the run's best), or for glc and csts, as in predict"
+    )
     parser.add_argument(
         "--threshold_from",
         metavar="SPLIT",
@@ -66,6 +68,7 @@ def _recording(options: Namespace) -> int:
             recording,
             model=options.model,
             horizon_s=options.horizon_s,
+            weights=options.weights,
             device=options.device,
             precision=options.precision,
             progress=bar,
@@ -100,13 +103,15 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     from regard.engine.recipe import read_recipe
     from regard.engine.run import best_weights, recipe_of_run
     from regard.engine.training import is_first_process
+    from regard.engine.weights import locate
 
     overrides = [*on_error_words(options), *overrides]
     if what.is_dir():
         recipe, folder = recipe_of_run(what, overrides), options.out or what
-        weights = options.weights or best_weights(what)
+        weights = locate(options.weights) if options.weights else best_weights(what)
     else:
-        recipe, weights = read_recipe(what, overrides), options.weights
+        recipe = read_recipe(what, overrides)
+        weights = locate(options.weights) if options.weights else None
         folder = options.out or OUT / recipe.name
     scores = score_recipe(recipe, weights=weights, threshold_from=options.threshold_from, progress=True)
     if not is_first_process():

@@ -31,9 +31,11 @@ def add_model(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="centre-prior, saliency, gaze-stays, or a folder that `regard train` wrote (default: saliency)",
+        help="centre-prior, saliency, gaze-stays, glc, csts, or a folder that `regard train` wrote (default: saliency)",
     )
-    parser.add_argument("--horizon_s", type=float, help="how far ahead gaze-stays is asked (default: 0.5)")
+    parser.add_argument(
+        "--horizon_s", type=float, help="how far ahead gaze-stays (default 0.5) or csts (0.63) is asked"
+    )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument(
         "--precision",

@@ -14,6 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, who answers, and where to."""
     add_recording(parser)
     add_model(parser)
+    parser.add_argument("--weights", help="for glc and csts: a checkpoint, or a name that `regard weights` lists")
     add_out(parser)
     parser.add_argument("--no_film", action="store_true", help="write the predictions only")
 
@@ -27,6 +28,7 @@ def run(options: Namespace) -> int:
             recording,
             model=options.model,
             horizon_s=options.horizon_s,
+            weights=options.weights,
             device=options.device,
             precision=options.precision,
             progress=bar,

@@ -22,6 +22,7 @@ from regard.clips.transforms import (
     Resize,
     Transform,
 )
+from regard.clips.whole_picture import ResizeToCells
 from regard.clips.whole_segment import WholeSegment
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "RandomResize",
     "RandomResizedCrop",
     "Resize",
+    "ResizeToCells",
     "Sampler",
     "ScaleFlow",
     "Skipped",

@@ -39,8 +39,8 @@ class EveryFrame:
 class EveryMoment:
     """Clips of `num_frames` moments `interval_s` apart, interleaved, that ask about a moment each `every_s` once.
 
-    For models that were trained on clips of that spacing. The last clips are moved back to where they fit, and ask
-    about moments between; of a recording shorter than a clip, the last frame is repeated and marked as not valid.
+    For models that were trained on clips of that spacing. The last clips are moved back to where they fit; in a
+    recording too short for that, the last frame is repeated and marked as not valid.
     """
 
     num_frames: int
@@ -57,12 +57,12 @@ class EveryMoment:
         first_s, last_s = float(times_s[0]), float(times_s[-1])
         along_s, block_s = self.interval_s * np.arange(self.num_frames), self.interval_s * self.num_frames
         shifts_s = self.every_s * np.arange(round(self.interval_s / self.every_s))
-        latest_s = max(first_s, last_s - along_s[-1])
-        clips = []
-        for block in range(max(1, int(np.ceil((last_s - first_s + TOLERANCE_S) / block_s)))):
-            starts_s = np.unique(np.minimum(first_s + block * block_s + shifts_s, latest_s).round(6))
-            clips += [self._clip(recording, start_s + along_s, last_s) for start_s in starts_s]
-        return tuple(clips)
+        room_s = max(0.0, last_s - first_s - (block_s - self.every_s))
+        num_blocks = int(np.ceil((room_s - TOLERANCE_S) / block_s)) + 1
+        starts_s = [
+            start_s for block in range(num_blocks) for start_s in first_s + min(block * block_s, room_s) + shifts_s
+        ]
+        return tuple(self._clip(recording, s + along_s, last_s) for s in starts_s if s <= last_s)
 
     def left_out(self, recording: Recording, times_s: Times) -> tuple[Segment, ...]:
         """Nothing."""

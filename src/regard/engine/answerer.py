@@ -1,26 +1,54 @@
-"""From what a user names ("saliency", a run folder) to something that can answer about a recording."""
+"""From what a user names ("saliency", "glc", a run folder) to something that can answer about a recording.
+
+A model that has published or trained weights is one function here: it takes the file, or None for random weights.
+"""
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from regard.clips.colours import ToFloat
-from regard.clips.every_frame import EveryFrame
+from torch import Tensor, nn
+
+from regard.clips.colours import Normalise, ToFloat
+from regard.clips.every_frame import EveryFrame, EveryMoment
 from regard.clips.hearing import SoundWindows
+from regard.clips.published_sound import PublishedSound
 from regard.clips.sampling import EveryClip, Sampler
 from regard.clips.transforms import Transform
+from regard.clips.whole_picture import ResizeToCells
 from regard.engine.run import RECIPE_FILE, best_weights, recipe_of_run
-from regard.errors import RegardError
+from regard.engine.weights import locate, read_weights
+from regard.errors import RegardError, WeightsError
+from regard.models.backbones import RandomWeightsWarning
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
+from regard.models.csts import CSTS
+from regard.models.glc import GLC
+from regard.models.mvit import COARSEST
 from regard.tasks.anticipation import GazeAnticipation
 from regard.tasks.base import Task
 from regard.tasks.estimation import GazeEstimation
+from regard.tasks.losses import DensityLoss, GazeKL, PublishedKL
 
 BASELINES = ("centre-prior", "saliency", "gaze-stays")
+NETWORKS = ("glc", "csts")
+"""Models that take weights."""
 
 DEFAULT_HORIZON_S = 0.5
 """How far "gaze-stays" looks ahead when the user does not say: a fixation or two."""
+
+PUBLISHED_SHORT_SIDE, PUBLISHED_INTERVAL_S = 256, 0.3
+"""Of the pictures and clips that GLC and CSTS were trained on: 9 frames apart at 30 Hz."""
+MOMENT_S = 0.1
+"""From one moment that GLC is asked about to the next, to keep the number of its clips in bounds."""
+CSTS_HOP_S = 0.2
+"""From one clip that CSTS is asked about to the next, likewise."""
+CSTS_HORIZONS_S = tuple(1 / 30 + PUBLISHED_INTERVAL_S * i for i in range(8))
+"""What each of CSTS's eight answers is about, counted from the last frame, as it was trained on Ego4D."""
+CSTS_DEFAULT = 2
+"""0.63 s ahead: a fixation or two."""
 
 SALIENCY_SHORT_SIDE = 144
 """Saliency is a coarse map; this many pixels hold all that its 64x64 cells can say."""
@@ -43,23 +71,37 @@ class Answerer:
     sampler: Sampler
     transforms: Sequence[Transform] = ()
     decode_size: int | None = None
-    sound: SoundWindows | None = None
+    sound: SoundWindows | PublishedSound | None = None
 
 
-def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
-    """The baseline or the trained run of that name.
+def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str | Path | None = None) -> Answerer:
+    """The baseline, the network or the trained run of that name.
 
     Baselines answer for every shown frame. "gaze-stays" answers about `horizon_s` later than what it has seen, and
-    cannot estimate: it would be told the answer. Raises UnknownModelError, or HorizonError for a `horizon_s` that is
-    not ahead, or of a model that takes none.
+    cannot estimate: it would be told the answer. "csts" answers about `horizon_s` later than what it has seen and
+    heard. Networks take `weights`, a file or a name that `regard weights` lists; without, their weights are random and
+    RandomWeightsWarning says so. Raises UnknownModelError, WeightsError, or HorizonError for a `horizon_s` that is not
+    ahead, or of a model that takes none.
     """
-    if horizon_s is not None and model != "gaze-stays":
+    if horizon_s is not None and model not in {"gaze-stays", "csts"}:
         raise HorizonError(
             "horizon_s",
             found=f"{horizon_s:g} s asked of {model}",
-            wanted="a horizon only for gaze-stays: estimation is about the shown frame, and a run asks as its recipe",
+            wanted="a horizon only for gaze-stays and csts: estimation is about now, and a run asks as its recipe",
             do="leave the horizon out, or take the model gaze-stays",
         )
+    if weights is not None and model not in NETWORKS:
+        raise WeightsError(
+            weights,
+            found=f"weights for {model}",
+            wanted=f"weights only for {' and '.join(NETWORKS)}: baselines have none, and a run has its own",
+            do="leave the weights out",
+        )
+    file = None if weights is None else locate(weights)
+    if model == "glc":
+        return _glc(file)
+    if model == "csts":
+        return _csts(file, horizon_s)
     if model == "centre-prior":
         return Answerer(name=str(model), task=GazeEstimation(CentrePrior()), sampler=EveryFrame())
     if model == "saliency":
@@ -89,9 +131,93 @@ def answerer(model: str | Path, *, horizon_s: float | None = None) -> Answerer:
     raise UnknownModelError(
         f"model {str(model)!r}",
         found="no baseline of that name and no such run folder",
-        wanted=f"one of {', '.join(BASELINES)}, or a folder that `regard train` wrote",
+        wanted=f"one of {', '.join((*BASELINES, *NETWORKS))}, or a folder that `regard train` wrote",
         do="regard predict RECORDING --model saliency",
     )
+
+
+def _glc(weights: Path | None) -> Answerer:
+    """Asked about the whole picture, every `MOMENT_S`, in clips of the published spacing."""
+    model, loss = _network(GLC, GLC.from_published, weights)
+    return Answerer(
+        name="glc" if weights else "glc, random weights",
+        task=GazeEstimation(model, loss=loss),
+        sampler=EveryMoment(num_frames=8, interval_s=PUBLISHED_INTERVAL_S, every_s=MOMENT_S),
+        transforms=_published_pictures(),
+        decode_size=PUBLISHED_SHORT_SIDE,
+    )
+
+
+def _csts(weights: Path | None, horizon_s: float | None) -> Answerer:
+    """Asked about the whole picture at one of the horizons that it was trained for."""
+    number = CSTS_DEFAULT if horizon_s is None else _number_of(horizon_s)
+    model, loss = _network(CSTS, CSTS.from_published, weights)
+    return Answerer(
+        name="csts" if weights else "csts, random weights",
+        task=GazeAnticipation(_OneHorizon(model, number), loss=loss),
+        sampler=EveryClip(
+            num_frames=8, interval_s=PUBLISHED_INTERVAL_S, hop_s=CSTS_HOP_S, ahead_s=(CSTS_HORIZONS_S[number],)
+        ),
+        transforms=_published_pictures(),
+        decode_size=PUBLISHED_SHORT_SIDE,
+        sound=SoundWindows(),
+    )
+
+
+_Model = TypeVar("_Model", bound=nn.Module)
+
+
+def _network(
+    build: Callable[[], _Model], from_published: Callable[..., _Model], weights: Path | None
+) -> tuple[_Model, DensityLoss]:
+    """A network of its published size, with weights of ours, of its authors', or random; and what its logits mean."""
+    if weights is None:
+        model = build()
+        warnings.warn(
+            f"{type(model).__name__} has RANDOM weights: its answers mean nothing. `regard weights` lists published "
+            "ones; give a file or a name with --weights",
+            RandomWeightsWarning,
+            stacklevel=4,
+        )
+        return model, PublishedKL()
+    content = read_weights(weights)
+    if "state_dict" not in content:
+        return from_published(content), PublishedKL()
+    from regard.engine.checkpoints import load_weights  # brings Lightning
+
+    model = build()
+    load_weights(model, weights)
+    return model, GazeKL()
+
+
+class _OneHorizon(nn.Module):
+    """CSTS, of whose answers only one is kept."""
+
+    def __init__(self, model: CSTS, number: int) -> None:
+        super().__init__()
+        self.model, self.number = model, number
+
+    def forward(self, video: Tensor, sound: Tensor | None = None, sound_valid: Tensor | None = None) -> Tensor:
+        return self.model(video, sound, sound_valid)[:, self.number, None]
+
+
+def _number_of(horizon_s: float) -> int:
+    """Which of CSTS's answers is about `horizon_s` ahead."""
+    near = min(range(len(CSTS_HORIZONS_S)), key=lambda i: abs(CSTS_HORIZONS_S[i] - horizon_s))
+    if not abs(CSTS_HORIZONS_S[near] - horizon_s) < MOMENT_S / 2:
+        raise HorizonError(
+            "horizon_s",
+            found=f"{horizon_s:g} s asked of csts",
+            wanted=f"one of {', '.join(f'{h:.2f}' for h in CSTS_HORIZONS_S)} s, which it was made for",
+            do=f"ask {CSTS_HORIZONS_S[near]:.2f} s ahead",
+        )
+    return near
+
+
+def _published_pictures() -> tuple[Transform, ...]:
+    """The whole picture at the published scale. (The published crop would say nothing about what lies beside it.)"""
+    grey, contrast = (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)
+    return (ResizeToCells(PUBLISHED_SHORT_SIDE, COARSEST), Normalise(grey, contrast))
 
 
 def _of_run(run: Path) -> Answerer:

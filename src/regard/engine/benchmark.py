@@ -10,7 +10,6 @@ import torch
 
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import TestBatches
-from regard.engine.checkpoints import load_weights
 from regard.engine.data import Data, Part
 from regard.engine.evaluate import Scores
 from regard.engine.module import TaskModule
@@ -18,6 +17,7 @@ from regard.engine.progress import StepProgress, quiet_lightning
 from regard.engine.provenance import data_hash, git_commit
 from regard.engine.recipe import Published, Recipe
 from regard.engine.training import as_recipe_error
+from regard.engine.weights import put_weights
 from regard.errors import RecipeError
 from regard.metrics.table import ITEM
 
@@ -27,13 +27,13 @@ def score_recipe(
 ) -> Scores:
     """The rows and the table of a recipe's test split.
 
-    `weights` is a checkpoint of the same model; None scores the model as it is built (baselines, or a model that loads
-    published weights itself). `threshold_from` names another split of the dataset: a score's threshold is chosen there,
-    on clips cut like those of the test split, and then used; None leaves it to the recipe.
+    `weights` is a checkpoint of the same model, ours or its authors'; None scores the model as it is built (baselines).
+    `threshold_from` names another split of the dataset: a score's threshold is chosen there, on clips cut like those of
+    the test split, and then used; None leaves it to the recipe.
     """
     quiet_lightning()
     if weights is not None:
-        load_weights(recipe.task.model, weights)
+        put_weights(recipe.task.model, weights)
     data, task = recipe.data, recipe.task
     if threshold_from is not None:
         part = _elsewhere(data, threshold_from)

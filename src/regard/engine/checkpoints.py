@@ -1,5 +1,6 @@
 """Checkpoints: written whole or not at all, read without executing anything."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -122,6 +123,11 @@ def load_weights(model: nn.Module, path: Path) -> None:
         for name, value in read_checkpoint(path)["state_dict"].items()
         if name.startswith(_PREFIX)
     }
+    load_state(model, saved, where=path)
+
+
+def load_state(model: nn.Module, saved: Mapping[str, Tensor], *, where: Path) -> None:
+    """Put a state into a model, strictly. Raises WeightsError that lists what does not fit."""
     own = model.state_dict()
     wrong = (
         [f"missing {n}" for n in own if n not in saved]
@@ -135,7 +141,7 @@ def load_weights(model: nn.Module, path: Path) -> None:
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise WeightsError(
-            path,
+            where,
             found="; ".join(wrong[:5]) + more,
             wanted=f"the weights of this {type(model).__name__}",
             do="use the recipe that the checkpoint was trained with (its run folder holds it)",

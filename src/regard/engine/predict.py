@@ -29,23 +29,25 @@ def predict(
     *,
     model: str | Path = "saliency",
     horizon_s: float | None = None,
+    weights: str | Path | None = None,
     device: str = "cpu",
     precision: Precision = "32-true",
     progress: Callable[[float], None] | None = None,
 ) -> Prediction:
     """Where the wearer looks (or will look) over the whole recording, as one density for each moment.
 
-    `model` is a baseline ("centre-prior", "saliency", "gaze-stays") or a folder that `regard train` wrote. `horizon_s`
-    is how far ahead an anticipating baseline is asked. `precision` is that of the model's products; "bf16-mixed" is
-    about twice as fast on a processor that has it. `progress` is told the share done. Raises a RegardError where the
-    recording lacks what the model reads.
+    `model` is a baseline ("centre-prior", "saliency", "gaze-stays"), a network ("glc" estimates, "csts" anticipates) or
+    a folder that `regard train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a
+    network's: a file, or a name that `regard weights` lists; random ones, with a warning, without. `precision` is that
+    of the model's products; "bf16-mixed" is about twice as fast on a processor that has it. `progress` is told the
+    share done. Raises a RegardError where the recording lacks what the model reads.
     """
-    asked, place = answerer(model, horizon_s=horizon_s), _usable(device)
+    asked, place = answerer(model, horizon_s=horizon_s, weights=weights), _usable(device)
     _require_answerable(recording, asked)
     dataset = ClipDataset(
         (recording,),
         asked.sampler,
-        needs=asked.task.inputs,
+        needs=asked.task.inputs if recording.audio is not None else asked.task.inputs - {"sound"},
         transforms=asked.transforms,
         decode_size=asked.decode_size,
         sound=asked.sound,
@@ -101,7 +103,7 @@ def _require_answerable(recording: Recording, asked: Answerer) -> None:
 
 
 def _joined(answers: list[Prediction], *, model: str) -> Prediction:
-    """One prediction in time order; of several answers about one moment, the one that has seen most."""
+    """One prediction in time order; of several answers about one moment, the one that has seen most, else the first."""
     time_s = np.concatenate([a.time_s for a in answers])
     seen_until_s = np.concatenate([a.seen_until_s for a in answers])
     order = np.lexsort((-seen_until_s, time_s))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -41,6 +41,16 @@ class PublishedWeights:
     def path(self) -> Path:
         """Where it lies once it is here."""
         return cache_folder("weights", self.name, self.file)
+
+
+@runtime_checkable
+class HasPublished(Protocol):
+    """A model whose authors' checkpoints can be read."""
+
+    @classmethod
+    def from_published(cls, checkpoint: Mapping[str, object]) -> nn.Module:
+        """The model at its published size, with these weights."""
+        ...
 
 
 def catalogue() -> tuple[PublishedWeights, ...]:
@@ -157,6 +167,19 @@ def read_weights(path: Path) -> Mapping[str, Any]:
             path, found=f"a {type(content).__name__}", wanted="tensors by name", do="check where the file comes from"
         )
     return content
+
+
+def put_weights(model: nn.Module, path: Path) -> None:
+    """A checkpoint's weights into a model, strictly: one of `regard train`, or one that the model's authors published.
+
+    Raises WeightsError that lists what is missing, left over or of another shape.
+    """
+    from regard.engine.checkpoints import load_state, load_weights
+
+    content = read_weights(path)
+    if "state_dict" in content or not isinstance(model, HasPublished):
+        return load_weights(model, path)
+    return load_state(model, type(model).from_published(content).state_dict(), where=path)
 
 
 def _require_fit(path: Path, weights: PublishedWeights) -> None:
