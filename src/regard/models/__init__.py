@@ -7,6 +7,7 @@ from regard.models.causal_gaze import CausalGaze, CausalState
 from regard.models.csts import CSTS, CSTSFeatures
 from regard.models.egohar import EgoHAR, EgoHARAnswer, EgoHARState
 from regard.models.gaze_attention import GazeAttention, GazeAttentionAnswer
+from regard.models.gaze_only import GazeOnly, GazeOnlyAnswer
 from regard.models.glc import GLC, GLCFeatures
 from regard.models.grad_cam import grad_cam
 from regard.models.i3d import I3D, I3DFeatures
@@ -27,6 +28,8 @@ __all__ = [
     "GLCFeatures",
     "GazeAttention",
     "GazeAttentionAnswer",
+    "GazeOnly",
+    "GazeOnlyAnswer",
     "GazeStays",
     "I3DFeatures",
     "MViTGaze",

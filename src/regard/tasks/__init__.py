@@ -9,6 +9,7 @@ from regard.tasks.contrast import Contrast
 from regard.tasks.density import DensityScoring
 from regard.tasks.estimation import GazeEstimation
 from regard.tasks.losses import GazeKL, PublishedKL
+from regard.tasks.members_loss import MembersLoss
 
 __all__ = [
     "ActionAnswer",
@@ -24,6 +25,7 @@ __all__ = [
     "LabelLoss",
     "LabelScoring",
     "Looked",
+    "MembersLoss",
     "PublishedKL",
     "Task",
 ]

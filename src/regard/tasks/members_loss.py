@@ -1,0 +1,43 @@
+"""The loss of a model that is several small ones: each is trained as if it were alone, and they answer together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Bool
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from regard.models.gaze_only import GazeOnlyAnswer
+from regard.tasks.action_losses import ActionLoss, Labels, Looked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersLoss(ActionLoss):
+    """Sum over action, verb and noun of the cross-entropy, in nats, meant over a GazeOnly's members.
+
+    A loss on the mean of the members' answers would let them lean on each other, and the mean would gain nothing.
+    `smoothing` is the share of the target that is spread over all classes.
+    """
+
+    smoothing: float = 0.0
+
+    def __call__(
+        self,
+        answer: Any,
+        label: Labels,
+        looked: Looked | None,
+        *,
+        main: str,
+        frame_valid: Bool[Tensor, "b t"],
+        model: nn.Module,
+        step: int,
+    ) -> dict[str, Tensor]:
+        """The parts go by the labels' names."""
+        assert isinstance(answer, GazeOnlyAnswer)
+        names = answer._fields[:-1]
+        each = answer.members.split([logits.shape[1] for logits in answer[:-1]], dim=-1)
+        parts = {
+            name: cross_entropy(logits.flatten(0, 1), label[name].repeat(len(logits)), label_smoothing=self.smoothing)
+            for name, logits in zip(names, each, strict=True)
+        }
+        return {"loss": sum(parts.values(), start=answer.members.new_zeros(()))} | parts
