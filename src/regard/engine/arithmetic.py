@@ -2,8 +2,8 @@
 
 torch hands float32 products to MKL, and to oneDNN only where products may be rounded to bfloat16. On a processor
 without matrix units for bfloat16 oneDNN makes no use of that: its products are float32 as MKL's are, and on AMD's
-processors they come twice as fast (219 against 98 GFLOP/s on one Zen 5 core). Elsewhere, such as with AMX, it does
-round; so the products are tried first.
+processors they come twice as fast (219 against 98 GFLOP/s on one Zen 5 core). Elsewhere it may round; so the products
+are tried first.
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ from torch.nn import functional
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Weights are float32 in all three; products are too, or are made of numbers of 16 bits, in Lightning's words."""
 
-LARGE = 10_000_000
-"""Weights of a model from which on oneDNN is the faster one, in training steps of CSTS: 0.64 of MKL's speed with
-1 million weights, 0.86 with 5, 1.11 with 12, 1.8 with 188."""
+LARGE = 5_000_000
+"""Weights of a model from which on oneDNN is the faster one. Training steps of CSTS at several widths went at 0.64 of
+MKL's speed with 0.5 million weights, 0.73 with 1.7, 0.86 with 2.3, 1.11 with 5.1 and 1.8 with 188."""
 ROUNDING = 1e-5
 """Of the largest value: float32 products are closer than this to double ones, bfloat16 products are not."""
 TRIED = ((1024, 384, 1536), (512, 1536, 384), (8, 4096, 768))
