@@ -264,7 +264,7 @@ def test_absent_imagenet_weights_are_said(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_learns_two_clips_by_heart() -> None:
-    model = small(dropout=0.0, size=(32, 64), stages=3).train()
+    model = small(dropout=0.0, size=(32, 64)).train()
     clip, label = small_clip()[..., :32, :64], torch.tensor([3, 1])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses = []
