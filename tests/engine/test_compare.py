@@ -51,6 +51,37 @@ def test_a_comparison_shows_values_and_paired_differences_of_every_score(tmp_pat
     assert "angle_deg" not in set(table["score"]), "no camera, no angles"
 
 
+def recognised(folder: Path, *, right: list[bool]) -> Path:
+    """An evaluated run of action recognition: the same clips of three recordings, of two classes, 0 twice as often."""
+    count = len(right)
+    about = {
+        "recording": [f"r{i % 3}" for i in range(count)],
+        "clip_s": np.arange(count) * 2.0,
+        "time_s": np.arange(count) * 2.0 + 1,
+        "noun": [int(i % 3 == 2) for i in range(count)],
+        "noun_correct": np.array(right) * 1.0,
+        "noun_top3": 1.0,
+    }
+    write_table(pd.DataFrame(about), folder / "items.parquet")
+    return folder
+
+
+def test_runs_of_action_recognition_are_compared_clip_by_clip(tmp_path: Path):
+    one = recognised(tmp_path / "one", right=[True, False, False] * 4)
+    two = recognised(tmp_path / "two", right=[True, True, False] * 3 + [True, True, True])
+    table = compare([one, two]).set_index(["score", "run"])
+    assert list(dict.fromkeys(table.index.get_level_values("score"))) == [
+        "noun_accuracy",
+        "noun_top3",
+        "noun_mean_class",
+    ]
+    assert table.loc[("noun_accuracy", "two"), "difference"] == pytest.approx(5 / 12)
+    assert table.loc[("noun_mean_class", "one"), "value"] == pytest.approx((0.5 + 0.0) / 2)
+    assert table.loc[("noun_mean_class", "two"), "difference"] == pytest.approx((0.5 + 0.25) / 2)
+    assert table.loc[("noun_accuracy", "two"), "low"] <= 5 / 12 <= table.loc[("noun_accuracy", "two"), "high"]
+    assert table.loc[("noun_top3", "two"), "difference"] == 0
+
+
 def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path):
     paths = [tmp_path / "x" / "run", tmp_path / "y" / "run", tmp_path / "y" / "other"]
     assert names(paths) == ["x/run", "y/run", "y/other"]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Float64, Int64
 
-from regard.metrics.table import Interval
+from regard.metrics.table import Difference, Interval, groups_of, paired
 
 Empty = Literal["leave_out", "zero"]
 """What a class without any item counts in the mean over classes: nothing, or 0 as in some published code."""
@@ -58,6 +58,11 @@ def mean_class_accuracy(confusion: Int64[np.ndarray, "c c"], *, empty: Empty = "
     return float(np.nan_to_num(each).mean() if empty == "zero" else np.nanmean(each))
 
 
+def mean_over_classes(values: Float[np.ndarray, "n"], label: Int64[np.ndarray, "n"]) -> float:
+    """The mean over the classes that occur of the mean value of each class's items."""
+    return float(np.mean([values[label == c].mean() for c in np.unique(label)]))
+
+
 def mean_class_interval(
     correct: Float64[np.ndarray, "n"],
     label: Int64[np.ndarray, "n"],
@@ -89,6 +94,20 @@ def mean_class_interval(
     return Interval(float(low), float(high))
 
 
+def paired_mean_class(
+    table: pd.DataFrame, other: pd.DataFrame, label: str, *, block_s: float | None = None, seed: int = 0
+) -> Difference:
+    """Mean class accuracy of other - table over the items that both answered, with its 95 % interval.
+
+    The columns are the label's name and name_correct. Raises TableError where the tables share no item.
+    """
+    both = paired(table, other)
+    gain = (both[f"{label}_correct of other"] - both[f"{label}_correct"]).to_numpy(np.float64)
+    classes = both[label].to_numpy(np.int64)
+    interval = mean_class_interval(gain, classes, groups=groups_of(both, block_s=block_s), seed=seed)
+    return Difference(mean_over_classes(gain, classes), *interval, num_items=len(both))
+
+
 def class_table(
     label: Int64[np.ndarray, "n"], predicted: Int64[np.ndarray, "n"], *, names: Sequence[str]
 ) -> pd.DataFrame:
@@ -108,7 +127,7 @@ def class_table(
             "taken_for_share": share,
         }
     )
-    return table[items > 0].reset_index(drop=True)
+    return table.loc[items > 0].reset_index(drop=True)
 
 
 def implied(
@@ -136,7 +155,8 @@ def shares_time(
 
     Among the clips of one session, tells which test clips show frames that were trained on.
     """
-    return ((start_s[:, None] < other_end_s) & (other_start_s < end_s[:, None])).any(axis=1)
+    shares = (start_s[:, None] < other_end_s) & (other_start_s < end_s[:, None])
+    return np.asarray(shares.any(axis=1))
 
 
 def mean_over_splits(summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:

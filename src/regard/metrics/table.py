@@ -155,10 +155,10 @@ def paired_difference(
     An interval that leaves out 0 is a difference that the choice of recordings (or blocks) does not explain.
     Raises TableError where an item stands twice in one table, or the two tables share none.
     """
-    both = _paired(table, other)
+    both = paired(table, other)
     differences = {m: both[f"{m} of other"] - both[m] for m in metrics}
-    paired = both[["recording", "time_s"]].assign(**differences)
-    rows = summarise(paired, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
+    gains = both[["recording", "time_s"]].assign(**differences)
+    rows = summarise(gains, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
     return rows.rename(columns={"mean": "difference"})
 
 
@@ -178,7 +178,7 @@ def paired_f1_difference(
     threshold in each draw. Raises as `paired_difference` and `corpus_f1` do.
     """
     (thresholds, first), (other_thresholds, second) = _f1_values(table), _f1_values(other)
-    rows = _paired(table.assign(row=np.arange(len(table))), other.assign(row=np.arange(len(other))))
+    rows = paired(table.assign(row=np.arange(len(table))), other.assign(row=np.arange(len(other))))
     first, second = first[rows["row"]], second[rows["row of other"]]
     scored = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
     rows, values = rows.loc[scored], np.concatenate([first, second], axis=1)[scored]
@@ -193,7 +193,7 @@ def paired_f1_difference(
     return Difference(difference(_nan_mean(values)), *interval, num_items=len(rows))
 
 
-def _paired(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def paired(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """The items in both tables, side by side: the columns of the second are called "... of other"."""
     keys = [name for name in ITEM if name in table and name in other]
     ticks = [f"{name} ticks" for name in keys]

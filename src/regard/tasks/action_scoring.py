@@ -17,6 +17,7 @@ from regard.metrics.labels import (
     implied,
     mean_class_accuracy,
     mean_class_interval,
+    mean_over_classes,
     shares_time,
     top_k_correct,
 )
@@ -114,7 +115,7 @@ class LabelScoring:
             label = items[main].to_numpy(np.int64)
             every = {
                 "accuracy": [float(items[c].to_numpy(np.float64).mean()) for c in seeds],
-                "mean_class": [_mean_class(items[c].to_numpy(np.float64), label) for c in seeds],
+                "mean_class": [mean_over_classes(items[c].to_numpy(np.float64), label) for c in seeds],
             }
             rows += [_over_seeds(f"{DRAWN}_{main}_{kind}", values, len(items)) for kind, values in every.items()]
         return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
@@ -145,7 +146,7 @@ class LabelScoring:
         logits = [c for c in items if c.startswith(f"{name}@")]
         label, predicted = (items[c].to_numpy(np.int64) for c in (name, f"{name}_predicted"))
         if not logits:
-            return _mean_class(items[f"{name}_correct"].to_numpy(np.float64), label)
+            return mean_over_classes(items[f"{name}_correct"].to_numpy(np.float64), label)
         counts = confusion(label, predicted, num_classes=len(logits))
         return mean_class_accuracy(counts, empty=self.empty)
 
@@ -200,10 +201,6 @@ def _stretch(clip: Clip) -> tuple[float, float]:
 
 def _logits(name: str) -> str:
     return f"{name} logits"
-
-
-def _mean_class(correct: Float[np.ndarray, "n"], label: Int64[np.ndarray, "n"]) -> float:
-    return float(np.mean([correct[label == c].mean() for c in np.unique(label)]))
 
 
 def _over_seeds(score: str, values: Sequence[float], num_items: int) -> dict[str, object]:
