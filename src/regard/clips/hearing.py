@@ -1,5 +1,6 @@
 """What a clip hears: one spectrogram window for each shown frame, and nothing after the clip's last moment."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -8,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from regard.io.sound import foresight_s
 from regard.ops.sound import (
     FFT_SAMPLES,
     HOP_S,
@@ -47,9 +49,15 @@ class SoundWindows:
     align: Literal["centred", "causal"] = "centred"
 
     def hear(self, sound: SoundSource, clip: Clip) -> tuple[Float[Tensor, "t f k"], Bool[Tensor, "t"]]:
-        """The windows, and where the recording has sound at the frame. No sample after `heard_until_s` is read."""
+        """The windows, and where the recording has sound at the frame.
+
+        Nothing after `heard_until_s` is heard: samples that are made of later ones, where the sound was recorded at
+        another rate, are silent (1.3 ms of a recording at 48 kHz, 2 ms at 16 kHz).
+        """
         from_s = np.floor((clip.frame_s.min() - REACH_S) / HOP_S) * HOP_S
         samples = sound.samples_between(from_s, clip.heard_until_s, rate_hz=self.rate_hz)
+        blind = math.ceil(foresight_s(sound, rate_hz=self.rate_hz) * self.rate_hz)
+        samples[:, samples.shape[1] - blind :] = 0
         spectrogram = log_spectrogram(torch.from_numpy(samples[0]), rate_hz=self.rate_hz)
         frame_s = torch.from_numpy(clip.frame_s - from_s)
         middle = window_columns(frame_s, rate_hz=self.rate_hz, align=self.align)

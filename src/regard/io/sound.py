@@ -21,6 +21,7 @@ from regard.errors import FileError
 from regard.io.container import choose_sound, open_media, sound_streams, video_streams
 from regard.io.media import Video
 from regard.io.packets import MisledSeekError, PacketReader, PacketTable, read_table
+from regard.types import SoundSource
 
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
@@ -264,6 +265,15 @@ def resampled(
     samples = _resample(recorded(head * block_in, tail * block_in), from_hz, to_hz)
     skip = first - head * block_out
     return np.ascontiguousarray(samples[:, skip : skip + count])
+
+
+def foresight_s(sound: SoundSource, *, rate_hz: int) -> float:
+    """How long after its own moment a sample at `rate_hz` may listen: 0 where the sound was recorded at that rate.
+
+    A source without a `rate_hz` makes its samples for the asked moments.
+    """
+    recorded_hz = getattr(sound, "rate_hz", rate_hz)
+    return 0.0 if recorded_hz == rate_hz else RESAMPLER_TAPS / 2 / min(recorded_hz, rate_hz)
 
 
 def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
