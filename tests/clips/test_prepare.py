@@ -5,6 +5,7 @@ from fractions import Fraction
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from types import ModuleType
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from clip_films import STEP, Hum, film, gaze_track, grey_of
 
 from regard.clips import ClipDataset, EveryClip
+from regard.clips.makers import ClusterError
 from regard.clips.prepare import Settings, prepare, use_prepared
 from regard.errors import FileError, MissingExtraError, RecipeError
 from regard.io import FilmWriter, open_sound, open_video
@@ -163,6 +165,22 @@ def test_a_ray_cluster_makes_the_same_films_and_names_what_it_cannot_read(record
     assert use_prepared([wrong], there) == (wrong,)
     for mine, theirs in zip(use_prepared(two, here), use_prepared(two, there), strict=True):
         assert mine.video.path.read_bytes() == theirs.video.path.read_bytes()
+
+
+def test_a_cluster_that_does_not_start_is_told_with_a_way_round(recording, tmp_path, monkeypatch):
+    class Busy(ModuleType):
+        """A stand-in for a Ray whose node does not come up in time."""
+
+        def is_initialized(self) -> bool:
+            return False
+
+        def init(self, **options: object) -> None:
+            raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setitem(sys.modules, "ray", Busy("ray"))
+    monkeypatch.setitem(sys.modules, "ray.data", ModuleType("ray.data"))
+    with pytest.raises(ClusterError, match=r"timed out during startup(?s:.*)--shard"):
+        prepare([recording()], tmp_path / "out", SMALL, engine="ray")
 
 
 def test_without_ray_the_extra_is_named(recording, tmp_path, monkeypatch):

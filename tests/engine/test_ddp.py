@@ -1,7 +1,8 @@
-"""Two processes that Lightning starts with the user's own command, talking through gloo on this machine."""
+"""Two processes, which Lightning starts for training and torchrun for scoring, talking through gloo on this machine."""
 
 import csv
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ def runs(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     assert done.stdout.count(str(two / "checkpoints")) == 1, "each process said what it wrote"
     train(read_recipe(file), one)
     weights = one / "checkpoints" / "last.ckpt"
-    done = run(regard("evaluate", two, "--weights", weights))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = run([*torchrun, "-m", "regard", "evaluate", str(two), "--weights", str(weights)])
     assert done.stdout.count("moments counted") == 1
     save_scores(score_recipe(read_recipe(file), weights=weights), one, "")
     return one, two

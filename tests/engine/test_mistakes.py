@@ -91,6 +91,17 @@ def test_a_checkpoint_of_another_model_or_none_at_all_is_refused(run: Path, refu
     assert "no readable checkpoint" in refused("evaluate", run, "--weights", run / "recipe.yaml")
 
 
+@pytest.mark.parametrize("verb", ["train", "evaluate", "prepare"])
+def test_every_verb_of_recipes_prints_what_it_would_do_and_does_nothing(
+    recipe: Path, verb: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main([verb, str(recipe), "--out", "there", "--print_config", "--training.max_steps", "7"]) == 0
+    said = capsys.readouterr()
+    assert "max_steps: 7" in said.out
+    assert not said.err
+    assert not Path("there").exists()
+
+
 @pytest.mark.parametrize("path", ["no.yaml", "."])
 def test_a_recipe_that_is_not_there_is_refused(recipe: Path, refused: Refused, path: str):
     assert refused("train", path).startswith(path)

@@ -11,6 +11,7 @@ from regard.cli.options import (
     add_model,
     add_on_error,
     add_out,
+    add_print_config,
     add_recording,
     command,
     file_stem,
@@ -41,6 +42,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="choose the F1 threshold on this split of a recipe's dataset (default: on the scored data, as papers do)",
     )
     add_on_error(parser)
+    add_print_config(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
@@ -48,7 +50,11 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     what = Path(options.path)
     if what.suffix in {".yaml", ".yml"} or (what / "recipe.yaml").exists():
         return _recipe(what, options, overrides)
-    only_recipes = {"--threshold_from": options.threshold_from, "--on-error": options.on_error}
+    only_recipes = {
+        "--threshold_from": options.threshold_from,
+        "--on-error": options.on_error,
+        "--print_config": options.print_config or None,
+    }
     overrides = [*overrides, *(name for name, value in only_recipes.items() if value is not None)]
     if overrides:
         raise RecipeError(
@@ -106,13 +112,14 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     from regard.engine.weights import locate
 
     overrides = [*on_error_words(options), *overrides]
-    if what.is_dir():
-        recipe, folder = recipe_of_run(what, overrides), options.out or what
-        weights = locate(options.weights) if options.weights else best_weights(what)
-    else:
-        recipe = read_recipe(what, overrides)
-        weights = locate(options.weights) if options.weights else None
-        folder = options.out or OUT / recipe.name
+    is_run = what.is_dir()
+    recipe = recipe_of_run(what, overrides) if is_run else read_recipe(what, overrides)
+    if options.print_config:
+        print(recipe.text)
+        return 0
+    folder = options.out or (what if is_run else OUT / recipe.name)
+    best = best_weights(what) if is_run and not options.weights else None
+    weights = locate(options.weights) if options.weights else best
     scores = score_recipe(recipe, weights=weights, threshold_from=options.threshold_from, progress=True)
     if not is_first_process():
         return 0

@@ -50,6 +50,11 @@ def add_out(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for what is written (default: regard-out/<recording>)")
 
 
+def add_print_config(parser: ArgumentParser) -> None:
+    """To see what a recipe says once all defaults are filled in."""
+    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+
+
 def add_on_error(parser: ArgumentParser) -> None:
     """What an unreadable file does."""
     parser.add_argument(

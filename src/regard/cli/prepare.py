@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from regard.cli.console import heading, out, wrote
-from regard.cli.options import add_on_error, command
+from regard.cli.options import add_on_error, add_print_config, command
 from regard.errors import RecipeError
 from regard.types import Recording
 
@@ -26,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
     add_on_error(parser)
+    add_print_config(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
@@ -35,6 +36,9 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     from regard.engine.recipe import read_recipe
 
     recipe = read_recipe(options.recipe, overrides)
+    if options.print_config:
+        print(recipe.text)
+        return 0
     data = recipe.data
     if data.decode_size is None:
         raise RecipeError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, wrote
-from regard.cli.options import add_on_error, command, on_error_words
+from regard.cli.options import add_on_error, add_print_config, command, on_error_words
 
 RUNS = Path("runs")
 
@@ -20,9 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "recipe", type=Path, help="a YAML file, or a run's folder to go on; keys are set as --task.model.width 32"
     )
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<recipe>)")
-    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--restart", action="store_true", help="do not go on from the folder's last checkpoint")
     add_on_error(parser)
+    add_print_config(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:

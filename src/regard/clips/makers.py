@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from typing import Any, Literal
 
 from regard.clips.cores import START_METHOD
-from regard.errors import FileError, MissingExtraError
+from regard.errors import FileError, MissingExtraError, RegardError
 from regard.types import Recording
 
 Engine = Literal["processes", "ray"]
@@ -23,6 +23,10 @@ Work = Callable[[Recording], FileError | None]
 """Makes one film. Returns what is wrong with the recording; raises what is wrong with the folder written to."""
 
 Finished = Iterator[tuple[Recording, FileError | None]]
+
+
+class ClusterError(RegardError):
+    """A Ray cluster that does not answer or does not start."""
 
 
 def in_processes(work: Work, recordings: Sequence[Recording], workers: int) -> Finished:
@@ -51,7 +55,7 @@ def in_ray(work: Work, recordings: Sequence[Recording], workers: int | None) -> 
     ray = _ray()
     began_here = not ray.is_initialized()
     if began_here:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        _start(ray)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     light = [_light(r) for r in recordings]
@@ -66,6 +70,18 @@ def in_ray(work: Work, recordings: Sequence[Recording], workers: int | None) -> 
     finally:
         if began_here:
             ray.shutdown()
+
+
+def _start(ray: Any) -> None:
+    try:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # a bare Exception is what Ray raises where a machine is too busy to begin in 30 s
+        raise ClusterError(
+            "--engine ray",
+            found=str(error).splitlines()[0],
+            wanted="a Ray cluster that can be reached, or a machine that can start one",
+            do="start one with `ray start --head`, or do without: --shard 0/4 ... 3/4 in a job array",
+        ) from error
 
 
 def _row(work: Work, recordings: Sequence[Recording], number: int) -> dict[str, Any]:

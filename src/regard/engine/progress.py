@@ -89,5 +89,6 @@ def quiet_lightning() -> None:
         ".*module\\(s\\) in eval mode.*",  # normalisation statistics that are constants
         ".*does not have many workers.*",
         ".*exists and is not empty.*",  # a resumed run
+        ".*recommended to use `self.log.*sync_dist=True.*",  # scores of gathered rows are the same in every process
     ):
         warnings.filterwarnings("ignore", message=remark)
