@@ -62,12 +62,12 @@ class FlowSettings:
 
 
 def use_flow(recordings: Sequence[Recording], prepared: Path | str) -> tuple[Recording, ...]:
-    """The recordings with the flow that lies beside their prepared films; as they are where none was made.
+    """The recordings with the flow that lies beside their prepared films; as they are where none was made (to the end).
 
-    Raises FileError where the flow is not whole, lacks a recording, or was made from another file.
+    Raises FileError where a film of flow is cut short or was made from another file.
     """
     root = Path(prepared) / FOLDER
-    if not root.is_dir():
+    if not (root / MANIFEST).is_file():
         return tuple(recordings)
     manifest = read_manifest(root)
     if manifest["settings"]["bound_px"] != BOUND_PX:
@@ -77,7 +77,7 @@ def use_flow(recordings: Sequence[Recording], prepared: Path | str) -> tuple[Rec
             wanted=f"flow cut at {BOUND_PX:g} pixels",
             do="delete this folder and run regard prepare again",
         )
-    return tuple(_with_flow(recording, film_of(recording, root, manifest)) for recording in recordings)
+    return tuple(_with_flow(r, film_of(r, root, manifest)) if r.id in manifest["recordings"] else r for r in recordings)
 
 
 def open_flow(recording: Recording) -> FrameSource:
