@@ -91,7 +91,7 @@ class Listener(nn.Module):
 def test_predict_multiplies_as_asked_and_answers_in_float32(monkeypatch, tiny_world):
     model = Listener()
     asked = Answerer(name="listener", task=GazeEstimation(model), sampler=EveryFrame())
-    monkeypatch.setattr("regard.engine.predict.answerer", lambda model, *, horizon_s: asked)
+    monkeypatch.setattr("regard.engine.predict.answerer", lambda *_model, **_how: asked)
     answers = {p: predict(regard.open(tiny_world), precision=p) for p in ("32-true", "bf16-mixed")}
     assert model.heard == {torch.float32, torch.bfloat16}
     whole, half = (a.log_density for a in answers.values())
