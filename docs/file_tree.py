@@ -33,6 +33,7 @@ def main() -> None:
         "tasks",
         "engine",
         "cli",
+        "__main__",
     ]
     modules.sort(key=lambda m: (order.index(m.relative_to(SOURCE).parts[0].removesuffix(".py")), str(m)))
     width = max(len(str(m.relative_to(SOURCE))) for m in modules)
