@@ -15,6 +15,7 @@ from regard.metrics.labels import (
     mean_class_interval,
     mean_over_splits,
     overall_accuracy,
+    prior_corrected,
     shares_time,
     top_k_correct,
 )
@@ -118,3 +119,19 @@ def test_three_splits_are_averaged_score_by_score():
     assert mean.loc["a", "value"] == pytest.approx(0.3)
     assert mean.loc["a", "spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
     assert mean.loc["b", "splits"] == 3
+
+
+def test_correcting_for_the_prior_divides_probabilities_by_the_classes_shares():
+    logits = np.log(np.array([[0.6, 0.3, 0.1], [0.75, 0.05, 0.2]]))
+    shares = np.array([6, 3, 1])
+    corrected = np.exp(prior_corrected(logits, shares))
+    np.testing.assert_allclose(corrected, [[1.0, 1.0, 1.0], [1.25, 1 / 6, 2.0]])
+    np.testing.assert_array_equal(prior_corrected(logits, shares, strength=0.0), logits)
+    half = np.exp(prior_corrected(logits, shares, strength=0.5))
+    np.testing.assert_allclose(half[0], np.sqrt([0.6, 0.3, 0.1]))
+
+
+def test_a_class_that_was_never_trained_on_is_never_answered():
+    corrected = prior_corrected(np.zeros((1, 3)), np.array([4, 0, 4]), strength=0.5)
+    assert corrected[0, 1] == -np.inf
+    assert np.isfinite(corrected[0, [0, 2]]).all()

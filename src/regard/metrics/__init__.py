@@ -34,6 +34,7 @@ from regard.metrics.labels import (
     mean_class_interval,
     mean_over_splits,
     overall_accuracy,
+    prior_corrected,
     shares_time,
     top_k_correct,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "overall_accuracy",
     "paired_difference",
     "paired_f1_difference",
+    "prior_corrected",
     "recall_precision",
     "rescaled_published",
     "shares_time",

@@ -27,6 +27,20 @@ def top_k_correct(logits: Float[np.ndarray, "n c"], label: Int64[np.ndarray, "n"
     return (logits >= own).sum(axis=1) <= k
 
 
+def prior_corrected(
+    logits: Float[np.ndarray, "n c"], class_items: Int64[np.ndarray, "c"], *, strength: float = 1.0
+) -> Float64[np.ndarray, "n c"]:
+    """Logits less `strength` times the logarithm of each class's share of the training items.
+
+    What is frequent in training is answered more often than what is rare; 1 undoes that for a model that knows its
+    probabilities, and mean class accuracy grows at the cost of overall accuracy. A class without items is not answered.
+    Source: Menon et al., Long-tail learning via logit adjustment, ICLR 2021 (there "post-hoc").
+    """
+    with np.errstate(divide="ignore"):
+        log_share = np.log(class_items / class_items.sum())
+    return np.where(class_items > 0, logits - strength * np.nan_to_num(log_share, neginf=0.0), -np.inf)
+
+
 def confusion(
     label: Int64[np.ndarray, "n"], predicted: Int64[np.ndarray, "n"], *, num_classes: int
 ) -> Int64[np.ndarray, "c c"]:

@@ -52,7 +52,7 @@ class GazeOnly(nn.Module):
         num_verbs: int = 19,
         num_nouns: int = 53,
         num_kernels: int = 64,
-        num_members: int = 6,
+        num_members: int = 8,
         share: float = 0.3,
         width: int = 256,
         dropout: float = 0.5,
