@@ -14,6 +14,7 @@ from regard.engine.start import Start, begin_from
 from regard.engine.weights import catalogue, get, locate, named, read_weights
 from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
+from regard.models.gaze_attention import GAZE_ATTENTION_RULES, GazeAttention
 from regard.models.glc import PUBLISHED_RULES
 from regard.models.mvit_published import BLOCK_RULES, encoder_rules
 from regard.models.published import bare_state, built_from, published_names
@@ -167,3 +168,16 @@ def test_training_starts_from_kinetics_in_the_way_that_is_named(tmp_path: Path):
     assert not torch.allclose(*tables)
     with pytest.raises(RecipeError, match="Linear, which has no encoder"):
         begin_from(torch.nn.Linear(1, 1), Start(weights=str(tmp_path / "k400.pyth")))
+
+
+def test_gaze_attention_starts_from_both_streams_of_kinetics(tmp_path: Path):
+    small = {"num_frames": 8, "size": (32, 32), "width": 4}
+    taught, model = GazeAttention(**small), GazeAttention(**small)
+    names = published_names(taught, GAZE_ATTENTION_RULES)
+    state = {n: taught.state_dict()[own] for n, own in names.items() if n.startswith("model_")}
+    torch.save(state, tmp_path / "base.pt")
+    begin_from(model, Start(weights=str(tmp_path / "base.pt")))
+    torch.testing.assert_close(model.flow.first.convolution.weight, taught.flow.first.convolution.weight)
+    torch.testing.assert_close(model.rgb.state_dict(), taught.rgb.state_dict())
+    with pytest.raises(RecipeError, match="no position embeddings"):
+        begin_from(model, Start(weights=str(tmp_path / "base.pt"), position_embeddings="published_1d"))

@@ -159,6 +159,21 @@ def test_a_file_in_the_wrong_place_or_with_other_names_is_explained() -> None:
         given("gaze", {"iteration": 3})
 
 
+def test_starts_from_kinetics_by_one_file_of_both_streams() -> None:
+    listed = Golden.read("ga_iga_testmode").about["params"]["base"]
+    base = {name: torch.full(shape, 2.0) for name, shape in listed}
+    classifier = {f"model_{stream}.logits.conv3d.bias": torch.zeros(400) for stream in ("rgb", "flow")}
+    model = GazeAttention()
+    untrained = model.gaze.score.weight.clone()
+    model.init_from_kinetics(base | classifier)
+    assert model.rgb.first.convolution.weight.min() == model.flow.stages[2][1].pooled.norm.bias.min() == 2
+    torch.testing.assert_close(model.gaze.score.weight, untrained)
+    with pytest.raises(WeightsError, match=r"left over fc\.bias"):
+        model.init_from_kinetics(base | {"fc.bias": torch.zeros(147)})
+    with pytest.raises(WeightsError, match=r"missing model_flow\.Conv3d_1a_7x7\.conv3d\.weight"):
+        model.init_from_kinetics({name: value for name, value in base.items() if "model_rgb" in name})
+
+
 @pytest.mark.parametrize(
     ("clip", "flow", "what"),
     [

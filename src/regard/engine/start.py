@@ -11,10 +11,10 @@ from regard.errors import RecipeError
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """Start the encoder from a Kinetics MViT-B: `weights` is a name that `regard weights` lists, or a file.
+    """Start the encoder from what was trained on Kinetics: `weights` is a name that `regard weights` lists, or a file.
 
-    Its position embeddings are made for another picture size and brought to the model's: "2d" over rows and columns, or
-    "published_1d" as GLC and CSTS did it.
+    MViT's position embeddings are made for another picture size and brought to the model's: "2d" over rows and columns,
+    or "published_1d" as GLC and CSTS did it. GazeAttention starts from both streams of I3D in one file, and has none.
     """
 
     weights: str
@@ -30,13 +30,32 @@ class StartsFromK400(Protocol):
         ...
 
 
+@runtime_checkable
+class StartsFromI3D(Protocol):
+    """A model whose encoder is I3D for pictures and for flow."""
+
+    def init_from_kinetics(self, checkpoint: dict) -> None:
+        """Take the weights of both."""
+        ...
+
+
 def begin_from(model: nn.Module, start: Start) -> None:
     """Put the weights into the model. Raises WeightsError or RecipeError where they do not go together."""
-    if not isinstance(model, StartsFromK400):
+    if isinstance(model, StartsFromK400):
+        model.init_from_k400(dict(read_weights(locate(start.weights))), start.position_embeddings)
+    elif not isinstance(model, StartsFromI3D):
         raise RecipeError(
             "training.start",
             found=f"{type(model).__name__}, which has no encoder for {start.weights}",
-            wanted="a model with a method `init_from_k400`, such as GLC",
+            wanted="a model that starts from Kinetics, such as GLC or GazeAttention",
             do="--training.start null",
         )
-    model.init_from_k400(dict(read_weights(locate(start.weights))), start.position_embeddings)
+    elif start.position_embeddings != "2d":
+        raise RecipeError(
+            "training.start.position_embeddings",
+            found=f"{start.position_embeddings} for {type(model).__name__}, which has no position embeddings",
+            wanted="nothing said about them",
+            do="--training.start.position_embeddings 2d",
+        )
+    else:
+        model.init_from_kinetics(dict(read_weights(locate(start.weights))))

