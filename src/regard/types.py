@@ -253,7 +253,8 @@ class Prediction:
 
     `log_density` is the natural logarithm of the probability mass in each cell of an h x w grid over the image, so
     each map's exponentials sum to 1. `seen_until_s` is the last moment the model had seen (or heard) for that answer:
-    equal to `time_s` for estimation, earlier for anticipation.
+    equal to `time_s` for estimation, earlier for anticipation. `temperature` is what the model's logits were divided by
+    before they became the density (2 in GLC and CSTS): the published F1 begins with the logits.
     """
 
     recording: str
@@ -261,6 +262,7 @@ class Prediction:
     time_s: Float64[np.ndarray, "n"]
     seen_until_s: Float64[np.ndarray, "n"]
     log_density: Float32[np.ndarray, "n h w"]
+    temperature: float = 1.0
 
     @property
     def point(self) -> Float64[np.ndarray, "n 2"]:

@@ -85,8 +85,10 @@ def _columns(
     count = max(1, len(prediction.time_s))
     for start in range(0, count, CHUNK):
         now = slice(start, start + CHUNK)
-        density, point, state = (torch.from_numpy(a[now]) for a in (prediction.log_density, gaze.point, gaze.state))
-        parts.append(pd.DataFrame(scoring.columns(density, point, state, [recording.camera] * len(point))))
+        log_density, point, state = (torch.from_numpy(a[now]) for a in (prediction.log_density, gaze.point, gaze.state))
+        logits, cameras = log_density * prediction.temperature, [recording.camera] * len(point)
+        columns = scoring.columns(logits, point, state, cameras, temperature=prediction.temperature)
+        parts.append(pd.DataFrame(columns))
         if progress is not None:
             progress(min(1.0, (start + CHUNK) / count))
     return pd.concat(parts, ignore_index=True)

@@ -115,4 +115,5 @@ def _joined(answers: list[Prediction], *, model: str) -> Prediction:
         time_s=time_s[keep],
         seen_until_s=seen_until_s[keep],
         log_density=np.concatenate([a.log_density for a in answers])[keep],
+        temperature=answers[0].temperature,
     )

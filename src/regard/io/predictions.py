@@ -2,7 +2,7 @@
 
 One row a moment: `time_s`, `seen_until_s`, `x` and `y` (centre of the most likely cell, normalised) and `log_density`,
 the h*w natural logarithms of cell probabilities in row-major order. The file's metadata holds `recording`, `model`,
-`height` and `width`.
+`height`, `width` and `temperature` (1 where it is missing).
 """
 
 from pathlib import Path
@@ -29,7 +29,13 @@ def write_prediction(prediction: Prediction, path: Path) -> None:
         "y": prediction.point[:, 1],
         "log_density": pa.FixedSizeListArray.from_arrays(flat, h * w),
     }
-    about = {"recording": prediction.recording, "model": prediction.model, "height": str(h), "width": str(w)}
+    about = {
+        "recording": prediction.recording,
+        "model": prediction.model,
+        "height": str(h),
+        "width": str(w),
+        "temperature": str(prediction.temperature),
+    }
     with writing(path) as beside:
         pq.write_table(pa.table(columns).replace_schema_metadata(about), beside, compression="zstd")
 
@@ -40,7 +46,7 @@ def read_prediction(path: Path) -> Prediction:
         table = pq.read_table(path)
         about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         h, w = int(about["height"]), int(about["width"])
-        recording, model = about["recording"], about["model"]
+        recording, model, temperature = about["recording"], about["model"], float(about.get("temperature", 1.0))
         time_s, seen_until_s = (table[c].to_numpy().astype(np.float64) for c in _COLUMNS[:2])
         flat = table["log_density"].combine_chunks().flatten().to_numpy()
         log_density = flat.astype(np.float32).reshape(len(time_s), h, w)
@@ -52,5 +58,10 @@ def read_prediction(path: Path) -> Prediction:
             do="write one with `regard predict RECORDING --out DIR`",
         ) from error
     return Prediction(
-        recording=recording, model=model, time_s=time_s, seen_until_s=seen_until_s, log_density=log_density
+        recording=recording,
+        model=model,
+        time_s=time_s,
+        seen_until_s=seen_until_s,
+        log_density=log_density,
+        temperature=temperature,
     )

@@ -218,6 +218,7 @@ def batch_predictions(
                 time_s=time_s,
                 seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
                 log_density=density[real].numpy(),
+                temperature=temperature,
             )
         )
     return answers
