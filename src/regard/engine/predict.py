@@ -13,7 +13,7 @@ from regard.engine.answerer import Answerer, answerer
 from regard.engine.arithmetic import Precision, autocast, quick_float32
 from regard.errors import RegardError
 from regard.io import open_video
-from regard.types import Prediction, Recording
+from regard.types import ActionPrediction, Prediction, Recording
 
 
 class CannotAnswerError(RegardError):
@@ -42,7 +42,7 @@ def predict(
     of the model's products; "bf16-mixed" is about twice as fast on a processor that has it. `progress` is told the
     share done. Raises a RegardError where the recording lacks what the model reads.
     """
-    asked, place = answerer(model, horizon_s=horizon_s, weights=weights), _usable(device)
+    asked, place = answerer(model, horizon_s=horizon_s, weights=weights), usable(device)
     _require_answerable(recording, asked)
     dataset = ClipDataset(
         (recording,),
@@ -59,13 +59,24 @@ def predict(
             on_device = batch.to(place)
             with autocast(precision, place):
                 answer = asked.task.answer(on_device)
-            answers += asked.task.predictions(answer, on_device)
+            answers += [_about_gaze(said, asked) for said in asked.task.predictions(answer, on_device)]
             if progress is not None:
                 progress(done / len(dataset))
     return _joined(answers, model=asked.name)
 
 
-def _usable(device: str) -> torch.device:
+def _about_gaze(said: Prediction | ActionPrediction, asked: Answerer) -> Prediction:
+    if isinstance(said, Prediction):
+        return said
+    raise CannotAnswerError(
+        asked.name,
+        found="a model that says what the wearer does",
+        wanted="one that says where the wearer looks",
+        do=f"regard evaluate {asked.name}",
+    )
+
+
+def usable(device: str) -> torch.device:
     """The device of that name, which can hold a number and give it back."""
     try:
         place = torch.device(device)
