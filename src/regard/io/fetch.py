@@ -14,7 +14,6 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
-from regard import __version__
 from regard.errors import FileError, RegardError
 
 TIMEOUT_S = 30.0
@@ -83,7 +82,7 @@ def require_sha256(path: Path, sha256: str | None) -> None:
 def _receive(address: str, part: Path, *, by_hand: str, progress: Callable[[float], None] | None) -> None:
     """The whole content into `part`, after what is there already."""
     had = part.stat().st_size if part.exists() and _mark(part).exists() else 0
-    headers = {"User-Agent": f"regard/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "regard", "Accept-Encoding": "identity"}
     if had:
         headers |= {"Range": f"bytes={had}-", "If-Range": _mark(part).read_text(encoding="utf-8")}
     try:

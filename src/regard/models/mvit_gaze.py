@@ -15,7 +15,7 @@ from regard.models.mvit_published import PositionEmbeddings, init_from_k400
 class MViTGaze(nn.Module):
     """Gaze from a clip's pictures alone: one map for each frame, about that frame or about a later moment.
 
-    `video` is RGB less 0.45 over 0.225. Sizes are as in GLC and CSTS. 48.9 million parameters. `width` and `depths`
+    `video` is RGB less 0.45 over 0.225. Sizes are as in GLC and CSTS. 49.3 million parameters. `width` and `depths`
     (blocks per stage) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
     """
 
