@@ -10,6 +10,7 @@ from regard.engine.recipe import read_recipe
 from regard.engine.run import best_weights, recipe_of_run
 from regard.engine.train import train
 from regard.errors import FileError, RecipeError, WeightsError
+from regard.metrics.table import corpus_f1
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +68,17 @@ def test_a_split_of_which_nothing_can_be_read_is_not_scored_in_silence(run: Path
     recipe["data"]["on_error"] = "skip"
     with pytest.raises(RecipeError, match="no clip that could be read"):
         score_recipe(read_recipe(write_recipe(tmp_path, recipe)))
+
+
+def test_a_threshold_chosen_on_another_split_is_used_and_named(run: Path):
+    weights = best_weights(run)
+    elsewhere = score_recipe(recipe_of_run(run, ["--data.test.split=val"]), weights=weights).items
+    threshold = corpus_f1(elsewhere, "oracle").threshold
+    scores = score_recipe(recipe_of_run(run), weights=weights, threshold_from="val")
+    f1 = scores.summary.set_index("score").loc["f1"]
+    assert f1["value"] == corpus_f1(scores.items, threshold).f1
+    assert f1["value"] <= corpus_f1(scores.items, "oracle").f1
+    assert f"F1 threshold {threshold:g}, chosen on split val, {len(elsewhere)} items, data " in scores.protocol
+    for split in ("test", "nowhere"):
+        with pytest.raises(RecipeError, match="one of train, val"):
+            score_recipe(recipe_of_run(run), weights=weights, threshold_from=split)
