@@ -62,6 +62,14 @@ def test_training_adds_the_weighted_contrast_and_scoring_does_without():
     assert task.loss(scored, batch()).keys() == {"loss"}
 
 
+def test_a_process_that_could_read_nothing_has_a_loss_of_zero_that_can_be_differentiated():
+    model = CSTS(**SIZE, embedding_width=4)
+    loss = GazeAnticipation(model, contrast=Contrast()).idle()
+    loss.backward()
+    assert loss == 0
+    assert all((p.grad == 0).all() for p in model.parameters())
+
+
 def test_clips_without_sound_are_no_partners():
     seen, heard = numbers(4, 5), numbers(4, 5, seed=1)
     audible = torch.tensor([True, False, True, True])
@@ -80,6 +88,8 @@ def test_a_model_that_hears_nothing_has_no_contrast_and_needs_no_sound():
 
 
 def test_a_model_without_embeddings_is_refused():
+    with pytest.raises(RecipeError, match="CSTS, which embeds neither"):
+        GazeAnticipation(CSTS(**SIZE, embedding_width=None), contrast=Contrast())
     with pytest.raises(RecipeError, match="MViTGaze, which embeds neither"):
         GazeAnticipation(MViTGaze(num_frames=2, size=(32, 32), width=8, depths=(1, 1, 1, 1)), contrast=Contrast())
 
@@ -94,6 +104,9 @@ class TwoTowers(nn.Module):
 
     def loss(self, rows: slice) -> Tensor:
         """The contrastive loss of these clips and those of all other processes, in double precision."""
+        if rows.start == rows.stop:
+            nothing = sum(p.sum() for p in self.parameters()) * 0.0
+            return contrastive_loss(*from_all_processes(nothing.expand(0, 0)).chunk(2, dim=1)) + nothing
         both = torch.cat([self.see(numbers(4, 6)[rows]), self.hear(numbers(4, 5, seed=1)[rows])], dim=1)
         return contrastive_loss(*from_all_processes(both).chunk(2, dim=1))
 

@@ -98,7 +98,7 @@ class TaskModule(pl.LightningModule):
         """One loss; a non-finite one stops the run and names the clips. A batch of which nothing could be read is 0."""
         self.skipped |= dict.fromkeys(batch.skipped)
         if not batch.clips:
-            return torch.stack([p.sum() * 0.0 for p in self.parameters() if p.requires_grad]).sum()
+            return self.task.idle()
         answer = self._answer(batch)
         with self._in_full_precision():
             losses = {k: v.float() for k, v in self.task.loss(answer, batch).items()}

@@ -136,6 +136,11 @@ class CSTS(nn.Module):
         """Inputs that the model as it was made does not read."""
         return frozenset() if self.use_sound else frozenset({"sound", "sound_valid"})
 
+    @property
+    def embeds(self) -> bool:
+        """True where what was seen and heard can be contrasted."""
+        return self.video_embedding is not None
+
     def forward(
         self,
         video: Float[Tensor, "b t 3 h_in w_in"],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from regard.batch import Batch, Field
@@ -19,6 +20,11 @@ from regard.types import Prediction
 @runtime_checkable
 class Embeds(Protocol):
     """A model that also says what it saw and heard as one vector each; the parameters are those of its `forward`."""
+
+    @property
+    def embeds(self) -> bool:
+        """False where the model as it was made does neither."""
+        ...
 
     @property
     def embedded(self) -> Callable[..., Embedded]:
@@ -44,7 +50,7 @@ class GazeAnticipation(Task):
         scoring: DensityScoring | None = None,
     ) -> None:
         super().__init__(model)
-        if contrast is not None and not isinstance(model, Embeds):
+        if contrast is not None and not (isinstance(model, Embeds) and (model.embeds or "sound" not in self.inputs)):
             raise RecipeError(
                 "task.contrast",
                 found=f"{type(model).__name__}, which embeds neither pictures nor sound",
@@ -57,10 +63,23 @@ class GazeAnticipation(Task):
 
     def answer(self, batch: Batch) -> Tensor | Embedded:
         """Logits; in training with a contrast, the embeddings too."""
-        if self.contrast is None or not self.model.training:
+        if not self.contrasts or not self.model.training:
             return super().answer(batch)
         assert isinstance(self.model, Embeds)
         return self.model.embedded(**self.told(batch))
+
+    @property
+    def contrasts(self) -> bool:
+        """True where training contrasts what was seen with what was heard."""
+        return self.contrast is not None and isinstance(self.model, Embeds) and self.model.embeds
+
+    def idle(self) -> Tensor:
+        """Nothing of its own, and the contrast of what the other processes have."""
+        nothing = super().idle()
+        if self.contrast is None or not self.contrasts:
+            return nothing
+        none = nothing.expand(0, 0)
+        return nothing + self.contrast.weight * self.contrast(none, none, torch.zeros(0, dtype=torch.bool))
 
     def loss(self, answer: Tensor | Embedded, batch: Batch) -> dict[str, Tensor]:
         """The mean over asked moments with known gaze on the image; "contrast" is told without its weight."""

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any, ClassVar
 
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from regard.batch import FIELDS, Batch, Field
@@ -70,6 +71,10 @@ class Task(ABC):
         """
         output = self.model(**self.told(batch))
         return output[0] if isinstance(output, tuple) else output
+
+    def idle(self) -> Tensor:
+        """The loss of a process that could read nothing of its share of a batch: 0, and what all do together."""
+        return torch.stack([p.sum() * 0.0 for p in self.model.parameters() if p.requires_grad]).sum()
 
     @abstractmethod
     def loss(self, answer: Any, batch: Batch) -> dict[str, Tensor]:

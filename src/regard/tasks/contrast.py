@@ -34,11 +34,12 @@ class Contrast:
         return contrastive_loss(seen, heard) if len(pairs) > 1 else pairs.sum() * 0.0
 
 
-def from_all_processes(rows: Float[Tensor, "n e"]) -> Float[Tensor, "m e"]:
+def from_all_processes(rows: Float[Tensor, "n e"]) -> Float[Tensor, "m f"]:
     """The rows of every process, in rank order, however many each has; without processes, the same rows.
 
-    Every process must call this. Its gradient is right where the mean of the processes' gradients is taken, as
-    DistributedDataParallel does, and every process computes the same loss of all rows.
+    Every process must call this; one that has no rows need not know how wide they are. Its gradient is right where the
+    mean of the processes' gradients is taken, as DistributedDataParallel does, and every process computes the same loss
+    of all rows.
     """
     if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
         return rows
@@ -48,10 +49,11 @@ def from_all_processes(rows: Float[Tensor, "n e"]) -> Float[Tensor, "m e"]:
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
-        counts = _gathered(torch.tensor([len(rows)], device=rows.device)).flatten().tolist()
-        padded = rows.new_zeros(max(counts), rows.shape[1])
-        padded[: len(rows)] = rows
-        ctx.start, ctx.count = sum(counts[: distributed.get_rank()]), len(rows)
+        shapes = _gathered(torch.tensor(rows.shape, device=rows.device))
+        counts = shapes[:, 0].tolist()
+        padded = rows.new_zeros(shapes.amax(dim=0).tolist())
+        padded[: rows.shape[0], : rows.shape[1]] = rows
+        ctx.start, ctx.shape = sum(counts[: distributed.get_rank()]), rows.shape
         everyone = _gathered(padded)
         return torch.cat([part[:count] for part, count in zip(everyone, counts, strict=True)])
 
@@ -61,7 +63,7 @@ class _Gather(torch.autograd.Function):
         """The sum over processes of what each wants of this one's rows."""
         wanted = gradient.clone(memory_format=torch.contiguous_format)
         distributed.all_reduce(wanted)
-        return wanted[ctx.start : ctx.start + ctx.count]
+        return wanted[ctx.start : ctx.start + ctx.shape[0], : ctx.shape[1]]
 
 
 def _gathered(rows: Tensor) -> Tensor:
