@@ -29,7 +29,8 @@ from regard.clips import ClipDataset, HorizontalFlip, RandomClip, RandomResizedC
 from regard.clips.order import generator_for
 from regard.clips.prepare import GOP, Settings, prepare, use_prepared
 from regard.io import open_video
-from regard.types import FrameSource, GazeState, GazeTrack, MediaStream, Recording
+from regard.sources import FrameSource
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
 SHORT_SIDE, BATCH, ROUNDS = 256, 8, 3
 FILMS, FILM_S = 2, 10

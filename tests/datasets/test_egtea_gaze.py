@@ -6,7 +6,8 @@ import pytest
 from regard.clips import ClipDataset, WholeSegment
 from regard.datasets import EgteaGaze
 from regard.errors import FileError, RecipeError
-from regard.types import TRAINED, GazeState, RecordingSet
+from regard.sources import RecordingSet
+from regard.types import TRAINED, GazeState
 
 FRAMES = np.array([[10, 13], [12, 15], [40, 42], [7, 8], [100, 101]])
 VIDEO = np.array(["OP01-R01-PastaSalad"] * 3 + ["P02-R02-Pizza", "P02-R02-Pizza"])

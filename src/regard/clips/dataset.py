@@ -26,7 +26,8 @@ from regard.clips.sampling import TOLERANCE_S, Sampler
 from regard.clips.transforms import Transform, target_size
 from regard.errors import ClockError, FileError, RecipeError, RegardError
 from regard.io import open_sound, open_video
-from regard.types import Clip, FrameSource, Recording, SoundSource
+from regard.sources import FrameSource, SoundSource
+from regard.types import Clip, Recording
 
 MAX_OPEN = 8
 """Files that one worker keeps open; each holds a decoder and the few frames it looks back on."""

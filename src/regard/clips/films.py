@@ -10,7 +10,8 @@ from jaxtyping import UInt8
 from regard.clips.transforms import target_size
 from regard.errors import RecipeError
 from regard.io import FilmWriter, open_sound, open_video
-from regard.types import FrameSource, Recording
+from regard.sources import FrameSource
+from regard.types import Recording
 
 GOP = 16
 """Frames from one key frame to the next: a clip decodes at most this many in vain."""

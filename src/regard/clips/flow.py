@@ -26,7 +26,8 @@ from regard.clips.sampling import TOLERANCE_S
 from regard.clips.transforms import mirrored, scale_flow, uniform, video_of
 from regard.errors import FileError, MissingExtraError, RecipeError
 from regard.io import FilmWriter, open_video
-from regard.types import FrameSource, MediaStream, Recording
+from regard.sources import FrameSource
+from regard.types import MediaStream, Recording
 
 FOLDER = "flow"
 """Beside the prepared films."""

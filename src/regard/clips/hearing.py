@@ -20,7 +20,8 @@ from regard.ops.sound import (
     sound_windows,
     window_columns,
 )
-from regard.types import Clip, SoundSource
+from regard.sources import SoundSource
+from regard.types import Clip
 
 REACH_S = (WINDOW_COLUMNS + 4) * HOP_S
 """No window begins longer before its frame than this."""

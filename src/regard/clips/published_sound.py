@@ -10,7 +10,8 @@ from torch import Tensor
 from regard.clips.hearing import SoundWindows
 from regard.errors import RecipeError
 from regard.ops.sound import HOP_S, RATE_HZ, log_spectrogram, published_window_columns, sound_windows
-from regard.types import Clip, SoundSource
+from regard.sources import SoundSource
+from regard.types import Clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

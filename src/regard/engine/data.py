@@ -15,7 +15,8 @@ from regard.clips.published_sound import PublishedSound
 from regard.clips.sampling import Sampler
 from regard.clips.transforms import Transform
 from regard.errors import RecipeError
-from regard.types import Recording, RecordingSet
+from regard.sources import RecordingSet
+from regard.types import Recording
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from regard.errors import FileError
 from regard.io.files import writing
-from regard.types import SoundSource
+from regard.sources import SoundSource
 
 TICKS_PER_S = 90_000
 """MPEG's own clock: any usual frame time is a whole number of ticks, or within 6 microseconds of one."""

@@ -21,7 +21,7 @@ from regard.errors import FileError
 from regard.io.container import choose_sound, open_media, sound_streams, video_streams
 from regard.io.media import Video
 from regard.io.packets import MisledSeekError, PacketReader, PacketTable, read_table
-from regard.types import SoundSource
+from regard.sources import SoundSource
 
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its

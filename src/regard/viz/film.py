@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import UInt8
+
 from regard.io import FilmWriter
 from regard.io.recording import open_sound, open_video
-from regard.types import FrameSource, Prediction, Recording
+from regard.sources import FrameSource
+from regard.types import Prediction, Recording
 from regard.viz.draw import TRAIL_S, moment
 
 CHUNK_BYTES = 64 * 2**20
@@ -27,18 +31,36 @@ def film(
     pictures to that many lines; None keeps them. `progress` is told the share done. Returns the path. Nothing is left
     under it when writing fails, which raises FileError.
     """
+
+    def draw(frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> np.ndarray:
+        return moment(frame, time_s, recorded=recording.gaze, predicted=prediction, trail_s=trail_s)
+
+    return drawn_film(recording, path, draw, max_height=max_height, progress=progress)
+
+
+def drawn_film(
+    recording: Recording,
+    path: Path | str,
+    draw: Callable[[UInt8[np.ndarray, "h w 3"], float], np.ndarray],
+    *,
+    side_by_side: bool = False,
+    max_height: int | None = 720,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Write an mp4 of what `draw` makes of each frame and its time, with the sound; see `film`.
+
+    `side_by_side`: what it makes is twice as wide as the frame.
+    """
     path = Path(path)
     source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
-    with FilmWriter(path, size=size, sound=sound) as writer:
+    with FilmWriter(path, size=(size[0], size[1] * (1 + side_by_side)), sound=sound) as writer:
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
             for time_s, frame in zip(shown_s.tolist(), source.frames_at(shown_s, size=size), strict=True):
-                writer.write(
-                    moment(frame, time_s, recorded=recording.gaze, predicted=prediction, trail_s=trail_s), time_s
-                )
+                writer.write(draw(frame, time_s), time_s)
             if progress is not None:
                 progress(min(1.0, (start + chunk) / len(times_s)))
     return path

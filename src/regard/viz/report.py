@@ -16,7 +16,8 @@ from PIL import Image
 
 from regard.io import writing
 from regard.io.recording import open_video
-from regard.types import FrameSource, Prediction, Recording
+from regard.sources import FrameSource
+from regard.types import Prediction, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet, moment
 from regard.viz.timeline import runs, timeline
 
