@@ -22,7 +22,7 @@ def main() -> None:
     order = [
         "types",
         "errors",
-        "batch",
+        "sources", "batch",
         "ops",
         "io",
         "metrics",

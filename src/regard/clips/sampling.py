@@ -196,9 +196,10 @@ class AroundSegment(Window):
     """`num_clips` clips in or around each labelled segment.
 
     The segment is first widened by `before_s` and `after_s`, then its `middle` share is taken, cut in whole frames;
-    where that is too short for a clip, the whole is used. `place` says where the clips lie in it: drawn at random in each epoch; spread evenly
-    from its beginning to its end (one clip: in the centre); or from its beginning on, `hop_s` apart, as many as there
-    is room for up to `num_clips`, the hop growing, in whole frames, where a long segment would need more.
+    where that is too short for a clip, the whole is used. `place` says where the clips lie in it: drawn at random in
+    each epoch; spread evenly from its beginning to its end (one clip: in the centre); or from its beginning on, `hop_s`
+    apart, as many as there is room for up to `num_clips`, the hop growing, in whole frames, where a long segment would
+    need more.
     """
 
     kind: str = "action"

@@ -95,8 +95,8 @@ def centre_of_mass_auc_published(
     """The "AUC" that GLC reports: how near the map's centre of mass lies to the gaze; 0 to 1, higher is better.
 
     A delta at the centre of mass (rounded down) is blurred by 3.2 cells, and the score is 1 minus the share of cells
-    above the gazed-at one, round((w - 1) x). It sees nothing of the map but its centre of mass, so it compares only with
-    itself. `rescaled` is the min-max rescaled density. NaN for points off the image.
+    above the gazed-at one, round((w - 1) x). It sees nothing of the map but its centre of mass, so it compares only
+    with itself. `rescaled` is the min-max rescaled density. NaN for points off the image.
     Source: Lai et al., GLC, BMVC 2022; BolinLai/GLC@0025371.
     """
     row, column = (c.floor().nan_to_num().long() for c in centre_of_mass_published(rescaled).unbind(-1))
