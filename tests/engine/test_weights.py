@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import tiny_recipe, write_recipe
 
 from regard.cli import main
 from regard.engine import weights as room
+from regard.engine.checkpoints import read_checkpoint
+from regard.engine.recipe import read_recipe
 from regard.engine.start import Start, begin_from
+from regard.engine.train import train
 from regard.engine.weights import catalogue, get, locate, named, read_weights
 from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
@@ -153,12 +157,34 @@ def test_weights_that_are_not_here_say_how_to_get_them(tmp_path: Path):
     assert locate(published_file(tmp_path / "mine.pth")) == tmp_path / "mine.pth"
 
 
-def test_training_starts_from_kinetics_in_the_way_that_is_named(tmp_path: Path):
+def kinetics_file(path: Path) -> MViTGaze:
+    """Write what SlowFast would of a small classifier of 7x7 cells, and return the model whose blocks it has."""
     torch.manual_seed(1)
     taught, names = MViTGaze(**SMALL), (*encoder_rules(""), *BLOCK_RULES)
     state = {n: taught.encoder.state_dict()[o].clone() for n, o in published_names(taught.encoder, names).items()}
     state["pos_embed_spatial"] = torch.randn(1, 49, 8)
-    torch.save({"model_state": {**state, "head.projection.weight": torch.zeros(400, 8)}}, tmp_path / "k400.pyth")
+    torch.save({"model_state": {**state, "head.projection.weight": torch.zeros(400, 8)}}, path)
+    return taught
+
+
+def test_a_recipe_starts_from_the_weights_that_it_names(tmp_path: Path):
+    taught = kinetics_file(tmp_path / "k400.pyth")
+    still = {"lr": 0.0, "final_lr": 0.0, "weight_decay": 0.0}
+    content = tiny_recipe(tmp_path / "worlds", max_steps=1, validate_every=1, optimiser=still)
+    content["task"]["init_args"]["model"] = {"class_path": "MViTGaze", "init_args": {**SMALL, "size": [32, 32]}}
+    content["training"]["start"] = {"weights": str(tmp_path / "k400.pyth")}
+    for part in ("train", "val", "test"):
+        content["data"][part]["sampler"]["init_args"]["num_frames"] = 4
+        content["data"][part]["transforms"].insert(0, {"class_path": "Resize", "init_args": {"size": [32, 32]}})
+    run = train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run").folder
+    saved = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
+    wanted = taught.state_dict()
+    assert all(torch.equal(saved[f"model.{n}"], wanted[n]) for n in wanted if n.startswith("encoder.blocks."))
+    assert not torch.equal(saved["model.decoder.classifier.weight"], wanted["decoder.classifier.weight"])
+
+
+def test_training_starts_from_kinetics_in_the_way_that_is_named(tmp_path: Path):
+    taught = kinetics_file(tmp_path / "k400.pyth")
     tables = []
     for how in ("2d", "published_1d"):
         model = MViTGaze(**SMALL)
