@@ -64,6 +64,12 @@ def table(runs: list[pd.DataFrame], class_items: dict[str, np.ndarray]) -> pd.Da
     return pd.DataFrame(rows)
 
 
+def _together(runs: list[pd.DataFrame]) -> pd.DataFrame:
+    """The items with the mean of the runs' logits."""
+    logits = [c for c in runs[0] if "@" in c]
+    return runs[0].assign(**{c: np.mean([r[c].to_numpy(np.float64) for r in runs], axis=0) for c in logits})
+
+
 def _right(items: pd.DataFrame, label: str, class_items: np.ndarray, strength: float) -> np.ndarray:
     logits = items[[f"{label}@{k}" for k in range(len(class_items))]].to_numpy(np.float64)
     predicted = prior_corrected(logits, class_items, strength=strength).argmax(axis=1)
@@ -100,17 +106,20 @@ def main() -> None:
         kind = {"split": split, "duration": not asked.without_duration}
         runs = [run(asked.root, asked.out, seed=seed, **kind) for seed in range(asked.seeds)]
         trained = [
-            s.labels for r in EgteaGaze(asked.root, split=split, held_out=0.0).recordings("train") for s in r.segments
+            s.labels
+            for r in EgteaGaze(asked.root, split=split, held_out=0.0, without_gaze="leave_out").recordings("train")
+            for s in r.segments
         ]
         counts = {
             label: np.bincount([t[label] for t in trained], minlength=sum(c.startswith(f"{label}@") for c in runs[0]))
             for label in LABELS
         }
-        top = {label: np.mean([r[f"{label}_top5"].mean() for r in runs]) for label in LABELS}
-        print(
-            f"\nsplit {split}, {kind}, {asked.seeds} seeds; top-5: { {k: round(100 * v, 1) for k, v in top.items()} }"
-        )
+        best = ", ".join(f"{label} {100 * np.mean([r[f'{label}_top5'].mean() for r in runs]):.1f}" for label in LABELS)
+        print(f"\nsplit {split}, duration {kind['duration']}, {asked.seeds} seeds; top-5: {best}")
         print(table(runs, counts).to_string(index=False), flush=True)
+        if len(runs) > 1:
+            print("the seeds' answers averaged, as one larger model:")
+            print(table([_together(runs)], counts).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":

@@ -61,9 +61,10 @@ def test_a_tested_session_says_what_was_trained_on_and_tells_none_of_its_gaze(tm
 
 def test_clips_without_gaze_are_left_out_or_kept_as_lost(tmp_path: Path):
     write(tmp_path)
-    (pizza,) = (r for r in EgteaGaze(tmp_path, held_out=0.0).recordings("train") if r.id == "P02-R02-Pizza")
+    left = EgteaGaze(tmp_path, held_out=0.0, without_gaze="leave_out").recordings("train")
+    (pizza,) = (r for r in left if r.id == "P02-R02-Pizza")
     assert len(pizza.segments) == 1
-    kept = EgteaGaze(tmp_path, held_out=0.0, without_gaze="keep").recordings("train")
+    kept = EgteaGaze(tmp_path, held_out=0.0).recordings("train")
     (pizza,) = (r for r in kept if r.id == "P02-R02-Pizza")
     assert pizza.gaze is not None
     assert pizza.gaze.valid.tolist() == [True, True, False, False]
@@ -118,15 +119,12 @@ def test_a_missing_or_broken_file_is_named(tmp_path: Path):
 
 
 def test_the_real_gaze_has_the_counts_that_are_known_of_it(real_data: Path):
-    data = EgteaGaze(real_data / "egtea_gaze", held_out=0.0, without_gaze="keep")
+    data = EgteaGaze(real_data / "egtea_gaze", held_out=0.0)
     assert [len(data.classes[kind]) for kind in ("action", "verb", "noun")] == [106, 19, 53]
     assert data.classes["action"][0] == "Inspect/Read recipe"
-    counts = [
-        [len(EgteaGaze(data.root, split=s, held_out=0.0, without_gaze="keep").clips(p)) for p in data.splits]
-        for s in (1, 2, 3)
-    ]
+    counts = [[len(EgteaGaze(data.root, split=s, held_out=0.0).clips(p)) for p in data.splits] for s in (1, 2, 3)]
     assert counts == [[8299, 2022], [8299, 2022], [8300, 2021]]
-    with_gaze = EgteaGaze(data.root, held_out=0.0)
+    with_gaze = EgteaGaze(data.root, held_out=0.0, without_gaze="leave_out")
     assert [len(with_gaze.clips(p)) for p in with_gaze.splits] == [8232, 2020]
     tested = with_gaze.recordings("test")
     assert len(tested) == 65

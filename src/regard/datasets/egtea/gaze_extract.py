@@ -54,7 +54,7 @@ class EgteaGaze:
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
     the sessions whose training clips make up "val" and are not in "train"; with 0 there is no "val". A recording holds
     the gaze of its split's clips and nothing between them, so its times have gaps. `without_gaze` says what becomes of
-    the 69 clips whose gaze was never recorded: they are left out, as in EgoHAR's lists, or kept with LOST gaze.
+    the 69 clips whose gaze was never recorded: they are kept with LOST gaze, or left out as in EgoHAR's lists.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EgteaGaze:
         *,
         split: Literal[1, 2, 3] = 1,
         held_out: float = 0.1,
-        without_gaze: Literal["leave_out", "keep"] = "leave_out",
+        without_gaze: Literal["keep", "leave_out"] = "keep",
     ) -> None:
         self.root, self.split, self.held_out = Path(root).expanduser(), split, held_out
         self.without_gaze = without_gaze
