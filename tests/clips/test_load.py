@@ -234,6 +234,10 @@ def test_a_recording_without_video_shows_its_gaze_and_nothing_else(recording):
     np.testing.assert_allclose(sample.clip.frame_s, 0.7 + np.arange(6) / 60, atol=1e-9)
     np.testing.assert_allclose(sample.observed_point[:, 0], 0.2 + 0.12 * sample.clip.frame_s, atol=1e-6)
     assert sample.label == {"verb": 1}
+    flipped = dataset([blind], sampler, transforms=(HorizontalFlip(p=1.0),), needs=data.needs)[2]
+    torch.testing.assert_close(
+        flipped.observed_point, sample.observed_point * torch.tensor([-1, 1]) + torch.tensor([1, 0])
+    )
     with pytest.raises(RecipeError, match=r"gaze only\n.*gaze without video"):
         dataset([blind])
     with pytest.raises(RecipeError, match=r"gaze only\n.*neither video nor gaze"):

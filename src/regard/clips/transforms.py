@@ -120,13 +120,12 @@ class RandomResizedCrop:
 
 @dataclass(frozen=True, slots=True)
 class HorizontalFlip:
-    """Mirror left and right with probability `p`."""
+    """Mirror left and right with probability `p`: pixels, and gaze that comes without them."""
 
     p: float = 0.5
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample, mirrored or not."""
-        video_of(sample, self)
         return sample if uniform(0.0, 1.0, generator) >= self.p else mirrored(sample)
 
 
@@ -198,9 +197,8 @@ def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
 
 def mirrored(sample: Sample) -> Sample:
     """Left for right, in pixels, motion and points."""
-    assert sample.video is not None
     flow = None if sample.flow is None else sample.flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
-    turned = replace(sample, video=sample.video.flip(-1), flow=flow)
+    turned = replace(sample, video=None if sample.video is None else sample.video.flip(-1), flow=flow)
     return _move(turned, scale=torch.tensor([-1.0, 1.0]), shift=torch.tensor([1.0, 0.0]))
 
 
