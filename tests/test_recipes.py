@@ -54,7 +54,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> str:
 LARGE = {
     "GLC": {"size": [64, 64], "width": 8, "depths": [1, 1, 1, 1]},
     "MViTGaze": {"size": [64, 64], "width": 8, "depths": [1, 1, 1, 1]},
-    "CSTS": {"size": [64, 64], "sound_size": [256, 256], "width": 8, "depths": [1, 1, 1, 1], "embedding_width": 16},
+    "CSTS": {"size": [64, 64], "sound_size": [64, 64], "width": 8, "depths": [1, 1, 1, 1], "embedding_width": 16},
     "GazeAttention": {"size": [64, 64], "width": 8, "depths": [1, 1, 1]},
     "EgoHAR": {"size": [64, 64], "backbone": "resnet18", "weights": "random", "channels": 8, "width": 16, "hidden": 8},
 }
@@ -81,6 +81,8 @@ def shrink(content: dict) -> None:
             for key in arguments.keys() & {"size", "smallest", "largest"}:
                 side = arguments[key]
                 arguments[key] = [SMALLER[s] for s in side] if isinstance(side, list) else SMALLER[side]
+        if "sound_size" in model["init_args"]:
+            part["transforms"].append({"class_path": "PoolSound"})
 
 
 def small(file: Path, root: str, folder: Path) -> Path:
