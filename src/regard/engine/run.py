@@ -14,6 +14,9 @@ RECIPE_FILE = "recipe.yaml"
 
 FOLDER = "checkpoints"
 
+ACTION_MODELS = ("gaze-attention", "egohar")
+"""Networks that recognise actions; a run of that task is another."""
+
 
 def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> "Recipe":
     """The recipe that a run folder keeps. Raises FileError where the folder holds no run."""
@@ -24,6 +27,12 @@ def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> "Recipe":
     from regard.engine.recipe import read_recipe  # brings Lightning, which a baseline does without
 
     return read_recipe(run / RECIPE_FILE, overrides)
+
+
+def recognises_actions(model: str | Path) -> bool:
+    """True for the name of a network that recognises actions, and for the folder of such a run."""
+    recipe = Path(model) / RECIPE_FILE
+    return model in ACTION_MODELS or (recipe.exists() and "ActionRecognition" in recipe.read_text(encoding="utf-8"))
 
 
 def best_weights(run: Path) -> Path:

@@ -4,10 +4,12 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from regard.datasets.synthetic.files import places_of, write_world
+from regard.datasets.synthetic.script import ACTIONS, NOUNS, VERBS
 from regard.errors import FileError, RecipeError
 from regard.io import open_recording
 from regard.io.cache import cache_folder
@@ -46,6 +48,11 @@ class Synthetic:
         facts = f"{VERSION} {duration_s} {self.size} {seed} {observers} {RATE_HZ}"
         place = cache_folder("synthetic") if root is None else Path(root)
         self.root = place / hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+    @property
+    def classes(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the actions, verbs and nouns by class."""
+        return {"action": ACTIONS, "verb": VERBS, "noun": NOUNS}
 
     @property
     def splits(self) -> tuple[str, ...]:

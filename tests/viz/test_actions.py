@@ -1,0 +1,56 @@
+"""Films of actions: the right window's answer, the right part's map, bars that are as long as they say."""
+
+import numpy as np
+import pytest
+
+from regard.types import ActionPrediction
+from regard.viz.actions import BAR_COLOUR, action_moment, likeliest, nearest_window
+
+
+def prediction(*, evidence: bool = False, names: tuple[str, ...] = ()) -> ActionPrediction:
+    attention = np.full((2, 2, 3, 4), 0.1, np.float32)
+    attention[0, 0, 0, 0] = attention[0, 1, 2, 3] = attention[1, :, 1, 1] = 1.0
+    return ActionPrediction(
+        recording="r",
+        model="m",
+        start_s=np.array([0.0, 1.0]),
+        end_s=np.array([1.0, 2.0]),
+        logits={"action": np.log(np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], np.float32))},
+        attention=attention,
+        evidence=attention if evidence else None,
+        class_names={"action": names} if names else {},
+    )
+
+
+FRAME = np.full((240, 320, 3), 90, np.uint8)
+
+
+def test_a_frame_belongs_to_the_window_whose_middle_is_nearest():
+    assert [nearest_window(prediction(), t) for t in (0.0, 0.9, 1.1, 5.0)] == [0, 0, 1, 1]
+
+
+def test_classes_are_named_where_their_names_are_known():
+    assert likeliest(prediction(), 0, 2) == [("action 0", pytest.approx(0.6)), ("action 1", pytest.approx(0.3))]
+    assert [name for name, _ in likeliest(prediction(names=("cut", "stir", "pour")), 1)] == ["pour", "cut", "stir"]
+
+
+def test_the_map_is_that_of_the_moments_part_of_the_window():
+    early, late = (action_moment(FRAME, t, prediction()).astype(int) for t in (0.1, 0.9))
+    changed = np.abs(early - late).sum(axis=2)
+    assert changed[:60, :60].max() > 60
+    assert changed[-60:-25, -60:].max() > 60
+    assert changed[100:140, 250:].max() < 30
+
+
+def test_a_bar_is_as_long_as_its_class_is_likely():
+    drawn = action_moment(FRAME, 0.2, prediction())
+    lengths = (drawn == np.array(BAR_COLOUR)).all(axis=2).sum(axis=1)
+    longest = 0.3 * 320
+    found = sorted({int(n) for n in lengths if n > 2}, reverse=True)
+    assert found[0] == pytest.approx(0.6 * longest, abs=4)
+    assert found[1] == pytest.approx(0.3 * longest, abs=4)
+
+
+def test_evidence_stands_beside_the_attention():
+    assert action_moment(FRAME, 0.2, prediction(evidence=True)).shape == (240, 640, 3)
+    assert (FRAME == 90).all(), "the frame handed in stays as it is"
