@@ -1,0 +1,62 @@
+"""From a folder like EGTEA's to a table of action scores, and from there to a film of what somebody does."""
+
+from pathlib import Path
+
+import fake_roots as fake
+import pandas as pd
+import pytest
+
+from regard.engine.benchmark import score_recipe
+from regard.engine.predict_actions import action_table, predict_actions
+from regard.engine.recipe import read_recipe
+from regard.engine.run import recognises_actions
+from regard.engine.train import train
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "gaze_attention": ["--task.model.size=[64,64]", "--task.model.width=8", "--task.model.depths=[1,1,1]"],
+    "egohar": [
+        "--task.model.size=[64,64]", "--task.model.backbone=resnet18", "--task.model.weights=random",
+        "--task.model.channels=4", "--task.model.width=16", "--task.model.hidden=8",
+    ],
+}  # fmt: skip
+PIXELS = {"gaze_attention": "CentreCrop", "egohar": "Resize"}
+
+
+def small(name: str, root: Path, folder: Path) -> Path:
+    """The recipe of full size, on small pictures of this root."""
+    text = (ROOT / "recipes" / f"action_egtea_{name}.yaml").read_text()
+    text = text.replace("data/egtea", str(root)).replace("224", "64").replace("256", "64")
+    text = text.replace("split: val", "split: test").replace("{root:", "{held_out: 0, root:")
+    (folder / f"action_egtea_{name}.yaml").write_text(text)
+    return folder / f"action_egtea_{name}.yaml"
+
+
+@pytest.mark.parametrize("name", ["gaze_attention", "egohar"])
+def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_path: Path):
+    root = fake.egtea(tmp_path / "egtea")
+    steps = ["--training.max_steps=2", "--training.validate_every=2", "--training.accelerator=cpu"]
+    words = [*SMALL[name], *steps, "--data.batch_size=2", "--data.workers=0", "--training.devices=1"]
+    recipe_file = small(name, root, tmp_path)
+    if name == "gaze_attention":
+        pytest.importorskip("cv2")
+        from regard.clips.flow import FOLDER, FlowSettings
+        from regard.clips.prepare import Settings, prepare
+
+        films = {r.id: r for s in ("train", "test") for r in read_recipe(recipe_file, words).data.recordings(s)}
+        for out, settings in ((tmp_path / "p", Settings(size=64)), (tmp_path / "p" / FOLDER, FlowSettings(size=64))):
+            prepare(tuple(films.values()), out, settings, workers=1)
+        words += [f"--data.prepared={tmp_path / 'p'}"]
+    recipe = read_recipe(recipe_file, words)
+    run = train(recipe, tmp_path / "run").folder
+    scores = score_recipe(recipe, weights=run / "checkpoints" / "best.ckpt")
+    assert scores.items["windows"].min() >= 1
+    assert {"action_accuracy", "action_mean_class"} <= set(scores.summary["score"])
+    assert "gaze: train" in scores.protocol
+    assert not scores.items["clean"].all(), "one test clip of the fake root overlaps a training clip"
+    assert recognises_actions(run)
+    film = recipe.data.dataset.recordings("test")[0]
+    table = action_table(predict_actions(film, model=run))
+    assert isinstance(table, pd.DataFrame)
+    assert table["action_probability"].between(0, 1).all()
+    assert "action_name" in table
