@@ -215,6 +215,21 @@ def test_windows_of_one_clip_are_one_row_with_their_mean_logits():
     assert table.loc["action_accuracy", "num_items"] == 2
 
 
+def test_beside_the_scores_stand_each_class_and_what_it_is_taken_for():
+    task = ActionRecognition(Constant([0.0, 2.0, 0.0]))
+    given = batch(3)
+    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    tables = task.details(items, {"action": ("open fridge", "cut tomato")})
+    assert set(tables) == {f"{name}_{kind}" for name in ("action", "verb", "noun") for kind in ("classes", "confusion")}
+    classes = tables["action_classes"].set_index("name")
+    assert classes["num_items"].to_dict() == {"open fridge": 1, "cut tomato": 1, "action 2": 1}
+    assert classes["accuracy"].to_dict() == {"open fridge": 0.0, "cut tomato": 1.0, "action 2": 0.0}
+    assert classes.loc["action 2", "taken_for"] == "cut tomato"
+    counts = tables["action_confusion"].set_index("action")
+    assert counts["cut tomato"].tolist() == [1, 1, 1]
+    assert counts.to_numpy().sum() == 3
+
+
 def test_clips_that_share_frames_with_training_are_left_out_of_the_clean_score():
     scoring = LabelScoring()
     seen = recording(trained=((1.5, 4.0),))

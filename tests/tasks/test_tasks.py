@@ -221,6 +221,8 @@ def test_each_horizon_is_scored_on_its_own(items):
     own = task.summarise(items[60:]).set_index("score")["value"]["f1"]
     assert parts["value"][0.5, "f1"] == pytest.approx(own)
     assert set(parts["num_items"]) == {60}
+    pd.testing.assert_frame_equal(task.details(items, {})["by_horizon"], task.by_horizon(items))
+    assert task.details(items[:60], {}) == {}, "one horizon is the summary itself"
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,5 +1,6 @@
 """`regard check PATH`: can this recording be used, or is this dataset whole? Exit code 1 when it is not."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import get_args
@@ -34,8 +35,8 @@ def run(options: Namespace) -> int:
     try:
         recording = open_recording(options.path, min_confidence=options.min_confidence)
     except FileError:
-        root = Path(options.path).expanduser()
-        dataset = recognise(root) if root.is_dir() else None
+        root = os.path.expanduser(options.path)
+        dataset = recognise(Path(root)) if os.path.isdir(root) else None  # Path's raises for impossible names
         if dataset is None:
             raise
         return _check_root(options.path, dataset)

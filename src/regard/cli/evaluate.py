@@ -23,6 +23,10 @@ from regard.engine.predict import predict
 from regard.errors import RecipeError
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
+from regard.viz.confusion import confusion_picture
+
+SUMMARY = ("score", "value", "low", "high", "num_items", "policy")
+"""Columns of every table of scores."""
 
 TAKES_OVERRIDES = True
 """For a recipe or a run: `--task.scoring.policy 0.02`."""
@@ -135,12 +139,23 @@ def print_scores(title: str, scores: Scores) -> None:
     if "source" in scores.summary:
         for source in scores.summary["source"].dropna().unique():
             out.print(f"published: {source}", soft_wrap=True, markup=False)
+    for name, frame in scores.details.items():
+        if "score" in frame:
+            heading(name.replace("_", " "))
+            key = next(c for c in frame if c not in SUMMARY)
+            table(frame.pivot(index=key, columns="score", values="value")[list(frame["score"].unique())].reset_index())
     out.print(f"[dim]{scores.protocol}[/]", soft_wrap=True)
 
 
 def save_scores(scores: Scores, folder: Path, prefix: str) -> list[Path]:
-    """The summary as csv, the items as parquet."""
+    """The summary and the longer tables as csv, the items as parquet, confusions also as pictures."""
     files = [folder / f"{prefix}scores.csv", folder / f"{prefix}items.parquet"]
     write_table(scores.summary, files[0])
     write_table(scores.items, files[1])
+    for name, frame in scores.details.items():
+        files.append(folder / f"{prefix}{name}.csv")
+        write_table(frame, files[-1])
+        if name.endswith("_confusion"):
+            files.append(folder / f"{prefix}{name}.png")
+            confusion_picture(frame, files[-1])
     return files

@@ -46,7 +46,12 @@ def score_recipe(
         f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
         f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
     )
-    return Scores(items=items, summary=_beside(task.summarise(items), recipe.published), protocol=protocol)
+    return Scores(
+        items=items,
+        summary=_beside(task.summarise(items), recipe.published),
+        protocol=protocol,
+        details=task.details(items, getattr(data.dataset, "classes", {})),
+    )
 
 
 def _elsewhere(data: Data, split: str) -> Part:

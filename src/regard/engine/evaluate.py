@@ -1,7 +1,7 @@
 """Score answers against the recorded gaze: a row for each item, and a table that says what was measured and how."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ class Scores:
     summary: pd.DataFrame
     protocol: str
     """One line: what was counted, and how the threshold was chosen."""
+    details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Longer tables by name, such as the scores for each horizon or class; which ones is the task's matter."""
 
 
 def evaluate(

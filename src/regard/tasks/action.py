@@ -1,6 +1,6 @@
 """Action recognition: what does the wearer do, and does it help to know where they look?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import pandas as pd
@@ -123,6 +123,10 @@ class ActionRecognition(Task):
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """Overall and mean class accuracy of each label, top-5, and the clean scores where they differ."""
         return self.scoring.summarise(items)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """For each label "..._classes", a row a class, and "..._confusion"."""
+        return self.scoring.details(items, classes)
 
     def protocol(self, items: pd.DataFrame) -> str:
         """What was counted, and which gaze was used."""

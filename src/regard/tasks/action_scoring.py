@@ -13,6 +13,7 @@ from regard.batch import Batch
 from regard.errors import RecipeError
 from regard.metrics.labels import (
     Empty,
+    class_table,
     confusion,
     implied,
     mean_class_accuracy,
@@ -149,6 +150,22 @@ class LabelScoring:
             return mean_over_classes(items[f"{name}_correct"].to_numpy(np.float64), label)
         counts = confusion(label, predicted, num_classes=len(logits))
         return mean_class_accuracy(counts, empty=self.empty)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """A table of the classes of each answered label, and how many items of each (row) were taken for which."""
+        tables = {}
+        for name in self.labels:
+            if f"{name}_predicted" not in items:
+                continue
+            label, predicted = (items[c].to_numpy(np.int64) for c in (name, f"{name}_predicted"))
+            told = predicted >= 0
+            logits = sum(c.startswith(f"{name}@") for c in items)
+            names = tuple(classes.get(name, ()))
+            names += tuple(f"{name} {k}" for k in range(len(names), max(logits, label.max() + 1, predicted.max() + 1)))
+            tables[f"{name}_classes"] = class_table(label[told], predicted[told], names=names)
+            counts = confusion(label[told], predicted[told], num_classes=len(names))
+            tables[f"{name}_confusion"] = pd.DataFrame(counts, columns=list(names)).assign(**{name: names})
+        return tables
 
     def describe(self, items: pd.DataFrame) -> str:
         """The protocol in one line."""

@@ -1,6 +1,6 @@
 """Gaze anticipation: where will the wearer look, some moments after the last frame that is shown?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol, runtime_checkable
 
 import pandas as pd
@@ -107,6 +107,10 @@ class GazeAnticipation(Task):
             for ahead, part in items.groupby(items["ahead_s"].round(3), sort=True)
         ]
         return pd.concat(parts, ignore_index=True)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """ "by_horizon", where there are several."""
+        return {"by_horizon": self.by_horizon(items)} if len(set(items["ahead_s"].round(3))) > 1 else {}
 
     def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
         """The threshold of adaptive F1."""

@@ -2,6 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -103,6 +104,13 @@ class Task(ABC):
             wanted="a task that is scored by adaptive F1",
             do="take --threshold_from out",
         )
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """Longer tables beside the summary, by name: scores per horizon or per class, say.
+
+        `classes` are the names of a label's classes, for the labels whose dataset tells them.
+        """
+        return {}
 
     @abstractmethod
     def protocol(self, items: pd.DataFrame) -> str:
