@@ -22,7 +22,8 @@ def main() -> None:
     order = [
         "types",
         "errors",
-        "sources", "batch",
+        "sources",
+        "batch",
         "ops",
         "io",
         "metrics",

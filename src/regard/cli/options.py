@@ -31,7 +31,8 @@ def add_model(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="centre-prior, saliency, gaze-stays, glc, csts, gaze-attention, egohar, or a folder that `regard train` wrote (default: saliency)",
+        help="centre-prior, saliency, gaze-stays, glc, csts, gaze-attention, egohar, or a folder that `regard train` "
+        "wrote (default: saliency)",
     )
     parser.add_argument(
         "--horizon_s", type=float, help="how far ahead gaze-stays (default 0.5) or csts (0.63) is asked"

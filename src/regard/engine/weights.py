@@ -3,6 +3,7 @@
 Nothing is fetched unless somebody asks for it by name: no model and no recipe downloads by itself.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -133,8 +134,12 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
 
 def locate(weights: str | Path) -> Path:
     """The file of a name from the catalogue, or of a path. Raises WeightsError where it is not here."""
-    if Path(weights).is_file():
+    if os.path.isfile(weights):
         return Path(weights)
+    if os.path.isdir(weights):
+        raise WeightsError(
+            weights, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
+        )
     known = {w.name: w for w in catalogue()}
     if str(weights) not in known:
         raise WeightsError(
