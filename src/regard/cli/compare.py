@@ -21,10 +21,12 @@ def run(options: Namespace) -> int:
     """Print one table."""
     policy = "oracle" if options.threshold is None else options.threshold
     scores = compare(options.runs, policy=policy)
-    heading(f"difference to {names(options.runs)[0]}, on the moments that both answered")
+    heading(f"difference to {names(options.runs)[0]}, on the items that both answered")
     table(scores)
     threshold = "chosen on the scored data (oracle)" if policy == "oracle" else f"{policy:g}, given"
-    how = f"F1 threshold {threshold}; intervals: 95 %, bootstrap over recordings (1 s blocks of a single one)"
+    how = "intervals: 95 %, bootstrap over recordings (1 s blocks of a single one)"
+    if "f1" in set(scores["score"]):
+        how = f"F1 threshold {threshold}; {how}"
     out.print(f"[dim]{how}[/]", soft_wrap=True)
     if len(options.runs) > 1:
         out.print("[dim]an interval that leaves out 0 is a difference that chance does not explain[/]")
