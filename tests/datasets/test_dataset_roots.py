@@ -7,8 +7,11 @@ import pytest
 
 from regard.cli import main
 from regard.datasets import AriaEveryday, Ego4DGaze, Egtea, aria_everyday, ego4d_gaze
+from regard.datasets.aria_everyday_check import check_aria_everyday
+from regard.datasets.ego4d_gaze_check import check_ego4d_gaze
 from regard.datasets.egtea import check as egtea_check
 from regard.datasets.egtea import names
+from regard.datasets.egtea.check import check_egtea
 from regard.datasets.held_out import hold_out
 from regard.datasets.recognise import recognise
 from regard.io.glance import glance
@@ -33,7 +36,7 @@ def levels(found) -> dict[str, str]:
 
 
 def test_a_whole_egtea_root_is_whole(egtea, capsys):
-    found = Egtea(egtea).check()
+    found = check_egtea(Egtea(egtea))
     assert found.is_whole, found
     assert found["clips"].text == "6 of 6, none missing"
     assert found["train_split1"].text == "4 clips, as published"
@@ -54,7 +57,7 @@ def test_what_an_egtea_root_lacks_has_too_much_or_broken_is_one_line_each(egtea,
     (gaze / "P01-R02-TurkeySandwich.txt").rename(gaze / "P09-R02-TurkeySandwich.txt")
     (egtea / "action_annotation" / "test_split1.txt").write_text(f"{CLIP} 1 1 1\n")
     fake.film(next(egtea.rglob("OP01-*-400-1200-*.mp4")), num_frames=4, rate_hz=30)
-    found = Egtea(egtea).check()
+    found = check_egtea(Egtea(egtea))
     assert not found.is_whole
     assert found["test_split1"].text == "1 clips, the official list has 2"
     assert found["clips"].text == f"4 of 5; missing are {CLIP}"
@@ -71,23 +74,23 @@ def test_what_an_egtea_root_lacks_has_too_much_or_broken_is_one_line_each(egtea,
 
 def test_gaze_that_outlasts_its_video_is_suspected(egtea):
     fake.film(egtea / "Raw_Videos" / "OP01-R01-PastaSalad.mp4", num_frames=30, rate_hz=24)
-    found = Egtea(egtea).check()
+    found = check_egtea(Egtea(egtea))
     assert "OP01-R01-PastaSalad" in found["gaze and video"].text
     assert "OP01-R01-PastaSalad" in found["short videos"].text
 
 
 def test_lists_without_videos_and_videos_without_lists(tmp_path, small_egtea):
     lists = fake.egtea(tmp_path / "lists", clips=False, sessions=False)
-    assert levels(Egtea(lists).check())["videos"] == "unusable"
+    assert levels(check_egtea(Egtea(lists)))["videos"] == "unusable"
     videos = tmp_path / "videos"
     fake.film(videos / f"{CLIP}.mp4", num_frames=2, rate_hz=24)
-    assert levels(Egtea(videos).check())["labels"] == "unusable"
+    assert levels(check_egtea(Egtea(videos)))["labels"] == "unusable"
 
 
 def test_clips_with_other_frame_numbers_are_noted(egtea):
     path = next(egtea.rglob(f"{CLIP}.mp4"))
     path.rename(path.with_name(CLIP.replace("F000032-F000047", "F000028-F000051") + ".mp4"))
-    found = Egtea(egtea).check()
+    found = check_egtea(Egtea(egtea))
     assert levels(found)["frame numbers"] == "note"
     assert found["clips"].level == "ok"
 
@@ -96,7 +99,7 @@ def test_ego4d_says_what_is_there_and_counts_its_clips(tmp_path, capsys):
     facts = ego4d_gaze.published()
     root = fake.ego4d(tmp_path / "root", [*list(facts.train)[:2], "4e07da0c-450f-4c37-95e9-e793cb5d8f7f"])
     next((root / "v2" / "gaze").glob("1e83*.csv")).write_text("norm_pos_x,confidence\n0,1\n")
-    found = Ego4DGaze(root).check()
+    found = check_ego4d_gaze(Ego4DGaze(root))
     assert found["videos"].text.startswith("2 of 27; missing are ")
     assert "4e07da0c" in found["extra videos"].text
     assert "norm_pos_y" in found["gaze text"].text
@@ -111,7 +114,7 @@ def test_ego4d_says_what_is_there_and_counts_its_clips(tmp_path, capsys):
 
 def test_a_whole_ego4d_root_lacks_nothing_but_length_and_sound(tmp_path):
     facts = ego4d_gaze.published()
-    found = Ego4DGaze(fake.ego4d(tmp_path / "root", [*facts.train, *facts.test])).check()
+    found = check_ego4d_gaze(Ego4DGaze(fake.ego4d(tmp_path / "root", [*facts.train, *facts.test])))
     assert {f.name for f in found.findings if f.level not in ("ok", "note")} == {"short videos", "silent videos"}
     assert found["sound"].value == 2
     assert found["test clips"].text == "5202 of 5202 of 5 s"
@@ -123,7 +126,7 @@ def test_aria_says_which_sequences_lack_what(tmp_path, capsys):
     root = fake.aria_previews(tmp_path / "root", [*names, "loc9_script9_seq9_rec9"])
     (root / names[1] / "preview_rgb.mp4").unlink()
     (root / names[2] / "mps" / "slam" / "online_calibration.jsonl").write_text("nonsense")
-    found = AriaEveryday(root).check()
+    found = check_aria_everyday(AriaEveryday(root))
     assert found["sequences"].text.startswith("3 of 143; missing are ")
     assert found["extra sequences"].value == 1
     assert (

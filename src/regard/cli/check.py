@@ -9,7 +9,7 @@ import pandas as pd
 
 from regard.cli.console import heading, out, progress, suggest, table
 from regard.cli.options import add_recording, command
-from regard.datasets.recognise import ROOTS, Name, recognise
+from regard.datasets.recognise import Name, check_root, recognise
 from regard.datasets.root_check import RootCheck
 from regard.errors import FileError
 from regard.io.check import RecordingCheck, check_recording
@@ -52,7 +52,7 @@ def run(options: Namespace) -> int:
 def _check_root(path: str, dataset: Name) -> int:
     """A whole dataset: a line for each kind of thing, and what to do next."""
     with progress(f"looking at {path}") as tell:
-        found = ROOTS[dataset](path).check(tell)
+        found = check_root(path, dataset, tell)
     heading(f"{dataset}: {path}")
     table(findings_table(found))
     out.print("whole" if found.is_whole else "[bold red]not whole[/]")

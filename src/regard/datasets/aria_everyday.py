@@ -27,11 +27,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from regard.datasets.aria_everyday_check import check_aria_everyday
 from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
-from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import FileError
 from regard.io.aria import find_eye_gaze, is_aria, open_aria
 from regard.io.aria_preview import is_preview, open_preview
@@ -133,10 +131,6 @@ class AriaEveryday:
         """How many clips of a sequence the benchmark uses, one every HOP_S from its beginning."""
         about = self.published.train.get(name) or self.published.test[name]
         return round(about.last_start_s / HOP_S) + 1
-
-    def check(self, tell: Tell = lambda _: None) -> RootCheck:
-        """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
-        return check_aria_everyday(self, tell)
 
     @staticmethod
     def lacks(folder: Path) -> str | None:

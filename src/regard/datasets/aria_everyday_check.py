@@ -1,18 +1,14 @@
 """Is all of Aria Everyday Activities there, and can it be used?"""
 
-from typing import TYPE_CHECKING
-
+from regard.datasets.aria_everyday import AriaEveryday
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import MissingExtraError, RegardError
 from regard.io.aria import is_aria
 from regard.io.check import Finding
 from regard.types import Recording
 
-if TYPE_CHECKING:
-    from regard.datasets.aria_everyday import AriaEveryday
 
-
-def check_aria_everyday(data: "AriaEveryday", tell: Tell) -> RootCheck:
+def check_aria_everyday(data: AriaEveryday, tell: Tell = lambda _: None) -> RootCheck:
     """Open every sequence's header, calibration and gaze; nothing is decoded. Raises MissingExtraError."""
     facts = {**data.published.train, **data.published.test}
     findings = list(expected("sequences", list(facts), data.folders, extra="sequences outside the release"))
@@ -52,7 +48,7 @@ def check_aria_everyday(data: "AriaEveryday", tell: Tell) -> RootCheck:
     return RootCheck(dataset="aria_everyday", findings=tuple(findings), next_steps=_next(data, whole=whole))
 
 
-def _next(data: "AriaEveryday", *, whole: bool) -> tuple[str, ...]:
+def _next(data: AriaEveryday, *, whole: bool) -> tuple[str, ...]:
     if whole:
         return commands("recipes/estimation_aria_glc.yaml", data.root)
     return (

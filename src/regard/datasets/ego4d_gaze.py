@@ -26,11 +26,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from regard.datasets.ego4d_gaze_check import check_ego4d_gaze
 from regard.datasets.frame_labels import EGO4D, by_movement, ego4d_labels, labelled
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
-from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import ClockError
 from regard.io.glance import Glance, glance
 from regard.io.tables import Column, read_columns, read_header
@@ -150,10 +148,6 @@ class Ego4DGaze:
     def sounds(self) -> Mapping[str, Path]:
         """Separate sound on the disk, by uid."""
         return by_stem(files_below(require_root(self.root, NAME), (".wav",)), is_uid)
-
-    def check(self, tell: Tell = lambda _: None) -> RootCheck:
-        """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
-        return check_ego4d_gaze(self, tell)
 
     def recording(self, uid: str) -> Recording:
         """One video, by uid. Raises FileError, TableError or ClockError."""

@@ -1,17 +1,14 @@
 """Is all of Ego4D's gaze benchmark there, and can it be used?"""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from regard.datasets.ego4d_gaze import Ego4DGaze
 from regard.datasets.frame_labels import EGO4D
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import RegardError
 from regard.io.check import Finding
 from regard.io.glance import Glance, glance
 from regard.types import Recording
-
-if TYPE_CHECKING:
-    from regard.datasets.ego4d_gaze import Ego4DGaze
 
 WITHOUT_SOUND = ("0d271871-c8ba-4249-9434-d39ce0060e58", "7d8b9b9f-7781-4357-a695-c88f7c7f7591")
 """The two videos that have none; CSTS's authors publish it as wav files."""
@@ -20,7 +17,7 @@ RATE_TOLERANCE_HZ = 0.05
 CLIP_S = 5.0
 
 
-def check_ego4d_gaze(data: "Ego4DGaze", tell: Tell) -> RootCheck:
+def check_ego4d_gaze(data: Ego4DGaze, tell: Tell = lambda _: None) -> RootCheck:
     """Look at the videos' headers and at every line of gaze; nothing is decoded."""
     facts = data.published
     wanted = [*facts.train, *facts.test]
@@ -49,7 +46,7 @@ def check_ego4d_gaze(data: "Ego4DGaze", tell: Tell) -> RootCheck:
     return RootCheck(dataset="ego4d_gaze", findings=tuple(findings), next_steps=_next(data, whole=whole))
 
 
-def _videos(data: "Ego4DGaze", looked: dict[str, Glance]) -> Iterator[Finding]:
+def _videos(data: Ego4DGaze, looked: dict[str, Glance]) -> Iterator[Finding]:
     rate = [u for u, about in looked.items() if not abs(about.rate_hz - EGO4D.rate_hz) <= RATE_TOLERANCE_HZ]
     yield from listed("note", "frame rate", f"videos are not of {EGO4D.rate_hz:g} Hz", rate)
     facts = {**data.published.train, **data.published.test}
@@ -71,7 +68,7 @@ def _gaze(recordings: list[Recording]) -> Iterator[Finding]:
         yield Finding(level="ok", name="gaze", text=f"{lost:.1%} of {samples} samples are lost", value=lost)
 
 
-def _clips(data: "Ego4DGaze") -> Iterator[Finding]:
+def _clips(data: Ego4DGaze) -> Iterator[Finding]:
     for split, clips in (("train", data.published.train), ("test", data.published.test)):
         total = sum(map(len, clips.values()))
         here = sum(len(starts) for uid, starts in clips.items() if uid in data.videos and uid in data.tables)
@@ -79,7 +76,7 @@ def _clips(data: "Ego4DGaze") -> Iterator[Finding]:
         yield Finding(level=level, name=f"{split} clips", text=f"{here} of {total} of 5 s", value=float(here))
 
 
-def _next(data: "Ego4DGaze", *, whole: bool) -> tuple[str, ...]:
+def _next(data: Ego4DGaze, *, whole: bool) -> tuple[str, ...]:
     if whole:
         return commands("recipes/estimation_ego4d_glc.yaml", data.root)
     return (

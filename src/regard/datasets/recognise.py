@@ -1,4 +1,4 @@
-"""Which dataset a folder holds, by the names of what lies in it."""
+"""Which dataset a folder holds, by the names of what lies in it, and whether all of it is there."""
 
 from itertools import islice
 from pathlib import Path
@@ -6,19 +6,16 @@ from typing import Literal
 
 from regard.datasets import aria_everyday, ego4d_gaze
 from regard.datasets.aria_everyday import AriaEveryday
+from regard.datasets.aria_everyday_check import check_aria_everyday
 from regard.datasets.ego4d_gaze import Ego4DGaze
+from regard.datasets.ego4d_gaze_check import check_ego4d_gaze
 from regard.datasets.egtea import Egtea
+from regard.datasets.egtea.check import check_egtea
 from regard.datasets.egtea.names import SPLIT_SIZES, is_clip, is_session
 from regard.datasets.on_disk import entries_below
+from regard.datasets.root_check import RootCheck, Tell
 
 Name = Literal["aria_everyday", "ego4d_gaze", "egtea"]
-
-ROOTS: dict[Name, type[AriaEveryday] | type[Ego4DGaze] | type[Egtea]] = {
-    "aria_everyday": AriaEveryday,
-    "ego4d_gaze": Ego4DGaze,
-    "egtea": Egtea,
-}
-"""The datasets whose roots `regard check` knows."""
 
 ENOUGH = 20_000
 """Names that are looked at before giving up: a home folder is no dataset."""
@@ -37,3 +34,12 @@ def recognise(root: Path) -> Name | None:
         if aria_everyday.SEQUENCE.fullmatch(entry.name) and entry.is_dir():
             return "aria_everyday"
     return None
+
+
+def check_root(root: str, dataset: Name, tell: Tell = lambda _: None) -> RootCheck:
+    """What of a dataset is there, missing, extra or broken; `tell` hears how far it has come."""
+    if dataset == "aria_everyday":
+        return check_aria_everyday(AriaEveryday(root), tell)
+    if dataset == "ego4d_gaze":
+        return check_ego4d_gaze(Ego4DGaze(root), tell)
+    return check_egtea(Egtea(root), tell)

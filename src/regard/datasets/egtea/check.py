@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regard.datasets.egtea.begaze import read_gaze
+from regard.datasets.egtea.dataset import Egtea
 from regard.datasets.egtea.labels import ClipLabel, read_list
 from regard.datasets.egtea.names import NUM_CLIPS, NUM_SESSIONS, RATE_HZ, SPLIT_SIZES, parse_clip
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
@@ -14,9 +14,6 @@ from regard.errors import RegardError
 from regard.io.check import Finding
 from regard.io.glance import Glance, glance
 from regard.types import GazeTrack
-
-if TYPE_CHECKING:
-    from regard.datasets.egtea.dataset import Egtea
 
 KNOWN_WITHOUT_GAZE = 68
 """Clips after the end of their session's gaze file, as the dataset's readme lists them; one more loses it inside."""
@@ -26,7 +23,7 @@ LATER_FRAMES = 48
 """Gaze that goes on two seconds after the video's end belongs to another video."""
 
 
-def check_egtea(data: "Egtea", tell: Tell) -> RootCheck:
+def check_egtea(data: Egtea, tell: Tell = lambda _: None) -> RootCheck:
     """Look at the lists, the headers of all videos and every line of gaze; nothing is decoded."""
     findings = list(_lists(data))
     labels = _readable_lists(data)
@@ -46,7 +43,7 @@ def check_egtea(data: "Egtea", tell: Tell) -> RootCheck:
     return RootCheck(dataset="egtea", findings=tuple(findings), next_steps=_next(data, whole=whole))
 
 
-def _lists(data: "Egtea") -> Iterator[Finding]:
+def _lists(data: Egtea) -> Iterator[Finding]:
     for stem, size in SPLIT_SIZES.items():
         if stem not in data.texts:
             yield Finding(level="warning", name=stem, text=f"missing; it lists {size} clips")
@@ -62,7 +59,7 @@ def _lists(data: "Egtea") -> Iterator[Finding]:
     yield from listed("note", "class names", "lists are missing, so classes are numbered", names)
 
 
-def _readable_lists(data: "Egtea") -> list[ClipLabel]:
+def _readable_lists(data: Egtea) -> list[ClipLabel]:
     """The clips of all lists that can be read, each once."""
     found: dict[str, ClipLabel] = {}
     for stem in SPLIT_SIZES:
@@ -74,7 +71,7 @@ def _readable_lists(data: "Egtea") -> list[ClipLabel]:
 
 
 def _videos(
-    data: "Egtea", clips: Mapping[str, ClipLabel], sessions: list[str], tracks: Mapping[str, GazeTrack], tell: Tell
+    data: Egtea, clips: Mapping[str, ClipLabel], sessions: list[str], tracks: Mapping[str, GazeTrack], tell: Tell
 ) -> Iterator[Finding]:
     listed_clips = [str(label.name) for label in clips.values()]
     if not data.clips and not data.sessions:
@@ -94,7 +91,7 @@ def _videos(
 
 
 def _headers(
-    data: "Egtea", clips: Mapping[str, ClipLabel], tracks: Mapping[str, GazeTrack], tell: Tell
+    data: Egtea, clips: Mapping[str, ClipLabel], tracks: Mapping[str, GazeTrack], tell: Tell
 ) -> Iterator[Finding]:
     wanted_frames = {path: parse_clip(path.stem).num_frames - 1 for path in data.clips.values()}
     for label in clips.values():
@@ -126,7 +123,7 @@ def _glances(paths: list[Path], tell: Tell) -> tuple[dict[Path, Glance], list[Re
     return looked, problems
 
 
-def _tracks(data: "Egtea", sessions: list[str], tell: Tell) -> tuple[dict[str, GazeTrack], list[RegardError]]:
+def _tracks(data: Egtea, sessions: list[str], tell: Tell) -> tuple[dict[str, GazeTrack], list[RegardError]]:
     tracks: dict[str, GazeTrack] = {}
     problems: list[RegardError] = []
     for session in in_turn([s for s in sessions if s in data.gaze_files], tell, end=0.3):
@@ -166,7 +163,7 @@ def _gaze(labels: list[ClipLabel], tracks: Mapping[str, GazeTrack]) -> Iterator[
         )
 
 
-def _next(data: "Egtea", *, whole: bool) -> tuple[str, ...]:
+def _next(data: Egtea, *, whole: bool) -> tuple[str, ...]:
     if whole:
         return commands("recipes/estimation_egtea_glc.yaml", data.root)
     return (

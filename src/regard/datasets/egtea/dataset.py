@@ -27,12 +27,10 @@ from typing import Literal
 import numpy as np
 
 from regard.datasets.egtea.begaze import read_gaze
-from regard.datasets.egtea.check import check_egtea
 from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip, is_session, parse_clip
 from regard.datasets.held_out import hold_out
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
-from regard.datasets.root_check import RootCheck, Tell
 from regard.errors import FileError, RecipeError
 from regard.io.sound import has_sound
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
@@ -153,10 +151,6 @@ class Egtea:
             return self.labels(split)
         tracks = ((label, self._session_gaze(label.name.session)) for label in self.labels(split))
         return tuple(label for label, track in tracks if track is not None and label.name.last_frame < len(track))
-
-    def check(self, tell: Tell = lambda _: None) -> RootCheck:
-        """What of the dataset is there, missing, extra or broken; `tell` hears how far it has come."""
-        return check_egtea(self, tell)
 
     @property
     def uses_clips(self) -> bool:
