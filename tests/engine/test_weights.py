@@ -207,3 +207,16 @@ def test_gaze_attention_starts_from_both_streams_of_kinetics(tmp_path: Path):
     torch.testing.assert_close(model.rgb.state_dict(), taught.rgb.state_dict())
     with pytest.raises(RecipeError, match="no position embeddings"):
         begin_from(model, Start(weights=str(tmp_path / "base.pt"), position_embeddings="published_1d"))
+
+
+@pytest.mark.parametrize(
+    ("name", "some", "count"),
+    [("glc_ego4d", "global_embed.bn_0.running_mean", 447), ("k400_mvit_b", "blocks.15.attn.qkv.weight", None)],
+)
+def test_the_names_that_a_checkpoint_must_have_can_be_read(
+    name: str, some: str, count: int | None, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["weights", "names", name]) == 0
+    names = capsys.readouterr().out.split()
+    assert some in names
+    assert len(set(names)) == len(names) == (count or len(names))

@@ -1,10 +1,10 @@
-"""`regard weights [get NAME]`: what others have trained and published, and fetching it into the cache."""
+"""`regard weights [get NAME | names NAME]`: what others have trained and published, and fetching it into the cache."""
 
 from argparse import ArgumentParser, Namespace
 
 from regard.cli.console import heading, out, progress, suggest, wrote
 from regard.cli.options import command
-from regard.engine.weights import PublishedWeights, catalogue, get
+from regard.engine.weights import PublishedWeights, catalogue, get, named
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 
@@ -12,9 +12,13 @@ from regard.io.cache import cache_folder
 def add_arguments(parser: ArgumentParser) -> None:
     """Nothing lists them; `get NAME` fetches one."""
     parser.add_argument(
-        "what", nargs="?", choices=["list", "get"], default="list", help="list them (default), or get one"
+        "what",
+        nargs="?",
+        choices=["list", "get", "names"],
+        default="list",
+        help="list them (default), get one, or print what one calls its tensors",
     )
-    parser.add_argument("name", nargs="?", help="which one to get")
+    parser.add_argument("name", nargs="?", help="which one")
     parser.add_argument("--address", help="another address of the same file, such as a mirror's")
 
 
@@ -24,11 +28,14 @@ def run(options: Namespace) -> int:
         return _list()
     if options.name is None:
         raise WeightsError(
-            "regard weights get",
+            f"regard weights {options.what}",
             found="no name",
             wanted=f"one of {', '.join(w.name for w in catalogue())}",
-            do="regard weights get glc_ego4d",
+            do=f"regard weights {options.what} glc_ego4d",
         )
+    if options.what == "names":
+        print("\n".join(named(options.name).names()))
+        return 0
     with progress(options.name) as bar:
         path = get(options.name, address=options.address, progress=bar)
     model = next((m for m in ("glc", "csts") if options.name.startswith(m)), None)

@@ -16,6 +16,8 @@ from torch import nn
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
+from regard.models.mvit_published import BLOCK_RULES, encoder_rules
+from regard.models.published import published_names
 
 NONE_STATED = "none stated"
 
@@ -33,6 +35,8 @@ class PublishedWeights:
     file: str
     page: str
     fits: Callable[[Mapping[str, object]], object]
+    names: Callable[[], tuple[str, ...]]
+    """What it calls the tensors that are taken from it; buffers and all."""
     address: str | None = None
     licence: str = NONE_STATED
     sha256: str | None = None
@@ -63,6 +67,7 @@ def catalogue() -> tuple[PublishedWeights, ...]:
             file="K400_MVIT_B_16x4_CONV.pyth",
             **_google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
             fits=_fits_k400,
+            names=_names_k400,
             note="Kinetics checkpoint of SlowFast, whose code is Apache-2.0",
         ),
         PublishedWeights(
@@ -71,6 +76,7 @@ def catalogue() -> tuple[PublishedWeights, ...]:
             file="GLC_Ego4D.pyth",
             **_google_drive("1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw"),
             fits=_fits_glc,
+            names=_names_glc,
         ),
         PublishedWeights(
             name="glc_egtea",
@@ -78,6 +84,7 @@ def catalogue() -> tuple[PublishedWeights, ...]:
             file="GLC_EGTEA.pyth",
             **_google_drive("15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
             fits=_fits_glc,
+            names=_names_glc,
         ),
         PublishedWeights(
             name="csts_ego4d",
@@ -85,6 +92,7 @@ def catalogue() -> tuple[PublishedWeights, ...]:
             file="CSTS_Ego4D.pyth",
             page="https://github.com/BolinLai/CSTS",
             fits=_fits_csts,
+            names=_names_csts,
             note="announced and never published; a file of your own goes here",
         ),
         PublishedWeights(
@@ -93,6 +101,7 @@ def catalogue() -> tuple[PublishedWeights, ...]:
             file="CSTS_Aria.pyth",
             page="https://github.com/BolinLai/CSTS",
             fits=_fits_csts,
+            names=_names_csts,
             note="announced and never published; a file of your own goes here",
         ),
     )
@@ -215,3 +224,24 @@ def _fits_k400(content: Mapping[str, object]) -> None:
     from regard.models.mvit_gaze import MViTGaze
 
     MViTGaze().init_from_k400(content)
+
+
+def _names_glc() -> tuple[str, ...]:
+    from regard.models.glc import GLC, PUBLISHED_RULES
+
+    with torch.device("meta"):
+        return tuple(published_names(GLC(), PUBLISHED_RULES))
+
+
+def _names_csts() -> tuple[str, ...]:
+    from regard.models.csts import CSTS, PUBLISHED_RULES
+
+    with torch.device("meta"):
+        return tuple(published_names(CSTS(), PUBLISHED_RULES))
+
+
+def _names_k400() -> tuple[str, ...]:
+    from regard.models.mvit_gaze import MViTGaze
+
+    with torch.device("meta"):
+        return tuple(published_names(MViTGaze().encoder, (*encoder_rules(""), *BLOCK_RULES)))
