@@ -20,7 +20,7 @@ from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
 from regard.models.gaze_attention import GAZE_ATTENTION_RULES, GazeAttention
 from regard.models.glc import PUBLISHED_RULES
-from regard.models.mvit_published import BLOCK_RULES, encoder_rules
+from regard.models.mvit_published import K400_RULES
 from regard.models.published import bare_state, built_from, published_names
 
 SMALL = {"num_frames": 4, "size": (32, 32), "width": 8, "depths": (1, 1, 1, 1)}
@@ -33,7 +33,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         room,
         "catalogue",
-        lambda: tuple(replace(w, fits=_fits_small) if w.name == "glc_ego4d" else w for w in catalogue()),
+        lambda: tuple(
+            replace(w, family=replace(w.family, fits=_fits_small)) if w.name == "glc_ego4d" else w for w in catalogue()
+        ),
     )
     return tmp_path / "cache"
 
@@ -160,8 +162,8 @@ def test_weights_that_are_not_here_say_how_to_get_them(tmp_path: Path):
 def kinetics_file(path: Path) -> MViTGaze:
     """Write what SlowFast would of a small classifier of 7x7 cells, and return the model whose blocks it has."""
     torch.manual_seed(1)
-    taught, names = MViTGaze(**SMALL), (*encoder_rules(""), *BLOCK_RULES)
-    state = {n: taught.encoder.state_dict()[o].clone() for n, o in published_names(taught.encoder, names).items()}
+    taught = MViTGaze(**SMALL)
+    state = {n: taught.encoder.state_dict()[o].clone() for n, o in published_names(taught.encoder, K400_RULES).items()}
     state["pos_embed_spatial"] = torch.randn(1, 49, 8)
     torch.save({"model_state": {**state, "head.projection.weight": torch.zeros(400, 8)}}, path)
     return taught

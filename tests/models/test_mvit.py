@@ -22,7 +22,7 @@ from regard.models.mvit_attention import (
     softmax_attention,
     twice_in_time,
 )
-from regard.models.mvit_published import BLOCK_RULES, encoder_rules, init_from_k400
+from regard.models.mvit_published import K400_RULES, init_from_k400
 from regard.models.published import published_names
 
 
@@ -187,7 +187,7 @@ def small_encoder() -> Encoder:
 
 def k400_state(encoder: Encoder, *, side: int = 5, moments: int = 8) -> dict[str, Tensor]:
     """What the Kinetics file holds, for a small encoder."""
-    names = published_names(encoder, (*encoder_rules(""), *BLOCK_RULES))
+    names = published_names(encoder, K400_RULES)
     state = {name: torch.randn(encoder.state_dict()[own].shape) for name, own in names.items()}
     width = encoder.position.space.shape[-1]
     return state | {

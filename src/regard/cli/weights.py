@@ -34,7 +34,7 @@ def run(options: Namespace) -> int:
             do=f"regard weights {options.what} glc_ego4d",
         )
     if options.what == "names":
-        print("\n".join(named(options.name).names()))
+        print("\n".join(named(options.name).family.names()))
         return 0
     with progress(options.name) as bar:
         path = get(options.name, address=options.address, progress=bar)

@@ -16,27 +16,50 @@ from torch import nn
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
-from regard.models.mvit_published import BLOCK_RULES, encoder_rules
-from regard.models.published import published_names
+from regard.models import csts, glc
+from regard.models.mvit_gaze import MViTGaze
+from regard.models.mvit_published import K400_RULES
+from regard.models.published import Rules, published_names
 
 NONE_STATED = "none stated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """What all checkpoints of one model have in common."""
+
+    build: Callable[[], nn.Module]
+    """The module that their tensors go into, at its published size."""
+    rules: Rules
+    """From its names to theirs."""
+    fits: Callable[[Mapping[str, object]], object]
+    """Raises WeightsError for the content of another checkpoint: names and shapes are compared, all of them."""
+
+    def names(self) -> tuple[str, ...]:
+        """What they call the tensors that are taken from them; buffers and all."""
+        with torch.device("meta"):
+            return tuple(published_names(self.build(), self.rules))
+
+
+K400_FILES = Family(
+    build=lambda: MViTGaze().encoder, rules=K400_RULES, fits=lambda content: MViTGaze().init_from_k400(content)
+)
+GLC_FILES = Family(build=glc.GLC, rules=glc.PUBLISHED_RULES, fits=glc.GLC.from_published)
+CSTS_FILES = Family(build=csts.CSTS, rules=csts.PUBLISHED_RULES, fits=csts.CSTS.from_published)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedWeights:
     """One published checkpoint. `address` None: nobody has published it. `sha256` None: nobody has recorded it.
 
-    `page` is for people and `address` for machines. `fits` raises WeightsError for a content that is not this
-    checkpoint's: names and shapes are compared, all of them.
+    `page` is for people and `address` for machines.
     """
 
     name: str
     model: str
+    family: Family
     file: str
     page: str
-    fits: Callable[[Mapping[str, object]], object]
-    names: Callable[[], tuple[str, ...]]
-    """What it calls the tensors that are taken from it; buffers and all."""
     address: str | None = None
     licence: str = NONE_STATED
     sha256: str | None = None
@@ -64,44 +87,39 @@ def catalogue() -> tuple[PublishedWeights, ...]:
         PublishedWeights(
             name="k400_mvit_b",
             model="MViT-B 16x4 (conv), Kinetics-400: where GLC, CSTS and MViTGaze start from",
+            family=K400_FILES,
             file="K400_MVIT_B_16x4_CONV.pyth",
             **_google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
-            fits=_fits_k400,
-            names=_names_k400,
             note="Kinetics checkpoint of SlowFast, whose code is Apache-2.0",
         ),
         PublishedWeights(
             name="glc_ego4d",
             model="GLC, Ego4D",
+            family=GLC_FILES,
             file="GLC_Ego4D.pyth",
             **_google_drive("1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw"),
-            fits=_fits_glc,
-            names=_names_glc,
         ),
         PublishedWeights(
             name="glc_egtea",
             model="GLC, EGTEA Gaze+",
+            family=GLC_FILES,
             file="GLC_EGTEA.pyth",
             **_google_drive("15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
-            fits=_fits_glc,
-            names=_names_glc,
         ),
         PublishedWeights(
             name="csts_ego4d",
             model="CSTS, Ego4D",
+            family=CSTS_FILES,
             file="CSTS_Ego4D.pyth",
             page="https://github.com/BolinLai/CSTS",
-            fits=_fits_csts,
-            names=_names_csts,
             note="announced and never published; a file of your own goes here",
         ),
         PublishedWeights(
             name="csts_aria",
             model="CSTS, Aria Everyday Activities",
+            family=CSTS_FILES,
             file="CSTS_Aria.pyth",
             page="https://github.com/BolinLai/CSTS",
-            fits=_fits_csts,
-            names=_names_csts,
             note="announced and never published; a file of your own goes here",
         ),
     )
@@ -197,7 +215,7 @@ def put_weights(model: nn.Module, path: Path) -> None:
 
 
 def _require_fit(path: Path, weights: PublishedWeights) -> None:
-    weights.fits(read_weights(path))
+    weights.family.fits(read_weights(path))
 
 
 def _google_drive(file: str) -> dict[str, str]:
@@ -206,42 +224,3 @@ def _google_drive(file: str) -> dict[str, str]:
         "page": f"https://drive.google.com/file/d/{file}/view",
         "address": f"https://drive.usercontent.google.com/download?id={file}&export=download&confirm=t",
     }
-
-
-def _fits_glc(content: Mapping[str, object]) -> nn.Module:
-    from regard.models.glc import GLC
-
-    return GLC.from_published(content)
-
-
-def _fits_csts(content: Mapping[str, object]) -> nn.Module:
-    from regard.models.csts import CSTS
-
-    return CSTS.from_published(content)
-
-
-def _fits_k400(content: Mapping[str, object]) -> None:
-    from regard.models.mvit_gaze import MViTGaze
-
-    MViTGaze().init_from_k400(content)
-
-
-def _names_glc() -> tuple[str, ...]:
-    from regard.models.glc import GLC, PUBLISHED_RULES
-
-    with torch.device("meta"):
-        return tuple(published_names(GLC(), PUBLISHED_RULES))
-
-
-def _names_csts() -> tuple[str, ...]:
-    from regard.models.csts import CSTS, PUBLISHED_RULES
-
-    with torch.device("meta"):
-        return tuple(published_names(CSTS(), PUBLISHED_RULES))
-
-
-def _names_k400() -> tuple[str, ...]:
-    from regard.models.mvit_gaze import MViTGaze
-
-    with torch.device("meta"):
-        return tuple(published_names(MViTGaze().encoder, (*encoder_rules(""), *BLOCK_RULES)))

@@ -49,6 +49,10 @@ def encoder_rules(ours: str, suffix: str = "") -> Rules:
     )
 
 
+K400_RULES: Rules = (*encoder_rules(""), *BLOCK_RULES)
+"""An encoder by itself: ours -> the Kinetics classifier's."""
+
+
 def init_from_k400(
     encoder: Encoder, checkpoint: Mapping[str, object], *, position_embeddings: PositionEmbeddings = "2d"
 ) -> None:
@@ -67,8 +71,7 @@ def init_from_k400(
     if space is not None and time is not None:
         state["pos_embed_spatial"] = _fitted_space(space, encoder, position_embeddings)
         state["pos_embed_temporal"] = resample_time(time, encoder.position.grid.t)
-    names = published_names(encoder, (*encoder_rules(""), *BLOCK_RULES))
-    load_published(encoder, state, names, where=where)
+    load_published(encoder, state, published_names(encoder, K400_RULES), where=where)
 
 
 def _fitted_space(table: Tensor, encoder: Encoder, how: PositionEmbeddings) -> Tensor:
