@@ -95,6 +95,19 @@ def test_the_loss_is_the_sum_of_its_parts_and_reaches_every_weight():
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in task.model.parameters())
 
 
+def test_a_loss_that_is_made_for_another_model_says_what_it_misses():
+    task = ActionRecognition(egohar(), loss=GazeAttentionLoss())
+    with pytest.raises(
+        RecipeError, match="GazeAttentionLoss for EgoHAR, which does not answer with features, gaze_log"
+    ):
+        task.loss(task.answer(batch()), batch())
+
+
+def test_gaze_is_fed_only_to_a_model_that_takes_it():
+    with pytest.raises(RecipeError, match="no attention of its own to replace"):
+        ActionRecognition(Constant([0.0, 1.0]), gaze="test")
+
+
 def test_lost_gaze_supervises_nothing():
     for task, given in (
         (ActionRecognition(egohar(), loss=EgoHARLoss()), batch(lost=True)),

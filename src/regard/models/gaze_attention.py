@@ -55,6 +55,8 @@ class GazeAttentionAnswer(NamedTuple):
     """Gaze logits plus the noise of this draw: direct optimisation starts here."""
     features: Float[Tensor, "b c s h w"]
     """What was attended to."""
+    head: HeadWeights
+    """Who attended: direct optimisation tries other draws on it."""
 
 
 class GazeAttention(nn.Module):
@@ -100,7 +102,19 @@ class GazeAttention(nn.Module):
         perturbed = gaze_logits if noise is None else gaze_logits + noise
         sample = hard_sample(perturbed) if gaze_sample is None else gaze_sample
         attention = self.head.attention(sample)
-        return GazeAttentionAnswer(self.head(features, attention), gaze_logits, sample, attention, perturbed, features)
+        return GazeAttentionAnswer(
+            logits=self.head(features, attention),
+            gaze_logits=gaze_logits,
+            gaze_sample=sample,
+            attention=attention,
+            perturbed=perturbed,
+            features=features,
+            head=self.head.weights(),
+        )
+
+    def redrawn(self, answer: GazeAttentionAnswer, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b k"]:
+        """The logits had the gaze been drawn with this noise; the clip is not looked at again."""
+        return self.head(answer.features, self.head.attention(hard_sample(answer.gaze_logits + noise)))
 
     def _check(self, video: Tensor, flow: Tensor) -> None:
         for name, given in (("pictures", video), ("flow", flow)):

@@ -1,7 +1,7 @@
 """Questions about a clip: what goes in, how an answer is trained and scored."""
 
 from regard.tasks.action import ActionAnswer, ActionRecognition
-from regard.tasks.action_losses import ActionLoss, EgoHARLoss, GazeAttentionLoss, LabelLoss, Looked
+from regard.tasks.action_losses import ActionLoss, EgoHARLoss, GazeAttentionLoss, LabelLoss, Lesson, Looked
 from regard.tasks.action_scoring import LabelScoring
 from regard.tasks.anticipation import GazeAnticipation
 from regard.tasks.base import Task
@@ -24,6 +24,7 @@ __all__ = [
     "GazeKL",
     "LabelLoss",
     "LabelScoring",
+    "Lesson",
     "Looked",
     "MembersLoss",
     "PublishedKL",

@@ -1,7 +1,7 @@
 """Action recognition: what does the wearer do, and does it help to know where they look?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
 import torch
@@ -11,13 +11,11 @@ from torch import Tensor, nn
 from regard.batch import Batch, Field
 from regard.clips.order import generator_for
 from regard.errors import RecipeError
-from regard.models.egohar import EgoHAR
-from regard.models.gaze_attention import GazeAttention
 from regard.ops.action_losses import slot_targets
 from regard.ops.direct_optimisation import gumbel_noise, hard_sample
 from regard.ops.geometry import inside
 from regard.ops.heatmap import gaussian_maps
-from regard.tasks.action_losses import ActionLoss, LabelLoss, Looked, label_logits
+from regard.tasks.action_losses import ActionLoss, LabelLoss, Lesson, Looked, label_logits
 from regard.tasks.action_scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
 from regard.types import ActionPrediction, GazeState
@@ -26,6 +24,23 @@ Gaze = Literal["none", "train", "test", "shuffled", "centre"]
 
 ATTENDED_SIGMA_CELLS = 1.5
 """Width of the recorded gaze that EgoHAR's attention is replaced by: that of the maps it is trained towards."""
+
+FED = frozenset({"gaze_sample", "attention"})
+"""By which names a model's `forward` takes a gaze to attend by, in place of the field of its answer of that name."""
+
+
+@runtime_checkable
+class DrawsGaze(Protocol):
+    """A model that attends by a gaze it draws: its `forward` takes the draw's `noise`."""
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Slots, height and width of the gaze, and so of the noise."""
+        ...
+
+    def redrawn(self, answer: Any, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b c"]:
+        """The logits of the chief label had the gaze been drawn with this noise."""
+        ...
 
 
 class ActionAnswer(NamedTuple):
@@ -46,8 +61,8 @@ class ActionRecognition(Task):
     - "shuffled": another clip's gaze supervises;
     - "centre": the middle of the picture supervises, as if all looked there.
 
-    `drawn` are seeds: besides the deterministic answer (argmax), a GazeAttention also answers with gaze drawn by each
-    of them, as it was published, and the table tells their mean and spread.
+    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze, such as GazeAttention,
+    also answers with gaze drawn by each of them, as it was published, and the table tells their mean and spread.
     """
 
     targets: ClassVar[frozenset[Field]] = frozenset({"label"})
@@ -66,18 +81,18 @@ class ActionRecognition(Task):
         self.gaze: Gaze = gaze
         self.scoring = LabelScoring() if scoring is None else scoring
         self.drawn = tuple(drawn)
-        if drawn and not isinstance(model, GazeAttention):
+        if drawn and not isinstance(model, DrawsGaze):
             raise RecipeError(
                 "task.drawn",
                 found=f"seeds for {type(model).__name__}, which draws nothing",
-                wanted="a GazeAttention",
+                wanted="a model that draws its gaze, such as GazeAttention",
                 do="take the seeds out",
             )
-        if gaze == "test" and not isinstance(model, GazeAttention | EgoHAR):
+        if gaze == "test" and not FED & self.options:
             raise RecipeError(
                 "task.gaze",
                 found=f'"test" for {type(model).__name__}, which has no attention of its own to replace',
-                wanted="a GazeAttention or an EgoHAR",
+                wanted=f"a forward with {' or '.join(sorted(FED))}, as EgoHAR and GazeAttention have",
                 do="choose none, train, shuffled or centre",
             )
 
@@ -90,7 +105,7 @@ class ActionRecognition(Task):
         """With gaze drawn anew in training; at test without noise, with recorded gaze where it is to be fed."""
         told = self.told(batch)
         if self.model.training:
-            return ActionAnswer(self.model(**told, **self._noise(len(batch), batch)))
+            return ActionAnswer(self.model(**told, **self._noise(batch)))
         own = self.model(**told)
         if self.gaze == "test" and batch.gaze_point is not None:
             own = self.model(**told, **self._fed(own, batch))
@@ -99,16 +114,15 @@ class ActionRecognition(Task):
     def loss(self, answer: ActionAnswer, batch: Batch) -> dict[str, Tensor]:
         """The loss's parts and their sum, "loss"."""
         self._require_label(batch)
-        logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
-        return self.action_loss(
-            answer.own,
-            labels_of(batch, logits),
-            self._looked(batch),
+        self._require_fields(answer.own)
+        lesson = Lesson(
+            label=labels_of(batch, label_logits(answer.own, self.scoring.labels, batch.frame_valid)),
             main=self.scoring.labels[0],
             frame_valid=batch.frame_valid,
-            model=self.model,
+            looked=self._looked(batch),
             step=self.step,
         )
+        return self.action_loss(answer.own, lesson)
 
     def score(self, answer: ActionAnswer, batch: Batch) -> list[dict[str, object]]:
         """One row a window."""
@@ -163,6 +177,17 @@ class ActionRecognition(Task):
                 do="let the dataset give its segments one, or choose segments of another kind",
             )
 
+    def _require_fields(self, own: Any) -> None:
+        """What the loss reads of the answer."""
+        if lacking := sorted(name for name in self.action_loss.reads if not hasattr(own, name)):
+            loss = type(self.action_loss).__name__
+            raise RecipeError(
+                "task.loss",
+                found=f"{loss} for {type(self.model).__name__}, which does not answer with {', '.join(lacking)}",
+                wanted="the loss of this model; LabelLoss goes with any",
+                do="--task.loss LabelLoss",
+            )
+
     def _looked(self, batch: Batch) -> Looked | None:
         """Where the wearer looked, as far as it supervises; None without gaze."""
         if self.gaze == "none":
@@ -185,33 +210,30 @@ class ActionRecognition(Task):
             point, state = point.roll(1, 0), state.roll(1, 0)
         return Looked(point=point, state=state)
 
-    def _noise(self, count: int, batch: Batch) -> dict[str, Tensor]:
-        """What makes a GazeAttention draw its gaze; other models draw nothing."""
-        if not isinstance(self.model, GazeAttention):
+    def _noise(self, batch: Batch) -> dict[str, Tensor]:
+        """What makes a model draw its gaze, for one that does."""
+        if not isinstance(self.model, DrawsGaze):
             return {}
-        uniform = torch.rand(count, *self.model.grid, device=batch.frame_valid.device)
+        uniform = torch.rand(len(batch), *self.model.grid, device=batch.frame_valid.device)
         return {"noise": gumbel_noise(uniform)}
 
     def _fed(self, own: Any, batch: Batch) -> dict[str, Tensor]:
         """Recorded gaze in the form that the model attends by; the model's own where it is not known."""
         point = torch.where(batch.frame_valid[..., None], _known_gaze(batch), torch.nan)
-        if isinstance(self.model, GazeAttention):
-            share = slot_targets(point, self.model.grid)
+        if "gaze_sample" in self.options:
+            share = slot_targets(point, tuple(own.gaze_sample.shape[1:]))
             known = ~share.isnan().any(dim=(-2, -1), keepdim=True)
             return {"gaze_sample": torch.where(known, hard_sample(share.nan_to_num()), own.gaze_sample)}
-        assert isinstance(self.model, EgoHAR)
-        maps = _peak_one(gaussian_maps(point, self.model.grid, sigma_cells=ATTENDED_SIGMA_CELLS))
+        maps = _peak_one(gaussian_maps(point, tuple(own.attention.shape[-2:]), sigma_cells=ATTENDED_SIGMA_CELLS))
         return {"attention": torch.where(maps.isnan(), own.attention, maps)}
 
     def _draw(self, own: Any, batch: Batch) -> Float[Tensor, "b seeds c"]:
         """The logits that each seed's draw of gaze would give; a window's draw does not depend on its batch."""
-        assert isinstance(self.model, GazeAttention)
-        head, grid, answers = self.model.head, self.model.grid, []
+        assert isinstance(self.model, DrawsGaze)
+        answers = []
         for seed in self.drawn:
-            uniform = [torch.rand(grid, generator=generator_for(seed, seed_of(clip))) for clip in batch.clips]
-            noise = gumbel_noise(torch.stack(uniform)).to(own.gaze_logits)
-            attention = head.attention(hard_sample(own.gaze_logits + noise))
-            answers.append(head(own.features, attention))
+            uniform = [torch.rand(self.model.grid, generator=generator_for(seed, seed_of(c))) for c in batch.clips]
+            answers.append(self.model.redrawn(own, gumbel_noise(torch.stack(uniform)).to(own.gaze_logits)))
         return torch.stack(answers, dim=1)
 
 

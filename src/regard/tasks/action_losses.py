@@ -3,15 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int8, Int64
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from regard.models.egohar import EgoHAR, EgoHARAnswer
-from regard.models.gaze_attention import GazeAttention, GazeAttentionAnswer
+from regard.models.egohar import EgoHARAnswer
+from regard.models.gaze_attention import GazeAttentionAnswer
 from regard.ops.action_losses import (
     attention_kl,
     cell_kl,
@@ -39,26 +39,30 @@ class Looked:
         return torch.where(torch.isin(self.state.long(), wanted)[..., None], self.point, torch.nan)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What the answer about b clips is compared with. `looked` None: gaze does not supervise.
+
+    `main` is the label that the model's chief answer is about. `step` counts the optimiser steps so far, for losses
+    that change in the course of training.
+    """
+
+    label: Labels
+    main: str
+    frame_valid: Bool[Tensor, "b t"]
+    looked: Looked | None = None
+    step: int = 0
+
+
 class ActionLoss(ABC):
     """Sums up how wrong an answer is, and names the parts of the sum."""
 
-    @abstractmethod
-    def __call__(
-        self,
-        answer: Any,
-        label: Labels,
-        looked: Looked | None,
-        *,
-        main: str,
-        frame_valid: Bool[Tensor, "b t"],
-        model: nn.Module,
-        step: int,
-    ) -> dict[str, Tensor]:
-        """Scalars by name; "loss" is the one to minimise. `looked` None: gaze does not supervise.
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the answer must have besides its logits."""
 
-        `main` is the label that the model's chief answer is about. `step` counts the optimiser steps so far, for losses
-        that change in the course of training.
-        """
+    @abstractmethod
+    def __call__(self, answer: Any, lesson: Lesson) -> dict[str, Tensor]:
+        """Scalars by name; "loss" is the one to minimise."""
 
 
 def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dict[str, Tensor]:
@@ -90,21 +94,12 @@ class LabelLoss(ActionLoss):
     weights: Mapping[str, float] = field(default_factory=dict)
     smoothing: float = 0.0
 
-    def __call__(
-        self,
-        answer: Any,
-        label: Labels,
-        looked: Looked | None,
-        *,
-        main: str,
-        frame_valid: Bool[Tensor, "b t"],
-        model: nn.Module,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def __call__(self, answer: Any, lesson: Lesson) -> dict[str, Tensor]:
         """The parts go by the labels' names."""
+        names = (lesson.main, *(name for name in lesson.label if name != lesson.main))
         parts = {
-            name: cross_entropy(logits, label[name], label_smoothing=self.smoothing)
-            for name, logits in label_logits(answer, (main, *(n for n in label if n != main)), frame_valid).items()
+            name: cross_entropy(logits, lesson.label[name], label_smoothing=self.smoothing)
+            for name, logits in label_logits(answer, names, lesson.frame_valid).items()
         }
         return {"loss": _total(self.weights.get(name, 1.0) * part for name, part in parts.items())} | parts
 
@@ -120,6 +115,8 @@ class GazeAttentionLoss(ActionLoss):
     Source: Min & Corso, WACV 2021; MichiganCOG/Gaze-Attention@def72a1.
     """
 
+    reads = frozenset({"gaze_logits", "perturbed", "features", "head"})
+
     gaze: float = 1.0
     direct: float = 1.0
     slots: Literal["all", "first"] = "all"
@@ -127,32 +124,17 @@ class GazeAttentionLoss(ActionLoss):
     hurry: float = 1.0
     pairing: Pairing = "own"
 
-    def __call__(
-        self,
-        answer: GazeAttentionAnswer,
-        label: Labels,
-        looked: Looked | None,
-        *,
-        main: str,
-        frame_valid: Bool[Tensor, "b t"],
-        model: nn.Module,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def __call__(self, answer: GazeAttentionAnswer, lesson: Lesson) -> dict[str, Tensor]:
         """The parts are "direct", "gaze" where gaze supervises, and the cross-entropy by the label's name."""
-        assert isinstance(model, GazeAttention)
-        parts = {
-            main: cross_entropy(answer.logits, label[main]),
-            "direct": direct_loss(
-                answer.perturbed,
-                answer.features,
-                label[main],
-                model.head.weights(),
-                epsilon=published_epsilon(int(step * self.hurry)),
-                pairing=self.pairing,
-            ).mean(),
-        }
-        if looked is not None:
-            target = slot_targets(looked.during(self.states), model.grid, use=self.slots)
+        label = lesson.label[lesson.main]
+        epsilon = published_epsilon(int(lesson.step * self.hurry))
+        direct = direct_loss(
+            answer.perturbed, answer.features, label, answer.head, epsilon=epsilon, pairing=self.pairing
+        )
+        parts = {lesson.main: cross_entropy(answer.logits, label), "direct": direct.mean()}
+        if lesson.looked is not None:
+            _, slots, h, w = answer.gaze_logits.shape
+            target = slot_targets(lesson.looked.during(self.states), (slots, h, w), use=self.slots)
             known = ~target.isnan().any(dim=(-2, -1))
             parts["gaze"] = _mean(cell_kl(answer.gaze_logits[known], target[known]))
         weights = {"direct": self.direct, "gaze": self.gaze}
@@ -170,32 +152,24 @@ class EgoHARLoss(ActionLoss):
     Source: YZ-26/EgoHAR@55f08ef.
     """
 
+    reads = frozenset({"action", "verb", "noun", "attention"})
+
     gaze: float = 1.0
     verb: float = 1.0
     noun: float = 1.0
     sigma_cells: float = 1.5
     target: Literal["density", "published"] = "density"
 
-    def __call__(
-        self,
-        answer: EgoHARAnswer,
-        label: Labels,
-        looked: Looked | None,
-        *,
-        main: str,
-        frame_valid: Bool[Tensor, "b t"],
-        model: nn.Module,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def __call__(self, answer: EgoHARAnswer, lesson: Lesson) -> dict[str, Tensor]:
         """The parts are "clip", "verb", "noun", and "gaze" where gaze supervises."""
-        assert isinstance(model, EgoHAR)
-        counted = torch.ones_like(frame_valid) if self.target == "published" else frame_valid
-        parts = {"clip": cross_entropy(answer.action, label[main])}
+        real = lesson.frame_valid
+        counted = torch.ones_like(real) if self.target == "published" else real
+        parts = {"clip": cross_entropy(answer.action, lesson.label[lesson.main])}
         for name in ("verb", "noun"):
             each = getattr(answer, name)[counted]
-            parts[name] = cross_entropy(each, label[name][:, None].expand_as(counted)[counted])
-        if looked is not None:
-            parts["gaze"] = self._gaze(answer.attention, looked.point, frame_valid)
+            parts[name] = cross_entropy(each, lesson.label[name][:, None].expand_as(counted)[counted])
+        if lesson.looked is not None:
+            parts["gaze"] = self._gaze(answer.attention, lesson.looked.point, real)
         weights = {"clip": 1.0, "verb": self.verb, "noun": self.noun, "gaze": self.gaze}
         return {"loss": _total(weights[name] * part for name, part in parts.items())} | parts
 

@@ -49,6 +49,8 @@ class Task(ABC):
             raise TypeError(f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {has}")
         ignored = getattr(model, "ignores", frozenset())
         self._inputs = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS and p.name not in ignored)
+        self.options = frozenset(p.name for p in wanted if p.name not in _BATCH_FIELDS)
+        """What else the model's `forward` may be told, which no Batch holds; only tasks that know of it do."""
 
     @property
     def inputs(self) -> frozenset[Field]:

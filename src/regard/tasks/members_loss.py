@@ -1,14 +1,12 @@
 """The loss of a model that is several small ones: each is trained as if it were alone, and they answer together."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from jaxtyping import Bool
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from regard.models.gaze_only import GazeOnlyAnswer
-from regard.tasks.action_losses import ActionLoss, Labels, Looked
+from regard.tasks.action_losses import ActionLoss, Lesson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,25 +17,18 @@ class MembersLoss(ActionLoss):
     `smoothing` is the share of the target that is spread over all classes.
     """
 
+    reads = frozenset({"members"})
+
     smoothing: float = 0.0
 
-    def __call__(
-        self,
-        answer: Any,
-        label: Labels,
-        looked: Looked | None,
-        *,
-        main: str,
-        frame_valid: Bool[Tensor, "b t"],
-        model: nn.Module,
-        step: int,
-    ) -> dict[str, Tensor]:
+    def __call__(self, answer: GazeOnlyAnswer, lesson: Lesson) -> dict[str, Tensor]:
         """The parts go by the labels' names."""
-        assert isinstance(answer, GazeOnlyAnswer)
         names = answer._fields[:-1]
         each = answer.members.split([logits.shape[1] for logits in answer[:-1]], dim=-1)
         parts = {
-            name: cross_entropy(logits.flatten(0, 1), label[name].repeat(len(logits)), label_smoothing=self.smoothing)
+            name: cross_entropy(
+                logits.flatten(0, 1), lesson.label[name].repeat(len(logits)), label_smoothing=self.smoothing
+            )
             for name, logits in zip(names, each, strict=True)
         }
         return {"loss": sum(parts.values(), start=answer.members.new_zeros(()))} | parts
