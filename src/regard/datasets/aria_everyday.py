@@ -28,7 +28,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
-from regard.datasets.held_out import hold_out
+from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
 from regard.errors import FileError
 from regard.io.aria import find_eye_gaze, is_aria, open_aria
@@ -85,12 +85,7 @@ class AriaEveryday:
     ) -> None:
         self.root, self.gaze, self.held_out = Path(root).expanduser(), gaze, held_out
         self.missing: Missing = missing
-        hold_out((), held_out)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """("train", "val", "test"), or without "val" where nothing is held out."""
-        return ("train", "val", "test") if self.held_out else ("train", "test")
+        self.splits = splits_with(held_out)
 
     @cached_property
     def published(self) -> Published:

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from regard.datasets.frame_labels import EGO4D, by_movement, ego4d_labels, labelled
-from regard.datasets.held_out import hold_out
+from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.errors import ClockError
 from regard.io.glance import Glance, glance
@@ -99,12 +99,7 @@ class Ego4DGaze:
         self.root, self.gaze, self.min_confidence = Path(root).expanduser(), gaze, min_confidence
         self.held_out = held_out
         self.missing: Missing = missing
-        hold_out((), held_out)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """("train", "val", "test"), or without "val" where nothing is held out."""
-        return ("train", "val", "test") if self.held_out else ("train", "test")
+        self.splits = splits_with(held_out)
 
     @cached_property
     def published(self) -> Published:

@@ -29,7 +29,7 @@ import numpy as np
 from regard.datasets.egtea.begaze import read_gaze
 from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip, is_session, parse_clip
-from regard.datasets.held_out import hold_out
+from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.errors import FileError, RecipeError
 from regard.io.sound import has_sound
@@ -80,7 +80,7 @@ class Egtea:
         self.frames_count_from, self.sound, self.held_out = frames_count_from, sound, held_out
         self.without_gaze = without_gaze
         self.missing: Missing = missing
-        hold_out((), held_out)
+        self.splits = splits_with(held_out)
         if gaze == "none" and without_gaze == "leave_out":
             raise RecipeError(
                 NAME,
@@ -90,11 +90,6 @@ class Egtea:
             )
         self._lists: dict[str, tuple[ClipLabel, ...]] = {}
         self._tracks: dict[str, GazeTrack | None] = {}
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """("train", "val", "test"), or without "val" where nothing is held out."""
-        return ("train", "val", "test") if self.held_out else ("train", "test")
 
     @cached_property
     def classes(self) -> Mapping[str, tuple[str, ...]]:

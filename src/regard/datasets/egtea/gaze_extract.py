@@ -27,7 +27,7 @@ from jaxtyping import Int64
 
 from regard.datasets.egtea.labels import numbered_classes
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ
-from regard.datasets.held_out import hold_out
+from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import unknown_split
 from regard.errors import FileError
 from regard.types import TRAINED, GazeState, GazeTrack, Recording, Segment
@@ -67,12 +67,7 @@ class EgteaGaze:
     ) -> None:
         self.root, self.split, self.held_out = Path(root).expanduser(), split, held_out
         self.without_gaze = without_gaze
-        hold_out((), held_out)
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """("train", "val", "test"), or without "val" where nothing is held out."""
-        return ("train", "val", "test") if self.held_out else ("train", "test")
+        self.splits = splits_with(held_out)
 
     @cached_property
     def classes(self) -> Mapping[str, tuple[str, ...]]:

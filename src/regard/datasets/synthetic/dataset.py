@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from regard.datasets.on_disk import unknown_split
 from regard.datasets.synthetic.files import places_of, write_world
 from regard.datasets.synthetic.script import ACTIONS, NOUNS, VERBS
-from regard.errors import FileError, RecipeError
+from regard.errors import FileError
 from regard.io import open_recording
 from regard.io.cache import cache_folder
 from regard.types import Recording
@@ -62,12 +63,7 @@ class Synthetic:
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of one split, written first where they are not there yet."""
         if split not in SPLITS:
-            raise RecipeError(
-                split,
-                found=f"the synthetic world has no split {split!r}",
-                wanted=f"one of {', '.join(SPLITS)}",
-                do="name one of these in the recipe",
-            )
+            raise unknown_split(split, SPLITS, "the synthetic world")
         worlds = [(split, number) for number in range(self.counts[split])]
         missing = [world for world in worlds if not self._folder(*world).is_dir()]
         if self.processes > 1 and len(missing) > 1:
