@@ -43,6 +43,11 @@ class Sample:
     observed_valid: Bool[Tensor, "t"] | None = None
     label: dict[str, int] | None = None
     """Class of the clip by label name ("verb": 3)."""
+    part: Float[Tensor, "4"] | None = None
+    """Which part of the recorded picture this one is: its (left, top, right, bottom) there; None for all of it.
+
+    Normalised. Where it is mirrored, left lies right of right.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +69,7 @@ class Batch:
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
+    part: Float[Tensor, "b 4"] | None = None
     skipped: tuple[str, ...] = ()
     """One line for each example that could not be read and was left out on the user's wish (`on_error="skip"`)."""
 

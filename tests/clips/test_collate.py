@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_a_frame_repeated_to_fill_up_a_clip_is_neither_shown_nor_asked_about():
     batch = collate([Sample(clip=clip)])
     assert batch.frame_valid.tolist() == batch.asked_valid.tolist() == [[True, True, False]]
     assert batch.video is None
+
+
+def test_a_mirrored_picture_beside_one_that_is_not():
+    mirrored = replace(sample(1), part=torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    assert collate([sample(1)]).part is None
+    assert torch.equal(collate([sample(1), mirrored]).part, torch.tensor([[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0]]))
 
 
 def test_what_could_not_be_read_is_named_and_the_rest_is_kept():

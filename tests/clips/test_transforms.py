@@ -196,3 +196,14 @@ def test_a_sample_without_video_cannot_be_resized():
 
     with pytest.raises(RecipeError, match="without video"):
         Resize(32)(replace(sample([(0.5, 0.5)]), video=None), generator=generator_for(0))
+
+
+@pytest.mark.parametrize("transforms", [(t,) for t in MOVING] + [(CentreCrop(64), HorizontalFlip(1.0), RandomCrop(32))])
+def test_the_part_says_where_each_point_of_the_picture_was_recorded(transforms):
+    points = torch.tensor([(0.4, 0.5), (0.55, 0.6)])
+    changed = sample(points.tolist())
+    for transform in transforms:
+        changed = transform(changed, generator=generator_for(0, 0, 0))
+    assert changed.gaze_point is not None
+    start, end = (torch.tensor([0.0, 0.0, 1.0, 1.0]) if changed.part is None else changed.part).split(2)
+    torch.testing.assert_close(start + changed.gaze_point * (end - start), points)

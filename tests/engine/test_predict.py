@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 import regard
+from regard.clips import CentreCrop, HorizontalFlip, RandomResizedCrop, Resize, ToFloat
 from regard.clips.every_frame import EveryFrame
-from regard.engine.answerer import DEFAULT_HORIZON_S, HorizonError, UnknownModelError, answerer
+from regard.engine.answerer import DEFAULT_HORIZON_S, Answerer, HorizonError, UnknownModelError, answerer
 from regard.engine.predict import CannotAnswerError, DeviceError, predict
-from regard.io import open_video
+from regard.io import FilmWriter, open_video
+from regard.tasks import GazeEstimation
 from regard.types import GazeState, GazeTrack, Prediction, Recording
+from regard.viz.draw import density
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +143,59 @@ def test_of_two_answers_about_one_moment_the_better_informed_stays():
     joined = _joined([one(0.2, -1), one(0.6, -2), one(0.4, -3)], model="m")
     assert (joined.model, joined.time_s.tolist(), joined.seen_until_s.tolist()) == ("m", [1.0], [0.6])
     assert joined.log_density[0, 0, 0] == -2
+
+
+class Brightest(nn.Module):
+    """Answers with the brightest place of the picture that it is shown."""
+
+    def forward(self, video: Tensor) -> Tensor:
+        return 40 * nn.functional.adaptive_avg_pool2d(video.mean(dim=2), (16, 16))
+
+
+SPOT = (0.68, 0.4)
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Recording:
+    """A white spot on black, a third of the way from the middle to the right border."""
+    frame = np.zeros((96, 128, 3), np.uint8)
+    frame[round(SPOT[1] * 96) - 4 : round(SPOT[1] * 96) + 4, round(SPOT[0] * 128) - 4 : round(SPOT[0] * 128) + 4] = 255
+    with FilmWriter(tmp_path / "spot.mp4", size=(96, 128)) as film:
+        for k in range(3):
+            film.write(frame, k / 10)
+    return regard.open(tmp_path / "spot.mp4")
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [
+        (),
+        (CentreCrop(64),),
+        (CentreCrop((96, 48)), HorizontalFlip(1.0)),
+        (Resize(48), CentreCrop(40), CentreCrop(30)),
+    ],
+)
+def test_a_model_that_sees_a_part_answers_about_the_whole_picture(spot, monkeypatch, transforms):
+    asked = Answerer(
+        name="brightest",
+        task=GazeEstimation(Brightest()),
+        sampler=EveryFrame(),
+        transforms=(*transforms, ToFloat()),
+    )
+    monkeypatch.setattr("regard.engine.predict.answerer", lambda *_, **__: asked)
+    answer = predict(spot, model="brightest")
+    np.testing.assert_allclose(np.exp(answer.log_density.astype(np.float64)).sum(axis=(1, 2)), 1, rtol=1e-4)
+    np.testing.assert_allclose(answer.point, np.broadcast_to(SPOT, answer.point.shape), atol=0.04)
+    drawn = density(np.zeros((96, 128, 3), np.uint8), answer.log_density[0])
+    rows, columns = np.nonzero(drawn.sum(axis=2) > 0.9 * drawn.sum(axis=2).max())
+    assert (columns.mean() / 128, rows.mean() / 96) == pytest.approx(SPOT, abs=0.06)
+
+
+def test_parts_of_several_sizes_have_no_common_map(spot, monkeypatch):
+    transforms = (RandomResizedCrop(48, scale=(0.1, 0.9)), ToFloat())
+    asked = Answerer(
+        name="b", task=GazeEstimation(Brightest()), sampler=EveryFrame(num_frames=1), transforms=transforms
+    )
+    monkeypatch.setattr("regard.engine.predict.answerer", lambda *_, **__: asked)
+    with pytest.raises(CannotAnswerError, match="parts of several sizes"):
+        predict(spot, model="b")

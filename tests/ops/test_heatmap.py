@@ -10,9 +10,11 @@ from scipy.ndimage import zoom
 
 from regard.ops.heatmap import (
     argmax_point,
+    density_onto_whole,
     gaussian_maps,
     log_density,
     min_max,
+    onto_whole,
     published_label_maps,
     resample,
     soft_argmax,
@@ -153,3 +155,30 @@ def test_resample_to_whole_tiles_equals_a_nearest_neighbour_zoom():
 def test_min_max_reaches_nearly_one_and_leaves_flat_maps_at_zero():
     maps = torch.stack([torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 2.0]])])
     torch.testing.assert_close(min_max(maps), torch.tensor([[[0.0, 2 / (2 + 1e-6)]], [[0.0, 0.0]]]))
+
+
+def test_a_map_of_a_part_lies_where_the_part_lies():
+    maps = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    right = torch.tensor([[0.0, 0.0, 1.0, 2.0], [0.0, 0.0, 3.0, 4.0]])
+    torch.testing.assert_close(onto_whole(maps, (0.5, 0.0, 1.0, 1.0)), right)
+    torch.testing.assert_close(onto_whole(maps, (1.0, 0.0, 0.5, 1.0)), right[:, [0, 1, 3, 2]])
+    torch.testing.assert_close(onto_whole(maps, (0.0, 0.5, 1.0, 1.0)), torch.cat([torch.zeros(2, 2), maps]))
+    # A quarter of the first new cell is beside the part, and half a cell of each neighbour lies in the others.
+    torch.testing.assert_close(onto_whole(maps[:1], (0.125, 0.0, 0.625, 1.0)), torch.tensor([[0.5, 1.5, 1.0, 0.0]]))
+
+
+@given(h=st.integers(1, 9), w=st.integers(1, 9), side=st.integers(3, 9), start=st.floats(0, 1))
+def test_laid_over_the_whole_a_density_keeps_its_mass_and_its_order(h: int, w: int, side: int, start: float):
+    left, top = start * (1 - side / 9), (1 - start) * (1 - side / 9)
+    part = (left, top, left + side / 9, top + side / 9)
+    seen = random_density(h, w)
+    whole = density_onto_whole(seen.log(), part).exp()
+    assert float(whole.sum()) == pytest.approx(1)
+    in_cells = onto_whole(seen, part)
+    assert float(in_cells.sum() / in_cells.numel()) == pytest.approx(float(seen.sum() / seen.numel()) * (side / 9) ** 2)
+    assert whole.min() >= whole.max() * seen.min() / seen.max() * (1 - 1e-9)
+
+
+def test_a_moment_that_was_seen_whole_stays_as_it_was():
+    logs = random_density(5, 7).log()
+    torch.testing.assert_close(density_onto_whole(logs, (0.0, 0.0, 1.0, 1.0)), logs)

@@ -51,6 +51,7 @@ def collate(samples: Sequence[Sample | Skipped]) -> Batch:
         observed_point=_field(read, "observed_point", t, torch.nan),
         observed_valid=_field(read, "observed_valid", t, False),
         label=_labels(read),
+        part=_parts(read),
         skipped=tuple(s.reason for s in samples if isinstance(s, Skipped)),
     )
 
@@ -101,6 +102,13 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         storage = out._typed_storage()._new_shared(numel)
         out = out.new(storage)
     return out.resize_(shape)
+
+
+def _parts(samples: list[Sample]) -> Tensor | None:
+    if all(s.part is None for s in samples):
+        return None
+    whole = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    return torch.stack([whole if s.part is None else s.part for s in samples])
 
 
 def _labels(samples: list[Sample]) -> dict[str, Tensor] | None:

@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 
 from regard.batch import Sample
 from regard.errors import RecipeError
-from regard.ops.geometry import camera_of_view
+from regard.ops.geometry import camera_of_view, part_of_view
 from regard.types import GazeState
 
 Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
@@ -25,7 +25,7 @@ Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
 
 @runtime_checkable
 class Transform(Protocol):
-    """A Sample in, a Sample out."""
+    """A Sample in, a Sample out. One of your own that cuts or mirrors pictures does it by `crop` and `mirrored`."""
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample, changed; the one handed in stays as it is."""
@@ -224,6 +224,7 @@ def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"
         clip=replace(sample.clip, recording=recording),
         gaze_point=None if gaze is None else gaze * scale.to(gaze) + shift.to(gaze),
         observed_point=None if observed is None else observed * scale.to(observed) + shift.to(observed),
+        part=part_of_view(sample.part, scale=scale, shift=shift),
     )
 
 

@@ -221,7 +221,7 @@ def _published_pictures() -> tuple[Transform, ...]:
 
 
 def _of_run(run: Path) -> Answerer:
-    """A trained model with its best weights, asked as its recipe's test part asks."""
+    """A trained model with its best weights, asked as its recipe's test part asks, about what that part lets it see."""
     from regard.engine.checkpoints import load_weights
 
     recipe = recipe_of_run(run)

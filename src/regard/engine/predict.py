@@ -1,6 +1,6 @@
 """A model's answers about one whole recording."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,17 @@ def usable(device: str) -> torch.device:
     return place
 
 
+def require_one_grid(maps: Sequence[np.ndarray], *, model: str) -> None:
+    """Raises CannotAnswerError where the answers' maps over the picture have several sizes."""
+    if len({m.shape[-2:] for m in maps}) > 1:
+        raise CannotAnswerError(
+            model,
+            found="pictures that are cut to parts of several sizes",
+            wanted="parts of one size, so that all maps have one grid",
+            do="let data.test.transforms cut all pictures alike, as CentreCrop does",
+        )
+
+
 def _require_answerable(recording: Recording, asked: Answerer) -> None:
     if "observed_gaze" in asked.task.inputs and recording.gaze is None:
         raise CannotAnswerError(
@@ -115,6 +126,7 @@ def _require_answerable(recording: Recording, asked: Answerer) -> None:
 
 def _joined(answers: list[Prediction], *, model: str) -> Prediction:
     """One prediction in time order; of several answers about one moment, the one that has seen most, else the first."""
+    require_one_grid([a.log_density for a in answers], model=model)
     time_s = np.concatenate([a.time_s for a in answers])
     seen_until_s = np.concatenate([a.seen_until_s for a in answers])
     order = np.lexsort((-seen_until_s, time_s))

@@ -20,7 +20,7 @@ from regard.clips.load import loader
 from regard.clips.sampling import EveryClip, Window
 from regard.clips.transforms import Transform
 from regard.engine.arithmetic import Precision, autocast, quick_float32
-from regard.engine.predict import usable
+from regard.engine.predict import require_one_grid, usable
 from regard.engine.run import ACTION_MODELS, best_weights, recipe_of_run
 from regard.engine.weights import locate, read_weights
 from regard.errors import FileError, RecipeError
@@ -28,7 +28,7 @@ from regard.models.backbones import RandomWeightsWarning
 from regard.models.egohar import EgoHAR
 from regard.models.gaze_attention import GazeAttention
 from regard.models.grad_cam import grad_cam
-from regard.tasks.action import ActionRecognition
+from regard.tasks.action import ActionRecognition, in_picture
 from regard.types import ActionPrediction, MediaStream, Recording
 
 HOP_S = 0.5
@@ -213,7 +213,8 @@ def _evidence(model: nn.Module, batch: Batch, said: ActionPrediction) -> np.ndar
     logits = next(iter(said.logits.values()))
     label = torch.from_numpy(logits.argmax(axis=1)).to(batch.video.device)
     maps = grad_cam(model, EVIDENCE_LAYER, {"video": batch.video, "flow": batch.flow}, label)
-    return (maps / maps.amax().clamp_min(1e-12)).float().cpu().numpy()
+    maps = in_picture(maps, batch, 0)
+    return (maps / maps.amax().clamp_min(1e-12)).numpy()
 
 
 def _joined(answers: list[ActionPrediction], asked: Recogniser) -> ActionPrediction:
@@ -221,7 +222,9 @@ def _joined(answers: list[ActionPrediction], asked: Recogniser) -> ActionPredict
     first = answers[0]
 
     def joined(maps: list[np.ndarray | None]) -> np.ndarray | None:
-        return None if maps[0] is None else np.concatenate([m for m in maps if m is not None])
+        known = [m for m in maps if m is not None]
+        require_one_grid(known, model=asked.name)
+        return np.concatenate(known) if known else None
 
     return ActionPrediction(
         recording=first.recording,

@@ -128,6 +128,17 @@ def camera_of_view(camera: Camera, *, scale: tuple[float, float], shift: tuple[f
     return replace(camera, matrix=matrix @ camera.matrix)
 
 
+def part_of_view(
+    part: Float[Tensor, "4"] | None, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]
+) -> Float[Tensor, "4"]:
+    """Which part of the recorded picture is seen, after every normalised point p became p * scale + shift.
+
+    A part is (left, top, right, bottom), mirrored where left lies right of right. `part` was seen before; None is all.
+    """
+    start, end = torch.tensor([0.0, 0.0, 1.0, 1.0]).split(2) if part is None else part.split(2)
+    return torch.cat([start + (corner - shift) / scale * (end - start) for corner in (0.0, 1.0)])
+
+
 def project(ray: Float[Tensor, "*b 3"], camera: Camera) -> Float[Tensor, "*b 2"]:
     """Normalised image point at which a direction (of any length, in camera axes) is seen.
 

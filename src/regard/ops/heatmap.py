@@ -84,6 +84,33 @@ def resample(density: Float[Tensor, "*b h w"], size: tuple[int, int]) -> Float[T
     return rows @ density @ columns.T
 
 
+def onto_whole(
+    maps: Float[Tensor, "*b h w"], part: tuple[float, float, float, float]
+) -> Float[Tensor, "*b new_h new_w"]:
+    """Maps over a part of a picture on a grid over all of it, with cells of about the same size; 0 beside the part.
+
+    `part` is the (left, top, right, bottom) of the maps in the whole, normalised; where it is mirrored, left lies right
+    of right. Each new cell is the mean over its area.
+    """
+    rows = _cover(maps.shape[-2], part[1], part[3], like=maps)
+    columns = _cover(maps.shape[-1], part[0], part[2], like=maps)
+    return rows @ maps @ columns.T
+
+
+def density_onto_whole(
+    log_density: Float[Tensor, "*b h w"], part: tuple[float, float, float, float]
+) -> Float[Tensor, "*b new_h new_w"]:
+    """The log density over the whole picture of somebody who saw only a part of it; see `onto_whole`.
+
+    What was not seen is as unlikely as the least likely cell that was.
+    """
+    density = log_density.exp()
+    seen = onto_whole(torch.ones_like(density), part)
+    everywhere = onto_whole(density, part) + (1 - seen) * density.amin(dim=(-2, -1), keepdim=True)
+    logs = everywhere.clamp_min(torch.finfo(everywhere.dtype).tiny).log()
+    return logs.flatten(-2).log_softmax(-1).reshape(logs.shape)
+
+
 def min_max(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
     """Each map stretched to [0, 1] as the published gaze scores do: (p - min) / (max - min + 1e-6).
 
@@ -107,6 +134,15 @@ def _overlap(n: int, m: int, *, like: Tensor) -> Float[Tensor, "m n"]:
     new = torch.arange(m, device=like.device)[:, None] * n
     old = torch.arange(n, device=like.device)[None, :] * m
     return (torch.minimum(new + n, old + m) - torch.maximum(new, old)).clamp_min(0).to(like.dtype) / m
+
+
+def _cover(n: int, start: float, end: float, *, like: Tensor) -> Float[Tensor, "m n"]:
+    """Share of each cell of the whole side that each of n cells from `start` to `end` covers."""
+    m = max(1, round(n / abs(end - start)))
+    edges = start + (end - start) * torch.arange(n + 1, device=like.device, dtype=torch.float64) / n
+    low, high = torch.minimum(edges[:-1], edges[1:]) * m, torch.maximum(edges[:-1], edges[1:]) * m
+    new = torch.arange(m, device=like.device)[:, None]
+    return (torch.minimum(high, new + 1) - torch.maximum(low, new)).clamp_min(0).to(like.dtype)
 
 
 def _cut_kernel(centre: Float[Tensor, "*b"], n: int, taps: int) -> tuple[Float[Tensor, "*b n"], Bool[Tensor, "*b"]]:

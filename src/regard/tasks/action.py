@@ -14,7 +14,7 @@ from regard.errors import RecipeError
 from regard.ops.action_losses import slot_targets
 from regard.ops.direct_optimisation import gumbel_noise, hard_sample
 from regard.ops.geometry import inside
-from regard.ops.heatmap import gaussian_maps
+from regard.ops.heatmap import gaussian_maps, onto_whole
 from regard.tasks.action_losses import ActionLoss, LabelLoss, Lesson, Looked, label_logits
 from regard.tasks.action_scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
@@ -161,7 +161,7 @@ class ActionRecognition(Task):
                     start_s=clip.frame_s[:1],
                     end_s=clip.frame_s[real][-1:],
                     logits={name: value[i : i + 1].detach().float().cpu().numpy() for name, value in logits.items()},
-                    attention=None if maps is None else _peak_one(maps[i : i + 1]).detach().float().cpu().numpy(),
+                    attention=None if maps is None else _peak_one(in_picture(maps[i : i + 1], batch, i)).numpy(),
                 )
             )
         return answers
@@ -250,6 +250,12 @@ def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
         )
     known = batch.gaze_valid & inside(batch.gaze_point)
     return torch.where(known[..., None], batch.gaze_point, torch.nan).float()
+
+
+def in_picture(maps: Float[Tensor, "1 s h w"], batch: Batch, i: int) -> Float[Tensor, "1 s h2 w2"]:
+    """The maps of clip number i over all of its recording's picture: 0 where the model was shown nothing."""
+    maps = maps.detach().float().cpu()
+    return maps if batch.part is None else onto_whole(maps, tuple(batch.part[i].tolist()))
 
 
 def _peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:

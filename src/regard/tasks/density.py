@@ -16,7 +16,7 @@ from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_pre
 from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
 from regard.models.baselines import CentrePrior
 from regard.ops.geometry import inside
-from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
+from regard.ops.heatmap import argmax_point, density_onto_whole, gaussian_maps, log_density, published_label_maps
 from regard.tasks.losses import DensityLoss
 from regard.types import Camera, GazeState, Prediction
 
@@ -206,10 +206,14 @@ def batch_rows(
 def batch_predictions(
     logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool, temperature: float
 ) -> list[Prediction]:
-    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame."""
+    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame.
+
+    Where the model saw a part of the picture, its map is laid where that part is; see `density_onto_whole`.
+    """
     densities = log_density(logits.float(), temperature=temperature).cpu()
+    parts = [None] * len(batch) if batch.part is None else [tuple(part) for part in batch.part.tolist()]
     answers = []
-    for clip, density, real in zip(batch.clips, densities, batch.asked_valid.cpu(), strict=True):
+    for clip, density, part, real in zip(batch.clips, densities, parts, batch.asked_valid.cpu(), strict=True):
         time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
         answers.append(
             Prediction(
@@ -217,7 +221,7 @@ def batch_predictions(
                 model=model,
                 time_s=time_s,
                 seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
-                log_density=density[real].numpy(),
+                log_density=(density if part is None else density_onto_whole(density, part))[real].numpy(),
                 temperature=temperature,
             )
         )
