@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from clip_films import Hum, film, grey_of
+from clip_films import film, grey_of
 
 from regard.batch import Batch, Sample
 from regard.clips import ClipDataset, EveryClip, FirstFrames, HorizontalFlip, RandomClip, SoundWindows, loader
-from regard.clips.order import EpochOrder, RankBatches, balancing, generator_for
 from regard.errors import FileError, RecipeError
 from regard.types import MediaStream, Recording, Segment
 
@@ -122,43 +121,12 @@ def test_an_epoch_goes_on_exactly_where_its_state_was_taken(recordings, workers)
     assert not same(whole[0][0], remaining[0])
 
 
-def test_two_processes_see_together_what_one_sees_alone():
-    def batches(rank: int, world_size: int, *, drop_last: bool) -> list[list[int]]:
-        order = EpochOrder(22, shuffle=True, seed=1)
-        order.set_epoch(3)
-        part = RankBatches(order, batch_size=4, drop_last=drop_last, rank=rank, world_size=world_size)
-        got = [[i for _, i in batch] for batch in part]
-        assert len(got) == len(part)
-        return got
-
-    alone, parts = batches(0, 1, drop_last=True), [batches(r, 2, drop_last=True) for r in range(2)]
-    assert [sorted(a + b) for a, b in zip(*parts, strict=True)] == [sorted(x) for x in alone]
-    shared = [i for r in range(4) for batch in batches(r, 4, drop_last=False) for i in batch]
-    assert sorted(shared) == list(range(22))
-
-
-def test_the_order_changes_with_the_epoch_and_not_with_the_process():
-    order = EpochOrder(100, shuffle=True, seed=1)
-    first = list(order)
-    order.set_epoch(1)
-    assert [i for _, i in order] != [i for _, i in first]
-    assert sorted(i for _, i in order) == list(range(100))
-    assert list(EpochOrder(100, shuffle=True, seed=1)) == first
-    assert [i for _, i in EpochOrder(3, shuffle=False, seed=1)] == [0, 1, 2]
-
-
 def test_global_generators_differ_between_workers_and_epochs(recordings):
     batches = loader(
         dataset(recordings, transforms=(Dim(),), needs=frozenset({"gaze"})), batch_size=1, shuffle=False, num_workers=2
     )
     first = torch.cat([b.observed_point for b in batches]).flatten(1)[:, :3]
     assert len({float(v) for v in first.flatten()}) == first.numel()
-
-
-def test_neighbouring_seeds_give_unrelated_streams():
-    draws = torch.stack([torch.rand(200, generator=generator_for(1, 0, i)) for i in range(50)])
-    off_diagonal = torch.corrcoef(draws) - torch.eye(50)
-    assert off_diagonal.abs().max() < 0.35
 
 
 def break_in_the_middle(path: Path, source: Path) -> Path:
@@ -251,35 +219,6 @@ def test_the_batch_size_must_divide_over_the_processes(recordings):
         loader(dataset(recordings), batch_size=3, shuffle=True, drop_last=True, world_size=2, num_workers=0)
 
 
-@pytest.mark.parametrize("align", ["centred", "causal"])
-def test_no_window_hears_what_follows_the_last_frame(recording, align):
-    data = dataset([recording()], EVERY)
-    clip = data.clip(4)
-    quiet, _ = SoundWindows(align=align).hear(Hum(roars_from_s=99.0), clip)
-    loud, valid = SoundWindows(align=align).hear(Hum(roars_from_s=clip.heard_until_s), clip)
-    assert torch.equal(quiet, loud)
-    assert quiet.shape == (3, 256, 256)
-    assert valid.all()
-    early, _ = SoundWindows(align=align).hear(Hum(roars_from_s=clip.heard_until_s - 0.01), clip)
-    assert not torch.equal(quiet, early)
-
-
-def test_a_causal_window_hears_nothing_after_its_own_frame(recording):
-    clip = dataset([recording()], EVERY).clip(4)
-    quiet, _ = SoundWindows(align="causal").hear(Hum(roars_from_s=99.0), clip)
-    loud, _ = SoundWindows(align="causal").hear(Hum(roars_from_s=float(clip.frame_s[1])), clip)
-    centred, _ = SoundWindows().hear(Hum(roars_from_s=float(clip.frame_s[1])), clip)
-    assert torch.equal(quiet[:2], loud[:2])
-    assert not torch.equal(quiet[2], loud[2])
-    assert not torch.equal(quiet[0], centred[0])
-
-
-def test_frames_after_the_sound_ends_are_not_valid(recording):
-    clip = dataset([recording()], EVERY).clip(4)
-    _, valid = SoundWindows().hear(Hum(roars_from_s=99.0, duration_s=float(clip.frame_s[1])), clip)
-    assert valid.tolist() == [True, True, False]
-
-
 def test_usable_cores_respect_a_containers_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from regard.clips.cores import usable_cores
 
@@ -292,21 +231,6 @@ def test_usable_cores_respect_a_containers_quota(tmp_path: Path, monkeypatch: py
     assert usable_cores(tmp_path) == 16
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert usable_cores(tmp_path) == 4
-
-
-def test_every_class_is_drawn_as_often_as_any_other():
-    label = np.array([0] * 90 + [4] * 9 + [7])
-    order = EpochOrder(100, shuffle=True, seed=0, weights=balancing(label))
-    drawn = np.concatenate([[i for _, i in epoch_of(order, e)] for e in range(60)])
-    assert len(drawn) == 6000
-    np.testing.assert_allclose(np.bincount(label[drawn], minlength=8)[[0, 4, 7]] / 6000, 1 / 3, atol=0.03)
-    assert epoch_of(order, 3) == epoch_of(order, 3)
-    assert epoch_of(order, 3) != epoch_of(order, 4)
-
-
-def epoch_of(order: EpochOrder, epoch: int) -> list[tuple[int, int]]:
-    order.set_epoch(epoch)
-    return list(order)
 
 
 def test_a_loader_balances_by_a_label_and_names_a_clip_that_has_none(recordings):

@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import av
@@ -6,7 +5,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from regard.datasets.synthetic import ACTIONS, NOUNS, VERBS, Synthetic, World, write_world
+from regard.datasets.synthetic import ACTIONS, NOUNS, VERBS, World, write_world
 from regard.datasets.synthetic.camera import FACE_BOX
 from regard.datasets.synthetic.draw import PHONE_HALVES
 from regard.datasets.synthetic.eyes import middle_of
@@ -14,8 +13,7 @@ from regard.datasets.synthetic.hear import RATE_HZ as SOUND_HZ
 from regard.datasets.synthetic.hear import noun_sound
 from regard.datasets.synthetic.motion import Path as Way
 from regard.datasets.synthetic.script import BODY, GAZE_LEAD_S, REST, scale_at
-from regard.errors import FileError, RecipeError
-from regard.io import Sound, Video, open_recording
+from regard.io import Sound, Video
 from regard.types import GazeState, Recording
 
 SIZE = (96, 128)
@@ -270,75 +268,6 @@ def test_observers_share_the_film_and_have_their_own_eyes(tmp_path: Path) -> Non
         assert other.segments == wearer.segments
     alone = _world(3, duration_s=4.0).tracks[0]
     np.testing.assert_array_equal(alone.point, wearer.gaze.point)
-
-
-def _tiny(root: Path, *, seed: int = 0) -> Synthetic:
-    return Synthetic(root, train=2, val=0, test=1, duration_s=1.0, size=(48, 64), seed=seed)
-
-
-def test_splits_are_disjoint_and_kept(tmp_path: Path) -> None:
-    dataset = _tiny(tmp_path)
-    assert dataset.splits == ("train", "val", "test")
-    train, test = dataset.recordings("train"), dataset.recordings("test")
-    assert (len(train), len(dataset.recordings("val")), len(test)) == (2, 0, 1)
-    folders = {recording.video.path.parent for recording in (*train, *test)}
-    assert len(folders) == 3
-    seeds = {(dataset.seed, split, n): dataset.world_seed(split, n) for split in dataset.splits for n in range(1000)}
-    assert len(set(seeds.values())) == len(seeds)
-    made = [recording.video.path.stat().st_mtime_ns for recording in train]
-    again = _tiny(tmp_path).recordings("train")
-    assert [recording.video.path.stat().st_mtime_ns for recording in again] == made
-    assert not [path for path in dataset.root.iterdir() if path.name.startswith(".")]
-
-
-def test_other_arguments_do_not_meet_in_the_cache(tmp_path: Path) -> None:
-    assert _tiny(tmp_path).root != _tiny(tmp_path, seed=1).root
-
-
-def test_a_removed_recording_is_written_again(tmp_path: Path) -> None:
-    dataset = _tiny(tmp_path)
-    (recording,) = dataset.recordings("test")
-    shutil.rmtree(recording.video.path.parent)
-    (again,) = dataset.recordings("test")
-    assert again.video.path.is_file()
-
-
-def test_an_interrupted_recording_is_not_taken_for_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = _tiny(tmp_path)
-
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("regard.datasets.synthetic.files._write_tables", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            dataset.recordings("test")
-    assert list(dataset.root.iterdir()) == []
-    (recording,) = dataset.recordings("test")
-    assert open_recording(recording.video.path.parent).segments == recording.segments
-
-
-def test_worlds_can_be_written_by_several_processes(tmp_path: Path) -> None:
-    dataset = Synthetic(tmp_path, train=2, val=0, test=0, duration_s=0.5, size=(48, 64), processes=2)
-    assert all(recording.video.path.is_file() for recording in dataset.recordings("train"))
-
-
-def test_an_unknown_split_is_named() -> None:
-    with pytest.raises(RecipeError, match="no split 'dev'"):
-        Synthetic().recordings("dev")
-
-
-def test_the_cache_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert tmp_path / "regard" / "synthetic" in Synthetic().root.parents
-
-
-def test_a_root_that_cannot_be_written_is_a_file_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(FileError, match="cannot be written"):
-        _tiny(tmp_path / "file").recordings("train")
-    with pytest.raises(FileError, match="cannot be written"):
-        write_world(tmp_path / "file" / "world", seed=0, duration_s=0.5, size=(48, 64))
 
 
 def test_a_way_rests_moves_smoothly_and_can_be_changed_on_the_way() -> None:
