@@ -18,8 +18,8 @@ from regard.cli.options import (
     on_error_words,
     out_folder,
 )
+from regard.cli.predict import predicted
 from regard.engine.evaluate import Scores, evaluate
-from regard.engine.predict import predict
 from regard.errors import RecipeError
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
@@ -73,16 +73,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     folder = out_folder(options, recording)
-    with progress(options.model) as bar:
-        prediction = predict(
-            recording,
-            model=options.model,
-            horizon_s=options.horizon_s,
-            weights=options.weights,
-            device=options.device,
-            precision=options.precision,
-            progress=bar,
-        )
+    prediction = predicted(options, recording)
     with progress("scores") as bar:
         scores = evaluate(prediction, recording, progress=bar)
     print_scores(f"{options.model} on {recording.id}", scores)

@@ -1,6 +1,7 @@
 """`regard predict PATH --model NAME`: where the wearer looks, or what they do, as a table and a film."""
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 
 from regard.cli.console import progress, wrote
 from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
@@ -10,6 +11,7 @@ from regard.engine.run import recognises_actions
 from regard.io.predictions import write_prediction
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
+from regard.types import ActionPrediction, Prediction, Recording
 from regard.viz.actions import action_film
 from regard.viz.film import film
 
@@ -27,12 +29,31 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Write the predictions and the film."""
-    if recognises_actions(options.model):
-        return _actions(options)
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     folder, stem = out_folder(options, recording), file_stem(options.model)
+    files = [folder / f"{stem}.parquet"]
+    if recognises_actions(options.model):
+        from regard.engine.predict_actions import action_table
+
+        actions = predicted_actions(options, recording)
+        write_table(action_table(actions), files[0])
+        draw, then = partial(action_film, recording, actions), command("show", options.path)
+    else:
+        prediction = predicted(options, recording)
+        write_prediction(prediction, files[0])
+        draw, then = partial(film, recording, prediction), next_step(options, has_gaze=recording.gaze is not None)
+    if not options.no_film:
+        files.append(folder / f"{stem}.mp4")
+        with progress("film") as bar:
+            draw(files[1], progress=bar)
+    wrote(files, then=then)
+    return 0
+
+
+def predicted(options: Namespace, recording: Recording) -> Prediction:
+    """Where the wearer looks, by the model that the options name."""
     with progress(options.model) as bar:
-        prediction = predict(
+        return predict(
             recording,
             model=options.model,
             horizon_s=options.horizon_s,
@@ -41,19 +62,11 @@ def run(options: Namespace) -> int:
             precision=options.precision,
             progress=bar,
         )
-    files = [folder / f"{stem}.parquet"]
-    write_prediction(prediction, files[0])
-    if not options.no_film:
-        files.append(folder / f"{stem}.mp4")
-        with progress("film") as bar:
-            film(recording, prediction, files[1], progress=bar)
-    wrote(files, then=next_step(options, has_gaze=recording.gaze is not None))
-    return 0
 
 
-def _actions(options: Namespace) -> int:
-    """Likewise for what the wearer does."""
-    from regard.engine.predict_actions import action_table, predict_actions
+def predicted_actions(options: Namespace, recording: Recording) -> ActionPrediction:
+    """What the wearer does, likewise."""
+    from regard.engine.predict_actions import predict_actions
 
     if options.horizon_s is not None:
         raise HorizonError(
@@ -62,10 +75,8 @@ def _actions(options: Namespace) -> int:
             wanted="no horizon: it recognises what is being done",
             do="leave the horizon out",
         )
-    recording = open_recording(options.path, min_confidence=options.min_confidence)
-    folder, stem = out_folder(options, recording), file_stem(options.model)
     with progress(options.model) as bar:
-        prediction = predict_actions(
+        return predict_actions(
             recording,
             model=options.model,
             weights=options.weights,
@@ -73,14 +84,6 @@ def _actions(options: Namespace) -> int:
             precision=options.precision,
             progress=bar,
         )
-    files = [folder / f"{stem}.parquet"]
-    write_table(action_table(prediction), files[0])
-    if not options.no_film:
-        files.append(folder / f"{stem}.mp4")
-        with progress("film") as bar:
-            action_film(recording, prediction, files[1], progress=bar)
-    wrote(files, then=command("show", options.path))
-    return 0
 
 
 def next_step(options: Namespace, *, has_gaze: bool) -> str:
