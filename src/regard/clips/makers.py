@@ -78,7 +78,7 @@ def _start(ray: Any) -> None:
     except Exception as error:  # a bare Exception is what Ray raises where a machine is too busy to begin in 30 s
         raise ClusterError(
             "--engine ray",
-            found=str(error).splitlines()[0],
+            found=(str(error) or type(error).__name__).splitlines()[0],
             wanted="a Ray cluster that can be reached, or a machine that can start one",
             do="start one with `ray start --head`, or do without: --shard 0/4 ... 3/4 in a job array",
         ) from error
