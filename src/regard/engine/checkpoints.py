@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 
+from regard.engine.weights import read_weights
 from regard.errors import RecipeError, WeightsError
 from regard.io.files import writing
 
@@ -88,7 +89,7 @@ class KeepLastAndBest(Checkpoint):
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """A checkpoint's content, tensors and plain values only. Raises WeightsError for anything else."""
     if not path.is_file():
         raise WeightsError(
@@ -97,16 +98,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             wanted="a checkpoint file, as `regard train` writes it",
             do="look into the run's folder: ls RUN/checkpoints",
         )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds here, all of which mean: not a checkpoint
-        raise WeightsError(
-            path,
-            found=f"no readable checkpoint ({(str(error).splitlines() or [type(error).__name__])[0]})",
-            wanted="a checkpoint of tensors and plain values, as `regard train` writes it",
-            do="give a run folder, or another file with --weights",
-        ) from error
-    if not isinstance(content, dict) or "state_dict" not in content:
+    content = read_weights(path)
+    if "state_dict" not in content:
         raise WeightsError(
             path, found="a file without 'state_dict'", wanted="a checkpoint of `regard train`", do="give a run folder"
         )
