@@ -112,6 +112,15 @@ def test_blinks_zeros_and_missing_values_are_lost_and_published_keeps_them(tmp_p
     assert published.state.tolist() == [1, 2, 2, 1, 3]
 
 
+@pytest.mark.parametrize(("x", "y", "event"), [("-", "-", "Fixation"), ("0", "0", "-"), ("640", "480", "Blink")])
+def test_a_session_without_one_valid_sample_is_lost_throughout(tmp_path, x, y, event):
+    path = fake.begaze(tmp_path / "a.txt", [fake.begaze_line(f, x, y, event, later=False) for f in range(5)])
+    track = read_gaze(path)
+    assert len(track) == 5
+    assert not track.valid.any()
+    assert np.isnan(track.point).all()
+
+
 def test_samples_that_share_a_frame_are_averaged_fairly_and_pairwise_as_published(tmp_path):
     x_px = ("128.0", "256.0", "384.0")
     path = fake.begaze(tmp_path / "a.txt", [fake.begaze_line(5, x, "96.0", "Fixation", later=False) for x in x_px])

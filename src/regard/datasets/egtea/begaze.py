@@ -111,7 +111,8 @@ def _measured(samples: Samples) -> GazeTrack:
     last[frame[valid]] = event[valid]
     used = valid & (event == last[frame])
     count = np.bincount(frame[used], minlength=num_frames)
-    total = np.stack([np.bincount(frame[used], pixel[used, i], num_frames) for i in range(2)], axis=1)
+    sums = [np.bincount(frame[used], pixel[used, i], num_frames) for i in range(2)]
+    total = np.stack(sums, axis=1).astype(np.float64)  # of no sample at all, bincount makes whole numbers
     point = np.divide(total, count[:, None], out=np.full_like(total, np.nan), where=count[:, None] > 0)
     return _track(point / SCREEN_PX, np.where(count > 0, STATE_OF_EVENT[last], GazeState.LOST))
 
