@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from regard.errors import RecipeError
 from regard.models import GazeOnly
 from regard.models.random_convolutions import RandomConvolutions
 from regard.ops.trajectory import parts
@@ -120,7 +121,7 @@ def test_the_members_learn_side_by_side():
     label = {"action": torch.arange(32) % 5, "verb": torch.arange(32) % 4, "noun": torch.arange(32) % 3}
     adam = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
-    for _ in range(15):
+    for _ in range(30):
         parts_of = MembersLoss()(model(*inputs), Lesson(label=label, main="action", frame_valid=inputs[2]))
         torch.testing.assert_close(parts_of["loss"], parts_of["action"] + parts_of["verb"] + parts_of["noun"])
         adam.zero_grad()
@@ -129,6 +130,18 @@ def test_the_members_learn_side_by_side():
         losses.append(float(parts_of["loss"].detach()))
     assert losses[-1] < 0.6 * losses[0]
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize(("layers", "widths"), [(1, [16]), (3, [16, 16, 16])])
+def test_a_member_has_the_hidden_layers_that_were_asked_for(layers, widths):
+    linear = [m for m in small(layers=layers).members[0].modules() if isinstance(m, torch.nn.Linear)]
+    assert [m.out_features for m in linear] == [*widths, 5 + 4 + 3]
+
+
+@pytest.mark.parametrize(("wrong", "found"), [({"layers": 0}, "layers 0"), ({"share": 0.0}, "share 0.0")])
+def test_a_model_that_cannot_be_built_is_refused(wrong, found):
+    with pytest.raises(RecipeError, match=found):
+        small(**wrong)
 
 
 def test_a_filters_threshold_is_the_quantile_of_what_it_was_shown():

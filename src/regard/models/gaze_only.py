@@ -6,12 +6,14 @@ The networks, the model's members, are trained side by side, each by its own los
 """
 
 from collections import OrderedDict
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from regard.errors import RecipeError
 from regard.models.random_convolutions import RandomConvolutions
 from regard.ops.trajectory import Trajectories, channels, filled, parts, statistics
 
@@ -23,7 +25,7 @@ LIMIT = 5.0
 """Standard deviations beyond which a feature says no more."""
 INPUT_DROPOUT = 0.3
 REMEMBERED = 20_000
-"""Trajectories whose fixed features are kept: EGTEA's 10,252 with room, about 10 kB each."""
+"""Trajectories whose fixed features are kept: EGTEA's 10,252 with room, about 20 kB each."""
 
 
 class GazeOnlyAnswer(NamedTuple):
@@ -38,9 +40,10 @@ class GazeOnlyAnswer(NamedTuple):
 class GazeOnly(nn.Module):
     """Says action, verb and noun of a clip from its gaze at 24 Hz, of any length.
 
-    Each of `num_members` networks reads a random `share` of the features. Gaps are filled and marked, and what is
-    masked has no influence. Of more than `max_samples` samples the middle is looked at. `duration` gives the logarithm
-    of the number of samples as an input; without it the length can still be guessed, as from the longest fixation.
+    Each of `num_members` networks has `layers` hidden layers of `width` units and reads a random `share` of the
+    features. Gaps are filled and marked, and what is masked has no influence. Of more than `max_samples` samples the
+    middle is looked at. `duration` gives the logarithm of the number of samples as an input; without it the length can
+    still be guessed, as from the longest fixation.
 
     The fixed features of a trajectory are computed once and remembered, since training comes back to it in each epoch.
     """
@@ -51,22 +54,30 @@ class GazeOnly(nn.Module):
         num_actions: int = 106,
         num_verbs: int = 19,
         num_nouns: int = 53,
-        num_kernels: int = 64,
+        num_kernels: int = 128,
         num_members: int = 8,
         share: float = 0.3,
-        width: int = 256,
+        width: int = 512,
+        layers: int = 2,
         dropout: float = 0.5,
         duration: bool = True,
         max_samples: int = 512,
     ) -> None:
         super().__init__()
+        if min(num_kernels, num_members, width, layers) < 1 or not 0 < share <= 1:
+            raise RecipeError(
+                "GazeOnly",
+                found=f"{num_kernels} kernels, {num_members} members, width {width}, layers {layers}, share {share}",
+                wanted="at least 1 of each, and a share above 0 and up to 1",
+                do="choose other numbers",
+            )
         self.classes = (num_actions, num_verbs, num_nouns)
         self.duration, self.max_samples = duration, max_samples
         self.random = RandomConvolutions(NUM_CHANNELS, num_kernels)
         self.standard = Standardise(NUM_STATISTICS + duration + self.random.num_features)
         chosen = round(share * self.standard.num_features)
         self.members = nn.ModuleList(
-            _Member(self.standard.num_features, chosen, width, sum(self.classes), dropout, always=duration)
+            _Member(self.standard.num_features, chosen, [width] * layers, sum(self.classes), dropout, always=duration)
             for _ in range(num_members)
         )
         self._remembered: OrderedDict[bytes, Tensor] = OrderedDict()
@@ -158,18 +169,18 @@ class _Member(nn.Module):
 
     index: Tensor
 
-    def __init__(self, num_features: int, chosen: int, width: int, out: int, dropout: float, *, always: bool) -> None:
+    def __init__(
+        self, num_features: int, chosen: int, widths: list[int], out: int, dropout: float, *, always: bool
+    ) -> None:
         super().__init__()
         index = torch.randperm(num_features - always)[:chosen] + always
         self.register_buffer("index", torch.cat([torch.zeros(int(always), dtype=torch.long), index]))
-        self.net = nn.Sequential(
-            nn.Dropout(INPUT_DROPOUT),
-            nn.Linear(len(self.index), width),
-            nn.BatchNorm1d(width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(width, out),
-        )
+        hidden = [
+            layer
+            for before, width in pairwise([len(self.index), *widths])
+            for layer in (nn.Linear(before, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(dropout))
+        ]
+        self.net = nn.Sequential(nn.Dropout(INPUT_DROPOUT), *hidden, nn.Linear(widths[-1], out))
 
     def forward(self, features: Float[Tensor, "b k"]) -> Float[Tensor, "b o"]:
         return self.net(features[:, self.index])
