@@ -21,7 +21,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_recording(parser)
     add_model(parser)
     parser.add_argument(
-        "--weights", help="for glc, csts, egohar, gaze-attention: a checkpoint, or a name that `regard weights` lists"
+        "--weights",
+        help="for glc, csts, egohar, gaze-attention: a checkpoint, or a name that `regard weights` lists; "
+        "for gaze-attention also the folder of its three published files",
     )
     add_out(parser)
     parser.add_argument("--no_film", action="store_true", help="write the predictions only")

@@ -19,7 +19,7 @@ from regard.clips.published_sound import PublishedSound
 from regard.clips.sampling import EveryClip, Sampler
 from regard.clips.transforms import Transform
 from regard.clips.whole_picture import ResizeToCells
-from regard.engine.run import RECIPE_FILE, best_weights, recipe_of_run
+from regard.engine.run import ACTION_MODELS, RECIPE_FILE, best_weights, recipe_of_run
 from regard.engine.weights import locate, read_weights
 from regard.errors import RegardError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
@@ -125,6 +125,13 @@ def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str 
             name=str(model),
             task=GazeAnticipation(GazeStays()),
             sampler=EveryClip(num_frames=8, interval_s=1 / 30, hop_s=1 / 30, ahead_s=(ahead_s,)),
+        )
+    if model in ACTION_MODELS:
+        raise UnknownModelError(
+            f"model {str(model)!r}",
+            found="a model that says what the wearer does",
+            wanted=f"one that says where the wearer looks: {', '.join((*BASELINES, *NETWORKS))}, or a run's folder",
+            do=f"regard predict RECORDING --model {model}; a recipe of actions is scored by regard evaluate RECIPE",
         )
     if (Path(model) / RECIPE_FILE).exists():
         return _of_run(Path(model))

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,8 @@ from regard.clips.transforms import Transform
 from regard.engine.arithmetic import Precision, autocast, quick_float32
 from regard.engine.predict import require_one_grid, usable
 from regard.engine.run import ACTION_MODELS, best_weights, recipe_of_run
-from regard.engine.weights import locate, read_weights
-from regard.errors import FileError, RecipeError
+from regard.engine.weights import is_own, locate, published_gaze_attention, read_weights
+from regard.errors import RecipeError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.egohar import EgoHAR
 from regard.models.gaze_attention import GazeAttention
@@ -31,12 +31,12 @@ from regard.models.grad_cam import grad_cam
 from regard.tasks.action import ActionRecognition, in_picture
 from regard.types import ActionPrediction, MediaStream, Recording
 
+_Network = TypeVar("_Network", bound=nn.Module)
+
 HOP_S = 0.5
 """From one window to the next."""
 SIDE = 224
 """Of the pictures that both were trained on. The whole picture is squeezed into it: a crop would not see all of it."""
-PARTS = ("base", "gaze", "attn")
-"""Gaze-Attention's published files are called *_base.pt, *_gaze.pt and *_attn.pt."""
 EVIDENCE_LAYER = "rgb.stages.2"
 """Whose places Grad-CAM weighs: the last of I3D's stages that see the pictures."""
 
@@ -155,34 +155,18 @@ def _of_run(run: Path) -> Recogniser:
 def _egohar(weights: str | Path | None) -> EgoHAR:
     if weights is None:
         return _random(EgoHAR(weights="random"))
-    content = read_weights(locate(weights))
-    return _ours(EgoHAR(weights="random"), weights) if "state_dict" in content else EgoHAR.from_published(content)
+    path = locate(weights)
+    return _ours(EgoHAR(weights="random"), path) if is_own(path) else EgoHAR.from_published(read_weights(path))
 
 
 def _gaze_attention(weights: str | Path | None) -> GazeAttention:
     if weights is None:
         return _random(GazeAttention())
-    folder = Path(weights)
-    if not folder.is_dir():
-        content = read_weights(locate(weights))
-        if "state_dict" in content:
-            return _ours(GazeAttention(), weights)
-        return GazeAttention.from_published(base=content)
-    parts: dict[str, Any] = {}
-    for part in PARTS:
-        files = sorted(folder.glob(f"*_{part}.pt"))
-        if len(files) != 1:
-            raise FileError(
-                folder,
-                found=f"{len(files)} files *_{part}.pt",
-                wanted="one each of *_base.pt, *_gaze.pt and *_attn.pt, the published files of one model",
-                do="put the three files of one model there, and no other's",
-            )
-        parts[part] = read_weights(files[0])
-    return GazeAttention.from_published(**parts)
+    path = locate(weights)
+    return _ours(GazeAttention(), path) if is_own(path) else published_gaze_attention(path)
 
 
-def _random(model: "nn.Module") -> Any:
+def _random(model: _Network) -> _Network:
     warnings.warn(
         f"{type(model).__name__} has RANDOM weights: its answers mean nothing. Give a checkpoint with --weights",
         RandomWeightsWarning,
@@ -191,10 +175,10 @@ def _random(model: "nn.Module") -> Any:
     return model
 
 
-def _ours(model: "nn.Module", weights: str | Path) -> Any:
+def _ours(model: _Network, checkpoint: Path) -> _Network:
     from regard.engine.checkpoints import load_weights  # brings Lightning
 
-    load_weights(model, locate(weights))
+    load_weights(model, checkpoint)
     return model
 
 

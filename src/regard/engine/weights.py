@@ -17,6 +17,7 @@ from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
 from regard.models import csts, glc
+from regard.models.gaze_attention import PARTS, GazeAttention
 from regard.models.mvit_gaze import MViTGaze
 from regard.models.mvit_published import K400_RULES
 from regard.models.published import Rules, published_names
@@ -160,10 +161,15 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
 
 
 def locate(weights: str | Path) -> Path:
-    """The file of a name from the catalogue, or of a path. Raises WeightsError where it is not here."""
+    """The file of a name from the catalogue, or of a path; or the folder of Gaze-Attention's published files.
+
+    Raises WeightsError where it is not here.
+    """
     if os.path.isfile(weights):
         return Path(weights)
     if os.path.isdir(weights):
+        if any(_files_of(Path(weights), part) for part in PARTS):
+            return Path(weights)
         raise WeightsError(
             weights, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
         )
@@ -202,16 +208,50 @@ def read_weights(path: Path) -> Mapping[str, Any]:
 
 
 def put_weights(model: nn.Module, path: Path) -> None:
-    """A checkpoint's weights into a model, strictly: one of `regard train`, or one that the model's authors published.
+    """A checkpoint's weights into a model, strictly: one of `regard train`, or what the model's authors published.
 
     Raises WeightsError that lists what is missing, left over or of another shape.
     """
     from regard.engine.checkpoints import load_state, load_weights
 
-    content = read_weights(path)
-    if "state_dict" in content or not isinstance(model, HasPublished):
+    if is_own(path):
         return load_weights(model, path)
-    return load_state(model, type(model).from_published(content).state_dict(), where=path)
+    if isinstance(model, GazeAttention):
+        return load_state(model, published_gaze_attention(path).state_dict(), where=path)
+    if isinstance(model, HasPublished):
+        return load_state(model, type(model).from_published(read_weights(path)).state_dict(), where=path)
+    return load_weights(model, path)
+
+
+def is_own(path: Path) -> bool:
+    """True for a checkpoint of `regard train`; False for what others have published."""
+    return path.is_file() and "state_dict" in read_weights(path)
+
+
+def published_gaze_attention(folder: Path) -> GazeAttention:
+    """Gaze-Attention from its three published files, *_base.pt, *_gaze.pt and *_attn.pt, which lie in one folder.
+
+    Raises WeightsError where one is missing or does not fit.
+    """
+    wanted = "one each of *_base.pt, *_gaze.pt and *_attn.pt, the published files of one model"
+    if not folder.is_dir():
+        raise WeightsError(
+            folder, found="one file", wanted=f"a folder with {wanted}", do=f"give the folder: --weights {folder.parent}"
+        )
+    files = {part: _files_of(folder, part) for part in PARTS}
+    if wrong := [f"{len(found)} files *_{part}.pt" for part, found in files.items() if len(found) != 1]:
+        raise WeightsError(
+            folder,
+            found=", ".join(wrong),
+            wanted=wanted,
+            do="put the three files of one model there, and no other's",
+        )
+    base, gaze, attn = (read_weights(files[part][0]) for part in ("base", "gaze", "attn"))
+    return GazeAttention.from_published(base=base, gaze=gaze, attn=attn)
+
+
+def _files_of(folder: Path, part: str) -> list[Path]:
+    return sorted(folder.glob(f"*_{part}.pt"))
 
 
 def _require_fit(path: Path, weights: PublishedWeights) -> None:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from regard.errors import RecipeError, WeightsError
 from regard.models.backbones import Weights, imagenet_model
-from regard.models.published import Rules, bare_state, built_from
+from regard.models.published import SHOWN, Rules, bare_state, built_from
 
 ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
@@ -167,9 +167,10 @@ class EgoHAR(nn.Module):
         for prefix, key in CHECKPOINT.items():
             part = checkpoint.get(key)
             if not isinstance(part, Mapping):
+                names, more = list(map(str, checkpoint)), len(checkpoint) - SHOWN
                 raise WeightsError(
                     "EgoHAR",
-                    found=f"a checkpoint of {', '.join(map(str, checkpoint)) or 'nothing'}",
+                    found=f"a checkpoint of {', '.join(names[:SHOWN]) or 'nothing'}{f' and {more} more' * (more > 0)}",
                     wanted=" and ".join(CHECKPOINT.values()),
                     do="give the whole checkpoint, with both states",
                 )
