@@ -13,18 +13,12 @@ back, the weights, their gradients and AdamW's two moments, without what one blo
     python benchmarks/gaze_models.py [--threads 1] [--rounds 5]     # about 4 minutes of one core; OpenVINO if installed
 """
 
-import argparse
-import importlib.util
 import multiprocessing
 import os
-import platform
-import statistics
 import sys
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from forms import Form, asked, openvino_forms, peak_gb, take_turns
 from regard.engine.arithmetic import LARGE, onednn_keeps_float32, quick_float32
 from regard.models.csts import CSTS
 from regard.models.glc import GLC
@@ -54,43 +49,26 @@ Precision = Literal["fp32, MKL", "fp32, oneDNN", "bf16"]
 def multiplying(precision: Precision) -> Iterator[None]:
     """The library and the numbers that torch multiplies with; oneDNN as `regard` takes it, where it stays float32."""
     onednn = quick_float32(LARGE_ENOUGH) if precision == "fp32, oneDNN" else nullcontext()
-    with onednn, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+    with torch.inference_mode(), onednn, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         yield
 
 
-@dataclass(kw_only=True)
-class Form:
-    """One way to compute something, and what each round took."""
+def in_precision(name: str, precision: Precision, answer: Callable[[], Tensor]) -> Form:
+    return Form(name=name, precision=precision, answer=answer, within=partial(multiplying, precision))
 
-    name: str
-    precision: Precision
-    answer: Callable[[], Tensor]
-    wall_s: list[float] = field(default_factory=list)
-    cpu_s: list[float] = field(default_factory=list)
-    last: Tensor | None = None
 
-    def run(self, *, timed: bool) -> None:
-        """Answer once; the first round warms up and is not timed."""
-        with torch.inference_mode(), multiplying(self.precision):
-            wall, cpu = time.perf_counter(), time.process_time()
-            self.last = self.answer().float()
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        if timed:
-            self.wall_s.append(wall)
-            self.cpu_s.append(cpu)
-
-    def gflop_per_s(self, gflop: float, *, threads: int) -> float:
-        """Per second of CPU time, all threads together."""
-        return gflop * threads / statistics.median(self.cpu_s)
+def gflop_per_s(form: Form, gflop: float, *, threads: int) -> float:
+    """Per second of CPU time, all threads together."""
+    return gflop * threads / form.cpu
 
 
 def matmuls() -> list[Form]:
     a, b = torch.randn(2, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     half = a.bfloat16(), b.bfloat16()
     return [
-        Form(name="matmul", precision="fp32, MKL", answer=lambda: functional.linear(a, b)),
-        Form(name="matmul", precision="fp32, oneDNN", answer=lambda: functional.linear(a, b)),
-        Form(name="matmul", precision="bf16", answer=lambda: functional.linear(*half)),
+        in_precision("matmul", "fp32, MKL", lambda: functional.linear(a, b)),
+        in_precision("matmul", "fp32, oneDNN", lambda: functional.linear(a, b)),
+        in_precision("matmul", "bf16", lambda: functional.linear(*half)),
     ]
 
 
@@ -101,30 +79,12 @@ def model_forms(name: str, threads: int) -> list[Form]:
     state = published_shapes(model)
     plain = (lambda: plain_csts(state, *clip)) if name == "CSTS" else (lambda: plain_glc(state, *clip))
     forms = [
-        Form(name="plain", precision="fp32, MKL", answer=plain),
-        Form(name="regard", precision="fp32, MKL", answer=lambda: model(*clip)),
-        Form(name="regard", precision="fp32, oneDNN", answer=lambda: model(*clip)),
-        Form(name="regard", precision="bf16", answer=lambda: model(*clip)),
+        in_precision("plain", "fp32, MKL", plain),
+        in_precision("regard", "fp32, MKL", lambda: model(*clip)),
+        in_precision("regard", "fp32, oneDNN", lambda: model(*clip)),
+        in_precision("regard", "bf16", lambda: model(*clip)),
     ]
-    return forms + openvino_forms(model, clip, threads)
-
-
-def openvino_forms(model: nn.Module, clip: tuple[Tensor, ...], threads: int) -> list[Form]:
-    """The same model in OpenVINO, in both precisions; nothing where it is not installed."""
-    if importlib.util.find_spec("openvino") is None:
-        return []
-    import openvino  # pyright: ignore[reportMissingImports]: an extra
-
-    with torch.no_grad(), warnings.catch_warnings(action="ignore"):
-        converted = openvino.convert_model(model, example_input=clip)
-
-    def compiled_form(precision: Precision, hint: str) -> Form:
-        options = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
-        compiled = openvino.compile_model(converted, "CPU", options)
-        inputs = [x.numpy() for x in clip]
-        return Form(name="OpenVINO", precision=precision, answer=lambda: torch.from_numpy(compiled(inputs)[0].copy()))
-
-    return [compiled_form("fp32, oneDNN", "f32"), compiled_form("bf16", "bf16")]
+    return forms + openvino_forms(model, clip, threads, fixed=False)
 
 
 def published_shapes(model: nn.Module) -> dict[str, Tensor]:
@@ -144,10 +104,7 @@ def training_clips(name: str, count: int) -> tuple[nn.Module, tuple[Tensor, ...]
 
 
 def peak_of_a_training_step_gb(name: str, clips: int) -> float:
-    """Largest resident memory of a process that trains on some clips in bf16 with checkpointing and AdamW, two steps.
-
-    The whole process counts, with Python and torch. Linux only.
-    """
+    """Largest resident memory of a process that trains two steps in bf16 with checkpointing and AdamW."""
     torch.set_num_threads(1)
     model, batch = training_clips(name, clips)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
@@ -158,8 +115,7 @@ def peak_of_a_training_step_gb(name: str, clips: int) -> float:
         published_kl(logits.float(), target).mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(peak.split()[1]) / 2**20
+    return peak_gb()
 
 
 def held_for_a_training_step_gb(name: str) -> tuple[float, float]:
@@ -187,47 +143,33 @@ def held_for_a_training_step_gb(name: str) -> tuple[float, float]:
 
 
 def table(name: str, forms: list[Form], references: list[Form], threads: int) -> None:
-    gflop, plain = PUBLISHED_GFLOP[name], forms[0]
-    rates = {r.precision: r.gflop_per_s(2 * SIDE**3 / 1e9, threads=threads) for r in references}
+    """OpenVINO's float32 is compared with the product of oneDNN, which it is built on."""
+    rates = {r.precision: gflop_per_s(r, 2 * SIDE**3 / 1e9, threads=threads) for r in references}
+    rates["fp32"] = rates["fp32, oneDNN"]
     for form in forms:
-        rate = form.gflop_per_s(gflop, threads=threads)
-        times_plain = statistics.median(plain.cpu_s) / statistics.median(form.cpu_s)
-        assert form.last is not None
-        assert plain.last is not None
-        difference = (form.last - plain.last).abs().max() / plain.last.abs().max()
+        rate = gflop_per_s(form, PUBLISHED_GFLOP[name], threads=threads)
         print(
-            f"| {name} | {form.name} | {form.precision} | {statistics.median(form.wall_s):.2f} "
-            f"| {statistics.median(form.cpu_s):.2f} | {rate:.0f} | {100 * rate / rates[form.precision]:.0f} % "
-            f"| {times_plain:.1f}x | {difference:.0e} |"
+            f"| {name} | {form.name} | {form.precision} | {form.wall:.2f} | {form.cpu:.2f} | {rate:.0f} "
+            f"| {100 * rate / rates[form.precision]:.0f} % | {forms[0].cpu / form.cpu:.1f}x "
+            f"| {form.difference(forms[0]):.0e} |"
         )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}")
-    print(f"torch {torch.__version__}, threads {asked.threads}, median of {asked.rounds} rounds")
+    options = asked(__doc__)
     if not onednn_keeps_float32():
         print("oneDNN may not round and so is not used here: its rows are MKL's")
-    if importlib.util.find_spec("openvino") is None:
-        print("OpenVINO is not installed: no rows of it")
     references = matmuls()
-    forms = {name: model_forms(name, asked.threads) for name in PUBLISHED_GFLOP}
-    everything = [*references, *forms["CSTS"], *forms["GLC"]]
-    for i in range(asked.rounds + 1):
-        for form in everything:
-            form.run(timed=i > 0)
+    forms = {name: model_forms(name, options.threads) for name in PUBLISHED_GFLOP}
+    take_turns([*references, *forms["CSTS"], *forms["GLC"]], options.rounds)
     for reference in references:
-        rate = reference.gflop_per_s(2 * SIDE**3 / 1e9, threads=asked.threads)
+        rate = gflop_per_s(reference, 2 * SIDE**3 / 1e9, threads=options.threads)
         print(f"matmul {SIDE}: {reference.precision}: {rate:.0f} GFLOP/s")
     print("\n| model | form | precision | wall s | CPU s | GFLOP/s | of the matmul's | over plain, CPU | difference |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, of_model in forms.items():
-        table(name, of_model, references, asked.threads)
-    del references, forms, everything
+        table(name, of_model, references, options.threads)
+    del references, forms, of_model
     for name in PUBLISHED_GFLOP:
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
             peaks = pool.starmap(peak_of_a_training_step_gb, [(name, 1), (name, 2)], chunksize=1)

@@ -22,8 +22,8 @@ import av
 import cv2
 import numpy as np
 import torch
-from decode import TICKS, make_film
 
+from decode import TICKS, make_film
 from regard.batch import Sample
 from regard.clips import ClipDataset, HorizontalFlip, RandomClip, RandomResizedCrop, Transform, collate, loader
 from regard.clips.order import generator_for
