@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
+from regard.cli import main
 from regard.engine.compare import compare, names
 from regard.errors import FileError
 from regard.io.tables import write_table
@@ -95,3 +96,20 @@ def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path):
 def test_a_run_that_was_not_evaluated_says_how(tmp_path: Path):
     with pytest.raises(FileError, match="regard evaluate"):
         compare([tmp_path])
+
+
+def test_seeds_are_averaged_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for seed, value in enumerate((0.2, 0.4)):
+        write_table(
+            pd.DataFrame({"score": ["action_accuracy"], "value": [value]}), tmp_path / f"s{seed}" / "scores.csv"
+        )
+    assert main(["compare", "--mean", str(tmp_path / "s0"), str(tmp_path / "s1")]) == 0
+    said = capsys.readouterr().out
+    assert "mean of s0, s1" in said
+    assert [line.split() for line in said.splitlines() if line.startswith("action_accuracy")] == [
+        ["action_accuracy", "0.300", "0.141", "2"]
+    ]
+    assert main(["compare", "--mean", str(tmp_path / "s0")]) == 2
+    assert "at least two" in capsys.readouterr().err
+    assert main(["compare", "--mean", str(tmp_path / "s0"), str(tmp_path / "none")]) == 2
+    assert f"regard evaluate {tmp_path / 'none'}" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """Scores of recognised classes, by hand, against scikit-learn, and at their edges."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, top_k_accuracy_score
 
@@ -13,7 +12,6 @@ from regard.metrics.labels import (
     implied,
     mean_class_accuracy,
     mean_class_interval,
-    mean_over_splits,
     overall_accuracy,
     prior_corrected,
     shares_time,
@@ -111,14 +109,6 @@ def test_of_egteas_test_clips_three_quarters_share_no_frame_with_training(real_d
         shared = shares_time(test[:, 0] * 1.0, test[:, 1] + 1.0, train[:, 0] * 1.0, train[:, 1] + 1.0)
         clean += int((~shared).sum())
     assert clean == 1462
-
-
-def test_three_splits_are_averaged_score_by_score():
-    tables = [pd.DataFrame({"score": ["a", "b"], "value": [v, 1.0]}) for v in (0.1, 0.2, 0.6)]
-    mean = mean_over_splits(tables).set_index("score")
-    assert mean.loc["a", "value"] == pytest.approx(0.3)
-    assert mean.loc["a", "spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
-    assert mean.loc["b", "splits"] == 3
 
 
 def test_correcting_for_the_prior_divides_probabilities_by_the_classes_shares():

@@ -16,6 +16,7 @@ from regard.metrics.table import (
     groups_of,
     item_table,
     masked_mean,
+    mean_over_runs,
     paired_difference,
     paired_f1_difference,
     summarise,
@@ -225,3 +226,11 @@ def test_the_paired_f1_difference_is_that_of_the_two_corpus_scores_on_their_comm
 def test_the_f1_of_a_table_against_itself_does_not_differ():
     table, _ = f1_table(20)
     assert paired_f1_difference(table, table, "oracle")[:3] == (0.0, 0.0, 0.0)
+
+
+def test_several_runs_are_averaged_score_by_score():
+    tables = [pd.DataFrame({"score": ["a", "b"], "value": [v, 1.0]}) for v in (0.1, 0.2, 0.6)]
+    mean = mean_over_runs([*tables[:2], tables[2][:1]]).set_index("score")
+    assert mean.loc["a", "mean"] == pytest.approx(0.3)
+    assert mean.loc["a", "spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
+    assert mean["runs"].tolist() == [3, 2]

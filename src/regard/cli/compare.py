@@ -1,10 +1,10 @@
-"""`regard compare RUN RUN ...`: scores beside each other, with the difference to the first and its interval."""
+"""`regard compare RUN RUN ...`: scores beside each other, with the difference to the first; or mean and spread."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard.cli.console import heading, out, table
-from regard.engine.compare import compare, names
+from regard.engine.compare import compare, mean_of, names
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -12,13 +12,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "runs", nargs="+", type=Path, help="evaluated run folders, or items tables; the first is the reference"
     )
-    parser.add_argument(
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--mean", action="store_true", help="instead, the mean and spread of each score over the runs: seeds, or splits"
+    )
+    how.add_argument(
         "--threshold", type=float, help="of F1, chosen elsewhere (default: each run's best on the compared moments)"
     )
 
 
 def run(options: Namespace) -> int:
     """Print one table."""
+    if options.mean:
+        heading(f"mean of {', '.join(names(options.runs))}")
+        table(mean_of(options.runs))
+        out.print("[dim]spread: standard deviation between the runs, not an interval over recordings[/]")
+        return 0
     policy = "oracle" if options.threshold is None else options.threshold
     scores = compare(options.runs, policy=policy)
     heading(f"difference to {names(options.runs)[0]}, on the items that both answered")

@@ -11,10 +11,10 @@ from regard.errors import FileError, RecipeError
 from regard.io.tables import read_table
 from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.labels import mean_over_classes, paired_mean_class
-from regard.metrics.table import corpus_f1, paired_difference, paired_f1_difference, summarise
+from regard.metrics.table import corpus_f1, mean_over_runs, paired_difference, paired_f1_difference, summarise
 from regard.tasks.density import SCORES, blocks_of
 
-ITEMS_FILE = "items.parquet"
+ITEMS_FILE, SCORES_FILE = "items.parquet", "scores.csv"
 
 RIGHT, TOP = "_correct", re.compile(r".+_top\d+")
 """How the columns of recognised labels end."""
@@ -22,15 +22,26 @@ RIGHT, TOP = "_correct", re.compile(r".+_top\d+")
 
 def read_items(run: Path) -> pd.DataFrame:
     """The item table of an evaluated run. Raises FileError where the run was not evaluated."""
-    file = run / ITEMS_FILE if run.is_dir() else run
+    return read_table(_of_run(run, ITEMS_FILE))
+
+
+def mean_of(runs: Sequence[Path]) -> pd.DataFrame:
+    """The mean of each score of several evaluated runs, seeds or splits, and its spread; see `mean_over_runs`.
+
+    Raises FileError where one was not evaluated, and RecipeError for less than two.
+    """
+    if len(runs) < 2:
+        raise RecipeError("--mean", found=f"{len(runs)} run", wanted="at least two", do="name all seeds or splits")
+    return mean_over_runs([read_table(_of_run(run, SCORES_FILE)) for run in runs])
+
+
+def _of_run(run: Path, name: str) -> Path:
+    file = run / name if run.is_dir() else run
     if not file.exists():
         raise FileError(
-            run,
-            found=f"no {ITEMS_FILE}",
-            wanted="a run that was evaluated, or an items table",
-            do=f"regard evaluate {run}",
+            run, found=f"no {name}", wanted=f"a run that was evaluated, or its {name}", do=f"regard evaluate {run}"
         )
-    return read_table(file)
+    return file
 
 
 def compare(runs: Sequence[Path], *, policy: Policy = "oracle") -> pd.DataFrame:

@@ -171,12 +171,3 @@ def shares_time(
     """
     shares = (start_s[:, None] < other_end_s) & (other_start_s < end_s[:, None])
     return np.asarray(shares.any(axis=1))
-
-
-def mean_over_splits(summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of each score over several splits' tables, and its standard deviation between them.
-
-    EGTEA Gaze+ is officially reported as the mean over its three splits: three models, three disjoint test sets.
-    """
-    together = pd.concat(summaries, ignore_index=True).groupby("score", sort=False)["value"]
-    return together.agg(value="mean", spread=lambda v: v.std(ddof=1), splits="count").reset_index()

@@ -140,6 +140,16 @@ def corpus_f1_interval(
     return _percentiles(np.array([_f1_of_means(m, thresholds, policy).f1 for m in means]), level)
 
 
+def mean_over_runs(summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row per score of several runs' tables: mean, standard deviation between the runs (spread), and their number.
+
+    For runs that differ by their seed alone; and for EGTEA Gaze+, which is officially reported as the mean over its
+    three splits: three models, three disjoint test sets.
+    """
+    together = pd.concat(summaries, ignore_index=True).groupby("score", sort=False)["value"]
+    return together.agg(mean="mean", spread=lambda v: v.std(ddof=1), runs="count").reset_index()
+
+
 def paired_difference(
     table: pd.DataFrame,
     other: pd.DataFrame,
