@@ -9,6 +9,7 @@ from action_batch import FRAMES, Constant, batch, egohar, gaze_attention
 
 from regard.errors import RecipeError
 from regard.ops.direct_optimisation import published_epsilon
+from regard.ops.heatmap import gaussian_maps
 from regard.tasks import ActionRecognition, EgoHARLoss, GazeAttentionLoss
 from regard.types import GazeState
 
@@ -105,6 +106,16 @@ def test_gaze_fed_to_the_attention_map_changes_the_answer():
     assert not torch.equal(task.answer(one).own.action, task.answer(other).own.action)
     plain = ActionRecognition(model)
     assert torch.equal(plain.answer(one).own.action, plain.answer(other).own.action)
+
+
+@pytest.mark.parametrize("sigma_cells", [0.7, 1.5])
+def test_gaze_is_fed_as_wide_as_the_loss_taught_the_attention(sigma_cells):
+    model, given = egohar().eval(), batch()
+    task = ActionRecognition(model, loss=EgoHARLoss(sigma_cells=sigma_cells), gaze="test")
+    assert given.gaze_point is not None
+    maps = gaussian_maps(given.gaze_point, (2, 2), sigma_cells=sigma_cells)
+    expected = model(given.video, attention=maps / maps.amax(dim=(-2, -1), keepdim=True))
+    torch.testing.assert_close(task.answer(given).own.action, expected.action)
 
 
 def test_training_draws_and_testing_does_not():

@@ -15,7 +15,7 @@ from regard.ops.action_losses import slot_targets
 from regard.ops.direct_optimisation import gumbel_noise, hard_sample
 from regard.ops.geometry import inside
 from regard.ops.heatmap import gaussian_maps, onto_whole
-from regard.tasks.action_losses import ActionLoss, LabelLoss, Lesson, Looked, label_logits
+from regard.tasks.action_losses import ActionLoss, EgoHARLoss, LabelLoss, Lesson, Looked, label_logits
 from regard.tasks.action_scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
 from regard.types import ActionPrediction, GazeState
@@ -23,7 +23,7 @@ from regard.types import ActionPrediction, GazeState
 Gaze = Literal["none", "train", "test", "shuffled", "centre"]
 
 ATTENDED_SIGMA_CELLS = 1.5
-"""Width of the recorded gaze that EgoHAR's attention is replaced by: that of the maps it is trained towards."""
+"""Width of the recorded gaze that an attention map is replaced by, where the loss does not say how wide it taught."""
 
 FED = frozenset({"gaze_sample", "attention"})
 """By which names a model's `forward` takes a gaze to attend by, in place of the field of its answer of that name."""
@@ -224,7 +224,8 @@ class ActionRecognition(Task):
             share = slot_targets(point, tuple(own.gaze_sample.shape[1:]))
             known = ~share.isnan().any(dim=(-2, -1), keepdim=True)
             return {"gaze_sample": torch.where(known, hard_sample(share.nan_to_num()), own.gaze_sample)}
-        maps = _peak_one(gaussian_maps(point, tuple(own.attention.shape[-2:]), sigma_cells=ATTENDED_SIGMA_CELLS))
+        taught = self.action_loss.sigma_cells if isinstance(self.action_loss, EgoHARLoss) else ATTENDED_SIGMA_CELLS
+        maps = _peak_one(gaussian_maps(point, tuple(own.attention.shape[-2:]), sigma_cells=taught))
         return {"attention": torch.where(maps.isnan(), own.attention, maps)}
 
     def _draw(self, own: Any, batch: Batch) -> Float[Tensor, "b seeds c"]:
