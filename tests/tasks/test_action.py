@@ -141,7 +141,8 @@ def test_drawn_answers_belong_to_the_clip_and_the_seed_not_to_the_batch():
     torch.testing.assert_close(task.answer(alone).drawn, whole[2:], rtol=1e-4, atol=1e-5)
     items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
     table = task.summarise(items).set_index("score")
-    assert "2 seeds" in str(table.loc["drawn_action_accuracy", "policy"])
+    assert str(table.loc["drawn_action_accuracy", "policy"]).startswith("2 seeds, sd ")
+    assert "drawn_action_accuracy: 2 seeds, sd " in task.protocol(items), "the printed table has no room for it"
     with pytest.raises(RecipeError, match="draws nothing"):
         ActionRecognition(egohar(), drawn=(1,))
 

@@ -67,6 +67,14 @@ def test_a_model_of_one_answer_is_also_scored_by_the_verb_of_its_action():
     assert not [c for c in items if c.startswith("verb@")]
 
 
+def test_a_verb_that_can_be_read_off_no_answer_has_no_confusion():
+    task = ActionRecognition(Constant([0.0, 0.0, 0.0, 2.0]))
+    given = batch(3)
+    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    assert list(items["verb_predicted"]) == [-1, -1, -1]
+    assert set(task.details(items, {})) == {"action_classes", "action_confusion"}
+
+
 def test_a_label_that_the_model_has_no_class_for_is_named():
     task = ActionRecognition(Constant([0.0, 2.0]))
     with pytest.raises(RecipeError, match="action 2"):

@@ -110,16 +110,19 @@ class LabelScoring:
         clean = items["clean"].to_numpy(bool)
         if clean.any() and not clean.all():
             rows += self._scores(items.loc[clean].reset_index(drop=True), "clean_")
-        seeds = [c for c in items if c.startswith(f"{DRAWN}_correct@")]
-        if seeds:
-            main = self.labels[0]
-            label = items[main].to_numpy(np.int64)
-            every = {
-                "accuracy": [float(items[c].to_numpy(np.float64).mean()) for c in seeds],
-                "mean_class": [mean_over_classes(items[c].to_numpy(np.float64), label) for c in seeds],
-            }
-            rows += [_over_seeds(f"{DRAWN}_{main}_{kind}", values, len(items)) for kind, values in every.items()]
+        rows += [_over_seeds(score, values, len(items)) for score, values in self._drawn(items).items()]
         return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
+
+    def _drawn(self, items: pd.DataFrame) -> dict[str, list[float]]:
+        """Each seed's accuracy and mean class accuracy; nothing where no gaze was drawn."""
+        seeds, main = [c for c in items if c.startswith(f"{DRAWN}_correct@")], self.labels[0]
+        if not seeds:
+            return {}
+        right, label = [items[c].to_numpy(np.float64) for c in seeds], items[main].to_numpy(np.int64)
+        return {
+            f"{DRAWN}_{main}_accuracy": [float(r.mean()) for r in right],
+            f"{DRAWN}_{main}_mean_class": [mean_over_classes(r, label) for r in right],
+        }
 
     def _scores(self, items: pd.DataFrame, prefix: str) -> list[dict[str, object]]:
         block_s, rows = blocks_of(items), []
@@ -159,6 +162,8 @@ class LabelScoring:
                 continue
             label, predicted = (items[c].to_numpy(np.int64) for c in (name, f"{name}_predicted"))
             told = predicted >= 0
+            if not told.any():  # a verb that no clip has shown with the answered action, say
+                continue
             logits = sum(c.startswith(f"{name}@") for c in items)
             names = tuple(classes.get(name, ()))
             names += tuple(f"{name} {k}" for k in range(len(names), max(logits, label.max() + 1, predicted.max() + 1)))
@@ -171,9 +176,12 @@ class LabelScoring:
         """The protocol in one line."""
         drawn = "recordings" if blocks_of(items) is None else f"{blocks_of(items):g} s blocks"
         unclean = int((~items["clean"].to_numpy(bool)).sum())
+        seeds = "".join(
+            f"; {score}: {_spread(v)}, low to high is their range" for score, v in self._drawn(items).items()
+        )
         return (
             f"{len(items)} clips, {items['windows'].sum()} windows, logits averaged over a clip's windows; "
-            f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}"
+            f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}{seeds}"
         )
 
 
@@ -221,12 +229,15 @@ def _logits(name: str) -> str:
 
 
 def _over_seeds(score: str, values: Sequence[float], num_items: int) -> dict[str, object]:
-    spread = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     return {
         "score": score,
         "value": float(np.mean(values)),
         "low": min(values),
         "high": max(values),
         "num_items": num_items,
-        "policy": f"{len(values)} seeds, sd {spread:.4f}; range",
+        "policy": f"{_spread(values)}; range",
     }
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{len(values)} seeds" + (f", sd {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
