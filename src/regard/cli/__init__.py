@@ -18,13 +18,13 @@ DESCRIPTION = "Human gaze in video: read recordings, say where their wearers loo
 
 VERBS = {
     "demo": "show everything at once on a recording, or on the built-in synthetic world",
-    "check": "can this recording be used? streams, clocks, gaps, lost gaze",
+    "check": "can this recording be used? streams, clocks, gaps, lost gaze; or is this dataset whole?",
     "show": "film and report of the recorded gaze",
-    "predict": "say where the wearer looks: predictions as parquet, and a film",
-    "evaluate": "score a model on a recording",
+    "predict": "say where the wearer looks, or what they do: a table as parquet, and a film",
+    "evaluate": "score a model on a recording, a trained run or a recipe",
     "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",
-    "compare": "the scores of several runs beside each other, with differences",
+    "compare": "the scores of several runs beside each other, with differences, or their mean",
     "weights": "what others have trained and published: list it, or get one of it",
     "info": "versions and devices, for bug reports",
 }
