@@ -82,6 +82,12 @@ def test_a_task_that_needs_what_the_recordings_lack_names_field_and_recording(wo
     assert not list(tmp_path.glob("*/checkpoints"))
 
 
+def test_fewer_clips_than_one_batch_are_refused_before_anything_is_written(world: Path, tmp_path: Path):
+    with pytest.raises(RecipeError, match=r"7 clips a step, of 6 training clips(?s:.*)--data.batch_size 6"):
+        train(recipe_of(tmp_path, world, "--data.batch_size=7"), tmp_path / "run")
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
 def test_a_dataset_that_is_not_there_is_named(tmp_path: Path):
     recipe = recipe_of(
         tmp_path, tmp_path / "nowhere", "--data.dataset=tiny.OnDisk", f"--data.dataset.root={tmp_path / 'no'}"

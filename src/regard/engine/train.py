@@ -67,7 +67,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     log = _csv_log(out, until_step=begun_at)
     keeper = KeepLastAndBest(out / FOLDER, every=say.save_every, score=say.best, better=say.best_is)
     trainer = _trainer(recipe, out, [keeper], log, progress=progress)
-    _check_batch_size(data.batch_size, trainer.world_size)
+    _check_batch_size(data.batch_size, trainer.world_size, clips=len(batches.train_clips))
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
@@ -100,8 +100,15 @@ def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     return last if resume else None
 
 
-def _check_batch_size(batch_size: int, world_size: int) -> None:
+def _check_batch_size(batch_size: int, world_size: int, *, clips: int) -> None:
     """Before any process is started, each of which would say the same."""
+    if clips < batch_size:
+        raise RecipeError(
+            "data.batch_size",
+            found=f"{batch_size} clips a step, of {clips} training clips in all: not one whole batch an epoch",
+            wanted=f"at most {clips}, or more recordings",
+            do=f"--data.batch_size {clips}, or let the training sampler cut more clips",
+        )
     if batch_size % world_size:
         raise RecipeError(
             "data.batch_size",
