@@ -278,7 +278,8 @@ class ActionPrediction:
 
     `logits` are by label name ("action", "verb"), a row a window; `class_names` say the classes in words where somebody
     knows them. `attention` is where in the picture the model looked, one map for each of s parts of a window, in [0, 1]
-    and 1 at its highest; None for a model without such a map. `evidence` is likewise what spoke for its answer.
+    and 1 at its highest, NaN where it was shown nothing; None for a model without such a map. `evidence` is likewise
+    what spoke for its answer.
     """
 
     recording: str

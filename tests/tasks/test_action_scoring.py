@@ -125,4 +125,4 @@ def test_the_attention_of_who_saw_a_part_lies_where_the_part_lies():
         for part in (None, torch.tensor([[0.5, 0.0, 1.0, 1.0]]))
     ]
     whole, right = (np.asarray(m) for m in maps)
-    np.testing.assert_allclose(right, np.concatenate([np.zeros_like(whole), whole], axis=-1))
+    np.testing.assert_allclose(right, np.concatenate([np.full_like(whole, np.nan), whole], axis=-1), rtol=1e-6)

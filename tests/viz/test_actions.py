@@ -1,5 +1,7 @@
 """Films of actions: the right window's answer, the right part's map, bars that are as long as they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,14 @@ def test_a_bar_is_as_long_as_its_class_is_likely():
 def test_evidence_stands_beside_the_attention():
     assert action_moment(FRAME, 0.2, prediction(evidence=True)).shape == (240, 640, 3)
     assert (FRAME == 90).all(), "the frame handed in stays as it is"
+
+
+def test_what_the_model_was_not_shown_stays_clear_and_takes_no_contrast_away():
+    seen = np.array([[[[0.9, 1.0], [0.9, 0.9]]]], np.float32)
+    around = np.full((2, 1, 2, 4), np.nan, np.float32)
+    around[..., 1:3] = seen
+    drawn = action_moment(FRAME, 0.5, replace(prediction(), attention=around)).astype(int)
+    changed = np.abs(drawn - FRAME).sum(axis=2)[:, 150:]  # right of the bars
+    assert changed[30:60, 40:60].min() > 60
+    assert changed[170:200].max() < 30
+    assert changed[:200, 140:].max() < 30

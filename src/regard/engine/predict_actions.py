@@ -198,7 +198,7 @@ def _evidence(model: nn.Module, batch: Batch, said: ActionPrediction) -> np.ndar
     label = torch.from_numpy(logits.argmax(axis=1)).to(batch.video.device)
     maps = grad_cam(model, EVIDENCE_LAYER, {"video": batch.video, "flow": batch.flow}, label)
     maps = in_picture(maps, batch, 0)
-    return (maps / maps.amax().clamp_min(1e-12)).numpy()
+    return (maps / maps.nan_to_num(0.0).amax().clamp_min(1e-12)).numpy()
 
 
 def _joined(answers: list[ActionPrediction], asked: Recogniser) -> ActionPrediction:

@@ -254,10 +254,13 @@ def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
 
 
 def in_picture(maps: Float[Tensor, "1 s h w"], batch: Batch, i: int) -> Float[Tensor, "1 s h2 w2"]:
-    """The maps of clip number i over all of its recording's picture: 0 where the model was shown nothing."""
+    """The maps of clip number i over all of its recording's picture: NaN where the model was shown nothing."""
     maps = maps.detach().float().cpu()
-    return maps if batch.part is None else onto_whole(maps, tuple(batch.part[i].tolist()))
+    if batch.part is None:
+        return maps
+    whole, seen = (onto_whole(m, tuple(batch.part[i].tolist())) for m in (maps, torch.ones_like(maps)))
+    return whole / seen
 
 
 def _peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
-    return maps / maps.amax(dim=(-2, -1), keepdim=True)
+    return maps / maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)

@@ -89,9 +89,9 @@ def _map_at(
 
 
 def _stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """A map's contrast from its lowest place to its highest, as the logarithms that `density` draws."""
-    low, high = float(level.min()), float(level.max())
-    share = (level - low) / max(high - low, 1e-12)
+    """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `density` draws."""
+    low, high = float(np.nanmin(level)), float(np.nanmax(level))
+    share = np.nan_to_num((level - low) / max(high - low, 1e-12))
     return np.log(np.maximum(share, FAINTEST)).astype(np.float32)
 
 
