@@ -73,6 +73,23 @@ def test_a_session_has_the_segments_of_the_asked_split_alone(root):
     assert len(train["OP01-R01-PastaSalad"].gaze) == 96
 
 
+def test_sessions_can_be_had_without_their_videos(root, tmp_path):
+    bare = fake.egtea(tmp_path / "bare", clips=False, sessions=False)
+    for split in ("train", "test"):
+        seen = Egtea(root, videos="sessions", held_out=0.0).recordings(split)
+        unseen = Egtea(bare, videos="none", held_out=0.0).recordings(split)
+        assert [(r.id, r.subject, r.segments) for r in unseen] == [(r.id, r.subject, r.segments) for r in seen]
+        for a, b in zip(seen, unseen, strict=True):
+            assert a.video is not None
+            assert b.video is None
+            np.testing.assert_array_equal(a.gaze.point, b.gaze.point)
+    next(bare.rglob("gaze_data/OP01*.txt")).unlink()
+    with pytest.raises(FileError, match="OP01-R01-PastaSalad"):
+        Egtea(bare, videos="none").recordings("test")
+    with pytest.raises(RecipeError, match="something to look at"):
+        Egtea(bare, videos="none", gaze="none")
+
+
 @pytest.mark.parametrize(("videos", "origin"), [("sessions", 0), ("clips", 32)])
 def test_a_test_recording_says_which_of_it_was_trained_on(root, videos, origin):
     data = Egtea(root, videos=videos)

@@ -60,3 +60,25 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     assert isinstance(table, pd.DataFrame)
     assert table["action_probability"].between(0, 1).all()
     assert "action_name" in table
+
+
+def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_path: Path):
+    root = fake.egtea(tmp_path / "egtea", clips=False, sessions=False)
+    words = [
+        "--data.dataset=Egtea",
+        f"--data.dataset.root={root}",
+        "--data.dataset.videos=none",
+        "--data.dataset.held_out=0",
+        "--data.dataset.without_gaze=leave_out",
+        "--data.val.split=test",
+        "--data.batch_size=2",
+        "--task.model.num_kernels=8",
+        "--training.max_steps=2",
+        "--training.validate_every=2",
+        "--training.accelerator=cpu",
+        "--training.devices=1",
+    ]
+    recipe = read_recipe(ROOT / "recipes" / "action_egtea_gaze_only.yaml", words)
+    run = train(recipe, tmp_path / "run").folder
+    scores = score_recipe(recipe, weights=run / "checkpoints" / "best.ckpt")
+    assert list(scores.items["recording"]) == ["OP01-R01-PastaSalad"], "the other test clip has no gaze"

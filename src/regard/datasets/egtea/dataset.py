@@ -50,8 +50,8 @@ class Egtea:
     the whole official list.
 
     `videos` are "clips", one Recording for each trimmed clip, whose one segment of kind "action" is all of it; or
-    "sessions", one for each whole session, with a segment for each of the split's clips. None takes the clips where
-    there are any.
+    "sessions", one for each whole session, with a segment for each of the split's clips; or "none", the same without
+    the sessions' videos, for models that read gaze alone. None takes the clips where there are any.
 
     `gaze` is "measured"; "published", as the dataset's own parser gives it (see `begaze.read_gaze`); or "none", for
     those who have no gaze files. Clip names count a session's frames as time * 24, and so do the gaze files: frame F is
@@ -68,7 +68,7 @@ class Egtea:
         root: Path | str,
         *,
         split: OfficialSplit = 1,
-        videos: Literal["clips", "sessions"] | None = None,
+        videos: Literal["clips", "sessions", "none"] | None = None,
         gaze: Literal["measured", "published", "none"] = "measured",
         frames_count_from: Literal[0, 1] = 0,
         without_gaze: Literal["keep", "leave_out"] = "keep",
@@ -81,6 +81,10 @@ class Egtea:
         self.without_gaze = without_gaze
         self.missing: Missing = missing
         self.splits = splits_with(held_out)
+        if gaze == videos == "none":
+            raise RecipeError(
+                NAME, found="gaze: none and videos: none", wanted="something to look at", do="set gaze: measured"
+            )
         if gaze == "none" and without_gaze == "leave_out":
             raise RecipeError(
                 NAME,
@@ -133,7 +137,7 @@ class Egtea:
             sessions.setdefault(label.name.session, []).append(label)
         found = present(
             sorted(sessions),
-            self.sessions,
+            self.gaze_files if self.videos == "none" else self.sessions,
             root=self.root,
             what=f"sessions of {split}",
             dataset=NAME,
@@ -197,7 +201,8 @@ class Egtea:
         ordered = sorted(labels, key=lambda label: label.name)
         segments = [self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered]
         segments += self._trained(split, session, first)
-        return self._recording(self.sessions[session], session, tuple(segments), self._session_gaze(session))
+        path = None if self.videos == "none" else self.sessions[session]
+        return self._recording(path, session, tuple(segments), self._session_gaze(session))
 
     def _trained(self, split: str, session: str, origin: int) -> tuple[Segment, ...]:
         """The official training clips of a test recording's session; time 0 is frame `origin`."""
@@ -255,12 +260,14 @@ class Egtea:
             state=np.where(covered, track.state[there], GazeState.LOST).astype(np.int8),
         )
 
-    def _recording(self, path: Path, session: str, segments: tuple[Segment, ...], gaze: GazeTrack | None) -> Recording:
+    def _recording(
+        self, path: Path | None, session: str, segments: tuple[Segment, ...], gaze: GazeTrack | None
+    ) -> Recording:
         return Recording(
-            id=path.stem,
+            id=session if path is None else path.stem,
             subject=session.split("-", 1)[0],
-            video=MediaStream(path=path),
-            audio=MediaStream(path=path) if self.sound and has_sound(path) else None,
+            video=None if path is None else MediaStream(path=path),
+            audio=MediaStream(path=path) if path is not None and self.sound and has_sound(path) else None,
             gaze=gaze,
             segments=segments,
         )
