@@ -8,7 +8,7 @@ from torch import Tensor
 
 from golden_rule import Golden, golden_input
 from regard.errors import RecipeError, WeightsError
-from regard.models.i3d import I3D, PUBLISHED_RULES, grid_of, pooled, same_padding
+from regard.models.i3d import I3D, PUBLISHED_RULES, Unit, grid_of, pooled, same_padding
 from regard.models.published import built_from, published_names
 
 GRADIENT = 1e-3
@@ -59,6 +59,24 @@ def test_a_small_model_answers_on_the_grid_it_promises(frames: int, h: int, w: i
     assert before.shape[2:] == last.shape[2:] == grid_of(frames, (h, w))
     assert before.shape[1] == 832 * 4 / 64
     assert last.shape[1] == 1024 * 4 / 64
+
+
+def test_two_moments_have_the_gradient_in_bfloat16_that_they_have_in_float32() -> None:
+    torch.manual_seed(0)
+    unit = Unit(32, 64, kernel=(3, 3, 3))
+    x = torch.randn(4, 32, 2, 7, 7)
+    up = torch.randn(4, 64, 2, 7, 7)
+
+    def gradient() -> Tensor:
+        return torch.autograd.grad((unit(x).float() * up).sum(), unit.convolution.weight)[0]
+
+    exact = gradient()
+    for _ in range(10):
+        unwritten = torch.full((200_000,), torch.nan)
+        del unwritten
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = gradient()
+        assert (rounded - exact).norm() < 0.1 * exact.norm()
 
 
 def test_has_the_published_number_of_weights() -> None:

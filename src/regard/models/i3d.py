@@ -112,9 +112,13 @@ class Unit(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, x: Float[Tensor, "b i t h w"]) -> Float[Tensor, "b o t2 h2 w2"]:
-        """The convolution pads both ends of an axis itself where both take the same, which saves a copy."""
+        """The convolution pads both ends of an axis itself where both take the same, which saves a copy.
+
+        Not for two moments: there torch 2.13 on a CPU, in bfloat16, takes the weights' gradient from memory that was
+        never written.
+        """
         ends = [same_padding(*axis) for axis in zip(x.shape[2:], self.kernel, self.stride, strict=True)]
-        if any(front != back for front, back in ends):
+        if x.shape[2] == 2 or any(front != back for front, back in ends):
             x, ends = padded(x, kernel=self.kernel, stride=self.stride), [(0, 0)] * 3
         inside = [front for front, _ in ends]
         x = functional.conv3d(x, self.convolution.weight, stride=self.stride, padding=inside)
