@@ -4,6 +4,7 @@ from regard.clips.collate import Skipped, collate
 from regard.clips.colours import ColourJitter, Normalise, ToFloat
 from regard.clips.dataset import ClipDataset
 from regard.clips.flow import PublishedFlip, ScaleFlow
+from regard.clips.gaze_outside import ClampGaze, MaskGazeOutside
 from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.published import PublishedWindow
@@ -13,9 +14,7 @@ from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFra
 from regard.clips.sound_transforms import PoolSound
 from regard.clips.transforms import (
     CentreCrop,
-    ClampGaze,
     HorizontalFlip,
-    MaskGazeOutside,
     RandomCrop,
     RandomResize,
     RandomResizedCrop,

@@ -3,7 +3,7 @@
 A transform holds only numbers. Whatever is random comes from the generator it is handed, so a clip's augmentation
 depends on nothing else. Points stay normalised to the picture as it becomes: after a crop a point may lie outside
 [0, 1], which says that the gaze left the picture. Whether such a target counts is a choice of its own
-(`MaskGazeOutside`, `ClampGaze`), because published systems differ in it.
+(see gaze_outside.py), because published systems differ in it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,6 @@ from torch.nn.functional import interpolate
 from regard.batch import Sample
 from regard.errors import RecipeError
 from regard.ops.geometry import camera_of_view, part_of_view
-from regard.types import GazeState
 
 Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
 
@@ -129,41 +128,6 @@ class HorizontalFlip:
         return sample if uniform(0.0, 1.0, generator) >= self.p else mirrored(sample)
 
 
-@dataclass(frozen=True, slots=True)
-class MaskGazeOutside:
-    """Gaze that lies outside the picture, for instance after a crop, counts as unknown."""
-
-    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with such points NaN, not valid, and LOST."""
-        gaze_point, gaze_valid = _mask_outside(sample.gaze_point, sample.gaze_valid)
-        observed_point, observed_valid = _mask_outside(sample.observed_point, sample.observed_valid)
-        state = sample.gaze_state
-        if state is not None and gaze_valid is not None:
-            state = torch.where(gaze_valid, state, torch.full_like(state, GazeState.LOST))
-        return replace(
-            sample,
-            gaze_point=gaze_point,
-            gaze_valid=gaze_valid,
-            gaze_state=state,
-            observed_point=observed_point,
-            observed_valid=observed_valid,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ClampGaze:
-    """Gaze that lies outside the picture is moved to its border and stays valid, as GLC and CSTS were trained."""
-
-    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with all known points inside [0, 1]."""
-        gaze, observed = sample.gaze_point, sample.observed_point
-        return replace(
-            sample,
-            gaze_point=None if gaze is None else gaze.clamp(0, 1),
-            observed_point=None if observed is None else observed.clamp(0, 1),
-        )
-
-
 def target_size(size: Sequence[int], wanted: int | tuple[int, int]) -> tuple[int, int]:
     """(height, width) that a picture of (height, width) `size` gets: a short side, or both sides as wanted."""
     if not isinstance(wanted, int):
@@ -258,13 +222,6 @@ def crop_range(points_px: Sequence[float], length: int, kept: int) -> tuple[floa
             return low, high
         points = points[1:] if len(points) % 2 == 0 else points[:-1]
     return 0.0, latest
-
-
-def _mask_outside(point: Tensor | None, valid: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    if point is None or valid is None:
-        return point, valid
-    inside = ((point >= 0) & (point <= 1)).all(dim=-1)
-    return torch.where(inside[:, None], point, torch.nan), valid & inside
 
 
 def uniform(low: float, high: float, generator: torch.Generator) -> float:
