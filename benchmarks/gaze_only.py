@@ -17,10 +17,10 @@ import pandas as pd
 
 from regard.datasets import EgteaGaze
 from regard.engine.benchmark import score_recipe
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
 from regard.metrics.labels import mean_class_interval, prior_corrected
 from regard.metrics.table import groups_of, summarise
+from regard.recipe.read import read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "action_egtea_gaze_only.yaml"
 LABELS = ("action", "verb", "noun")

@@ -25,11 +25,14 @@ import torch
 
 from decode import TICKS, make_film
 from regard.batch import Sample
-from regard.clips import ClipDataset, HorizontalFlip, RandomClip, RandomResizedCrop, Transform, collate, loader
+from regard.clips import ClipDataset, RandomClip, loader
+from regard.clips.collate import collate
 from regard.clips.order import generator_for
-from regard.clips.prepare import GOP, Settings, prepare, use_prepared
 from regard.io import open_video
+from regard.prepare.film import GOP, Settings
+from regard.prepare.folder import prepare, use_prepared
 from regard.sources import FrameSource
+from regard.transforms import HorizontalFlip, RandomResizedCrop, Transform
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
 SHORT_SIDE, BATCH, ROUNDS = 256, 8, 3

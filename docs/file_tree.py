@@ -1,7 +1,8 @@
-"""Writes the README's file tree anew: each module with the first sentence of its docstring."""
+"""Writes the file tree of docs/architecture.md anew: each module with the first sentence of its docstring."""
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -17,31 +18,20 @@ def line(module: Path, width: int) -> str:
 
 def main() -> None:
     """Replace what stands between the fences of the tree."""
-    readme = ROOT / "README.md"
-    modules = [m for m in SOURCE.rglob("*.py") if m.name != "__init__.py"]
-    order = [
-        "types",
-        "errors",
-        "sources",
-        "batch",
-        "ops",
-        "io",
-        "metrics",
-        "datasets",
-        "clips",
-        "models",
-        "viz",
-        "tasks",
-        "engine",
-        "cli",
-        "__main__",
-    ]
-    modules.sort(key=lambda m: (order.index(m.relative_to(SOURCE).parts[0].removesuffix(".py")), str(m)))
+    page = ROOT / "docs" / "architecture.md"
+    modules = sorted((m for m in SOURCE.rglob("*.py") if m.name != "__init__.py"), key=lambda m: (floor(m), str(m)))
     width = max(len(str(m.relative_to(SOURCE))) for m in modules)
-    text = readme.read_text()
-    start = text.index("```text")
+    before, _, _ = page.read_text().partition("## Every file\n")
     tree = "\n".join(line(m, width) for m in modules)
-    readme.write_text(text[:start] + f"```text\n{tree}\n```\n")
+    page.write_text(f"{before}## Every file\n```text\n{tree}\n```\n")
+
+
+def floor(module: Path) -> int:
+    """From the bottom: its place in the layers of pyproject.toml; what has none stands last."""
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    room = module.relative_to(SOURCE).parts[0].removesuffix(".py")
+    found = [i for i, layer in enumerate(reversed(layers)) if f"regard.{room}" in re.split(r" [|:] ", layer)]
+    return found[0] if found else len(layers)
 
 
 if __name__ == "__main__":

@@ -5,16 +5,17 @@ Run it with `python examples/train_in_python.py`; it writes what `regard train` 
 
 from pathlib import Path
 
-from regard.clips import ColourJitter, EveryClip, HorizontalFlip, Normalise, RandomClip
+from regard.clips import EveryClip, RandomClip
 from regard.datasets import Synthetic
 from regard.engine.benchmark import score_recipe
-from regard.engine.data import Data, Part
-from regard.engine.module import Optimiser
-from regard.engine.recipe import Recipe
 from regard.engine.train import train
-from regard.engine.training import Training, seed_everything
 from regard.models import CausalGaze
+from regard.recipe.data import Data, Part
+from regard.recipe.optimiser import Optimiser
+from regard.recipe.read import Recipe
+from regard.recipe.training import Training, seed_everything
 from regard.tasks import GazeEstimation, GazeKL
+from regard.transforms import ColourJitter, HorizontalFlip, Normalise
 
 
 def recipe() -> Recipe:

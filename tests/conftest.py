@@ -27,7 +27,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def tiny_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A synthetic recording of 2 s in 96 x 128 pixels, with gaze, sound and camera. Copy it before changing it."""
-    from regard.datasets.synthetic import write_world
+    from regard.world import write_world
 
     folder = tmp_path_factory.mktemp("world") / "tiny"
     write_world(folder, seed=7, duration_s=2.0, size=(96, 128))

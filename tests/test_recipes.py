@@ -8,14 +8,14 @@ import pytest
 import torch
 import yaml
 
-from regard.clips.flow import FlowSettings, use_flow
-from regard.clips.prepare import prepare
 from regard.datasets import Synthetic
 from regard.engine.benchmark import score_recipe
-from regard.engine.checkpoints import read_checkpoint
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
 from regard.errors import RecipeError
+from regard.prepare.flow import FlowSettings, use_flow
+from regard.prepare.folder import prepare
+from regard.recipe.read import read_recipe
+from regard.run.checkpoints import read_checkpoint
 from regard.types import Recording, Segment
 
 ROOT = Path(__file__).parents[1]

@@ -106,7 +106,7 @@ def test_a_full_disk_is_one_message_on_the_command_line(tiny_world, tmp_path, ca
 
 
 def test_a_world_that_does_not_fit_leaves_no_folder(tmp_path):
-    from regard.datasets.synthetic import write_world
+    from regard.world import write_world
 
     with room_for(10_000), pytest.raises(FileError):
         write_world(tmp_path / "world", seed=7, duration_s=2.0, size=(96, 128))

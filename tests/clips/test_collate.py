@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from regard.batch import Sample
-from regard.clips import Skipped, collate
+from regard.clips import Skipped
+from regard.clips.collate import collate
 from regard.errors import RecipeError
 from regard.types import Clip, GazeState, MediaStream, Recording
 

@@ -9,11 +9,14 @@ import torch
 from clip_films import gaze_track
 
 from regard.batch import Sample
-from regard.clips import CentreCrop, ClipDataset, EveryClip, HorizontalFlip, PublishedFlip, Resize, ScaleFlow
-from regard.clips.flow import FOLDER, FlowSettings, decoded, encoded, open_flow, use_flow
-from regard.clips.prepare import Settings, prepare, use_prepared
+from regard.clips import ClipDataset, EveryClip
+from regard.clips.flow import decoded, encoded, open_flow
 from regard.errors import FileError, RecipeError
 from regard.io import FilmWriter
+from regard.prepare.film import Settings
+from regard.prepare.flow import FOLDER, FlowSettings, use_flow
+from regard.prepare.folder import prepare, use_prepared
+from regard.transforms import CentreCrop, EgoHARFlip, GazeAttentionFlip, HorizontalFlip, Resize, ScaleFlow
 from regard.types import Clip, MediaStream, Recording
 
 pytest.importorskip("cv2")
@@ -126,17 +129,17 @@ def test_a_flip_turns_motion_to_the_right_into_motion_to_the_left():
 
 
 def test_the_published_flips_forget_what_they_say():
-    sign = PublishedFlip("flow_sign", p=1.0)(made_sample(), generator=ALWAYS)
+    sign = GazeAttentionFlip(p=1.0)(made_sample(), generator=ALWAYS)
     assert sign.flow is not None
     assert sign.gaze_point is not None
     assert sign.flow[0, :, 0, -1].tolist() == [4.0, 6.0]
     assert sign.gaze_point.tolist() == [[0.75, 0.5]]
-    gaze = PublishedFlip("gaze", p=1.0)(made_sample(), generator=ALWAYS)
+    gaze = EgoHARFlip(p=1.0)(made_sample(), generator=ALWAYS)
     assert gaze.flow is not None
     assert gaze.gaze_point is not None
     assert gaze.flow[0, :, 0, -1].tolist() == [-4.0, 6.0]
     assert gaze.gaze_point.tolist() == [[0.25, 0.5]]
-    assert PublishedFlip("gaze", p=0.0)(made_sample(), generator=ALWAYS).gaze_point is not None
+    assert EgoHARFlip(p=0.0)(made_sample(), generator=ALWAYS).gaze_point is not None
 
 
 def test_crops_and_sizes_move_the_flow_with_the_pixels():

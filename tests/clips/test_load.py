@@ -9,8 +9,9 @@ import torch
 from clip_films import film, grey_of
 
 from regard.batch import Batch, Sample
-from regard.clips import ClipDataset, EveryClip, FirstFrames, HorizontalFlip, RandomClip, SoundWindows, loader
+from regard.clips import ClipDataset, EveryClip, FirstFrames, RandomClip, SoundWindows, loader
 from regard.errors import FileError, RecipeError
+from regard.transforms import HorizontalFlip
 from regard.types import MediaStream, Recording, Segment
 
 NEEDS = frozenset({"video", "gaze"})

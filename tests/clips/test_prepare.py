@@ -13,10 +13,11 @@ import pytest
 from clip_films import STEP, Hum, film, gaze_track, grey_of
 
 from regard.clips import ClipDataset, EveryClip
-from regard.clips.makers import ClusterError
-from regard.clips.prepare import Settings, prepare, use_prepared
 from regard.errors import FileError, MissingExtraError, RecipeError
 from regard.io import FilmWriter, open_sound, open_video
+from regard.prepare.film import Settings
+from regard.prepare.folder import prepare, use_prepared
+from regard.prepare.pool import ClusterError
 from regard.types import MediaStream, Recording
 
 SMALL = Settings(size=32)

@@ -11,20 +11,10 @@ from clip_films import Hum
 
 from golden_rule import FOLDER, Golden, golden_input
 from regard.batch import Sample
-from regard.clips import (
-    CentreCrop,
-    ClampGaze,
-    HorizontalFlip,
-    Normalise,
-    PublishedCrop,
-    PublishedResize,
-    PublishedSound,
-    PublishedWindow,
-    published_views,
-    transforms,
-)
+from regard.clips import CSTSSound, GLCWindow
 from regard.errors import RecipeError
 from regard.ops.sound import log_spectrogram
+from regard.transforms import CentreCrop, ClampGaze, GLCCrop, GLCResize, HorizontalFlip, Normalise, place, published
 from regard.types import Clip, MediaStream, Recording, Segment
 
 EGO4D = {"step": 9, "limit": 86, "ahead": 1}
@@ -54,13 +44,13 @@ def numbers(moments: np.ndarray, fps: float, first: int = 0) -> list[int]:
 )
 def test_anticipation_looks_at_the_published_frames(temporal, name, settings, fps, length):
     rec, times_s = recording(2 * length, fps)
-    clips = PublishedWindow(place="last", **settings).clips(rec, times_s=times_s, rng=np.random.default_rng())
+    clips = GLCWindow(place="last", **settings).clips(rec, times_s=times_s, rng=np.random.default_rng())
     for k, clip in enumerate(clips):
         assert numbers(clip.frame_s, fps, k * length) == temporal[f"{name}_forecast_eval_input"]
         assert numbers(clip.gaze_s, fps, k * length) == temporal[f"{name}_forecast_eval_target"]
         assert clip.segment is rec.segments[k]
     assert len(clips) == 2
-    train = PublishedWindow(place="random", **settings)
+    train = GLCWindow(place="random", **settings)
     draws = random.Random(0)
     for wanted in temporal[f"{name}_forecast_train_seed0"]:
         shown, asked = train.frames(length, draws.random() * train.latest_start(length))
@@ -68,7 +58,7 @@ def test_anticipation_looks_at_the_published_frames(temporal, name, settings, fp
 
 
 def test_estimation_looks_at_the_published_frames_and_repeats_the_last_of_a_short_clip(temporal):
-    sampler = PublishedWindow(place="first", kind=None)
+    sampler = GLCWindow(place="first", kind=None)
     for name, num_frames in (
         ("ego4d_eval", 150),
         ("egtea_eval_100_frames_24fps", 100),
@@ -79,16 +69,16 @@ def test_estimation_looks_at_the_published_frames_and_repeats_the_last_of_a_shor
         (clip,) = sampler.clips(rec, times_s=times_s, rng=np.random.default_rng())
         assert numbers(clip.frame_s, 24) == numbers(clip.gaze_s, 24) == temporal[f"glc_{name}"]
         assert clip.frame_valid is None
-    train, draws = PublishedWindow(place="random"), random.Random(0)
+    train, draws = GLCWindow(place="random"), random.Random(0)
     for wanted in temporal["glc_ego4d_train_seed0"]:
         assert train.frames(150, draws.random() * train.latest_start(150))[0].tolist() == wanted
 
 
 def test_a_random_window_is_another_in_each_epoch_and_lies_within_the_limit():
     rec, times_s = recording(300, 30)
-    sampler = PublishedWindow(place="random", **EGO4D)
+    sampler = GLCWindow(place="random", **EGO4D)
     assert sampler.is_random
-    assert not PublishedWindow(place="last").is_random
+    assert not GLCWindow(place="last").is_random
     firsts = set()
     for seed in range(20):
         for k, clip in enumerate(sampler.clips(rec, times_s=times_s, rng=np.random.default_rng(seed))):
@@ -102,18 +92,18 @@ def test_a_random_window_is_another_in_each_epoch_and_lies_within_the_limit():
 def test_a_clip_of_another_length_is_asked_to_its_end_and_one_too_short_is_listed():
     """140 frames instead of 150: targets are linspace(86, 139, 8)."""
     rec, times_s = recording(290, 30)
-    sampler = PublishedWindow(place="last", **EGO4D)
+    sampler = GLCWindow(place="last", **EGO4D)
     clips = sampler.clips(rec, times_s=times_s, rng=np.random.default_rng())
     assert numbers(clips[1].gaze_s, 30, 150) == np.linspace(86, 139, 8).astype(int).tolist()
     rec, times_s = recording(150 + 64, 30)
     assert len(sampler.clips(rec, times_s=times_s, rng=np.random.default_rng())) == 1
     assert sampler.left_out(rec, times_s=times_s) == rec.segments[1:]
-    assert PublishedWindow(place="last", kind=None).clips(rec, times_s=times_s[:0], rng=np.random.default_rng()) == ()
+    assert GLCWindow(place="last", kind=None).clips(rec, times_s=times_s[:0], rng=np.random.default_rng()) == ()
 
 
 def test_a_window_of_nothing_is_refused():
     with pytest.raises(RecipeError, match="step = 0"):
-        PublishedWindow(place="first", step=0)
+        GLCWindow(place="first", step=0)
 
 
 def views(name: str) -> Sample:
@@ -145,7 +135,7 @@ def assert_golden(sample: Sample, golden: Golden, name: str) -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_pictures_are_scaled_and_cropped_as_published_for_evaluation(name):
-    sample = changed(views(name), PublishedResize(32), CentreCrop(32), ClampGaze())
+    sample = changed(views(name), GLCResize(32), CentreCrop(32), ClampGaze())
     assert_golden(sample, Golden.read("gaze_antic_prep"), f"eval_frames_{name}")
 
 
@@ -153,17 +143,17 @@ def test_pictures_are_scaled_and_cropped_as_published_for_evaluation(name):
 def test_pictures_are_scaled_cropped_and_flipped_as_published_for_training(name, monkeypatch):
     """The published numbers come from numpy's global generator, in this order: scale, x, y, flip."""
     numpy = np.random.RandomState(3)
-    for module in (published_views, transforms):
+    for module in (published, place):
         monkeypatch.setattr(module, "uniform", lambda low, high, generator: numpy.uniform(low, high))
-    sample = changed(views(name), PublishedResize(32, 40), PublishedCrop(32), ClampGaze(), HorizontalFlip())
+    sample = changed(views(name), GLCResize(32, 40), GLCCrop(32), ClampGaze(), HorizontalFlip())
     assert_golden(sample, Golden.read("gaze_antic_prep"), f"train_frames_{name}")
 
 
 def heard(until_s: float, *, roars_from_s: float = 99.0) -> torch.Tensor:
     """What the last published window of a clip hears, whose clip begins at 5 s."""
     rec, times_s = recording(300, 30)
-    clip = PublishedWindow(place="last", **EGO4D).clips(rec, times_s=times_s, rng=np.random.default_rng())[1]
-    windows, valid = PublishedSound().hear(Hum(roars_from_s=roars_from_s, duration_s=until_s), clip)
+    clip = GLCWindow(place="last", **EGO4D).clips(rec, times_s=times_s, rng=np.random.default_rng())[1]
+    windows, valid = CSTSSound().hear(Hum(roars_from_s=roars_from_s, duration_s=until_s), clip)
     assert windows.shape == (8, 256, 256)
     np.testing.assert_array_equal(valid, clip.frame_s <= until_s)
     return windows
@@ -171,7 +161,7 @@ def heard(until_s: float, *, roars_from_s: float = 99.0) -> torch.Tensor:
 
 def test_sound_is_cut_at_the_published_columns(temporal):
     whole = log_spectrogram(torch.from_numpy(Hum(99.0, 99.0).samples_between(5.0, 10.0, rate_hz=24_000)[0]))
-    assert whole.shape[1] == PublishedSound.columns(5.0) == temporal["ego4d_audio"]["stft_columns"]
+    assert whole.shape[1] == CSTSSound.columns(5.0) == temporal["ego4d_audio"]["stft_columns"]
     for window, centre in zip(heard(99.0), temporal["ego4d_audio"]["window_centres"], strict=True):
         torch.testing.assert_close(window, whole[:, centre - 128 : centre + 128])
 
@@ -185,6 +175,6 @@ def test_sound_after_the_limit_is_not_heard():
 
 def test_published_sound_wants_clips_of_segments():
     rec, times_s = recording(300, 30)
-    (clip,) = PublishedWindow(place="first", kind=None).clips(rec, times_s=times_s, rng=np.random.default_rng())
+    (clip,) = GLCWindow(place="first", kind=None).clips(rec, times_s=times_s, rng=np.random.default_rng())
     with pytest.raises(RecipeError, match="belongs to no segment"):
-        PublishedSound().hear(Hum(99.0), clip)
+        CSTSSound().hear(Hum(99.0), clip)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden_rule import Golden
-from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip
+from regard.clips.sampling.segments import AroundSegment
+from regard.clips.sampling.window import EveryClip, FirstFrames, LastFrames, RandomClip
 from regard.errors import RecipeError
 from regard.types import MediaStream, Recording, Segment
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from regard.batch import Sample
-from regard.clips import PoolSound, ResizeToCells
 from regard.errors import RecipeError
+from regard.transforms import PoolSound, ResizeToCells
 from regard.types import Clip, MediaStream, Recording
 
 

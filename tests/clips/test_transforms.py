@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regard.batch import Sample
-from regard.clips import (
+from regard.clips.order import generator_for
+from regard.errors import RecipeError
+from regard.transforms import (
     CentreCrop,
     ClampGaze,
     ColourJitter,
@@ -22,8 +24,6 @@ from regard.clips import (
     Resize,
     ToFloat,
 )
-from regard.clips.order import generator_for
-from regard.errors import RecipeError
 from regard.types import Clip, GazeState, MediaStream, Recording
 
 H, W = 90, 120

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from regard.clips import CentreCrop, ClipDataset, EveryClip, HorizontalFlip, RandomResizedCrop, Resize, loader
+from regard.clips import ClipDataset, EveryClip, loader
 from regard.ops.geometry import visual_angle_deg
+from regard.transforms import CentreCrop, HorizontalFlip, RandomResizedCrop, Resize
 from regard.types import Camera, Recording
 
 CAMERA = Camera(height=480, width=640, matrix=np.array([[500.0, 0.0, 320.0], [0.0, 510.0, 250.0], [0.0, 0.0, 1.0]]))

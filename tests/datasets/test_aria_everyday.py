@@ -90,7 +90,7 @@ def test_published_labels_of_a_real_sequence_go_by_index_and_not_by_time(real):
 def test_a_preview_with_the_vrs_own_calibration_gives_nearly_the_vrs_gaze(real, real_data, tmp_path):
     from projectaria_tools.core import calibration
 
-    from regard.io.aria_vrs import device_calibration, open_vrs
+    from regard.io.devices.aria_vrs import device_calibration, open_vrs
 
     vrs = real_data / "aria_everyday" / "recording.vrs"
     factory = json.loads(calibration.device_calibration_to_json_string(device_calibration(open_vrs(vrs), vrs)))

@@ -14,7 +14,7 @@ from regard.datasets.egtea import names
 from regard.datasets.egtea.check import check_egtea
 from regard.datasets.held_out import hold_out
 from regard.datasets.recognise import recognise
-from regard.io.glance import glance
+from regard.io.media.glance import glance
 
 CLIP = "OP01-R01-PastaSalad-1400-1900-F000032-F000047"
 

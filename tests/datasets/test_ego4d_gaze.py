@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from regard.clips.dataset import ClipDataset
-from regard.clips.sampling import LastFrames
+from regard.clips.sampling.window import LastFrames
 from regard.datasets import Ego4DGaze
 from regard.datasets.ego4d_gaze import is_uid, published
 from regard.errors import ClockError, FileError, RecipeError, TableError

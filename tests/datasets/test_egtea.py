@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from regard.clips.dataset import ClipDataset
-from regard.clips.sampling import FirstFrames
+from regard.clips.sampling.window import FirstFrames
 from regard.datasets import Egtea
-from regard.datasets.egtea import parse_clip
 from regard.datasets.egtea.labels import read_list
-from regard.datasets.egtea.names import SPLIT_SIZES
+from regard.datasets.egtea.names import SPLIT_SIZES, parse_clip
 from regard.errors import FileError, RecipeError
 
 TEST_CLIP = "OP01-R01-PastaSalad-1400-1900-F000032-F000047"

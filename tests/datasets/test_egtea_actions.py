@@ -6,11 +6,11 @@ import fake_roots as fake
 import pandas as pd
 import pytest
 
+from regard.engine.answerer import recognises_actions
 from regard.engine.benchmark import score_recipe
 from regard.engine.predict_actions import action_table, predict_actions
-from regard.engine.recipe import read_recipe
-from regard.engine.run import recognises_actions
 from regard.engine.train import train
+from regard.recipe.read import read_recipe
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -40,8 +40,9 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     recipe_file = small(name, root, tmp_path)
     if name == "gaze_attention":
         pytest.importorskip("cv2")
-        from regard.clips.flow import FOLDER, FlowSettings
-        from regard.clips.prepare import Settings, prepare
+        from regard.prepare.film import Settings
+        from regard.prepare.flow import FOLDER, FlowSettings
+        from regard.prepare.folder import prepare
 
         films = {r.id: r for s in ("train", "test") for r in read_recipe(recipe_file, words).data.recordings(s)}
         for out, settings in ((tmp_path / "p", Settings(size=64)), (tmp_path / "p" / FOLDER, FlowSettings(size=64))):

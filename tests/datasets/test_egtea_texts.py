@@ -4,9 +4,9 @@ import fake_roots as fake
 import numpy as np
 import pytest
 
-from regard.datasets.egtea import parse_clip
 from regard.datasets.egtea.begaze import read_gaze
 from regard.datasets.egtea.labels import read_classes, read_list
+from regard.datasets.egtea.names import parse_clip
 from regard.errors import FileError, TableError
 from regard.types import GazeState
 

@@ -8,8 +8,8 @@ import yaml
 
 from regard.datasets import AriaEveryday, Ego4DGaze
 from regard.engine.benchmark import score_recipe
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
+from regard.recipe.read import read_recipe
 from test_recipes import ROOT, shrink
 
 HELD_OUT = 0.4

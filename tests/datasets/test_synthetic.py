@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from regard.datasets.synthetic import ACTIONS, NOUNS, VERBS, World, write_world
-from regard.datasets.synthetic.camera import FACE_BOX
-from regard.datasets.synthetic.draw import PHONE_HALVES
-from regard.datasets.synthetic.eyes import middle_of
-from regard.datasets.synthetic.hear import RATE_HZ as SOUND_HZ
-from regard.datasets.synthetic.hear import noun_sound
-from regard.datasets.synthetic.motion import Path as Way
-from regard.datasets.synthetic.script import BODY, GAZE_LEAD_S, REST, scale_at
 from regard.io import Sound, Video
 from regard.types import GazeState, Recording
+from regard.world import ACTIONS, NOUNS, VERBS, World, write_world
+from regard.world.camera import FACE_BOX
+from regard.world.draw import PHONE_HALVES
+from regard.world.eyes import middle_of
+from regard.world.hear import RATE_HZ as SOUND_HZ
+from regard.world.hear import noun_sound
+from regard.world.motion import Path as Way
+from regard.world.script import BODY, GAZE_LEAD_S, REST, scale_at
 
 SIZE = (96, 128)
 DURATION_S = 6.0

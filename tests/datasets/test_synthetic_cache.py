@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from regard.datasets.synthetic import Synthetic, write_world
+from regard.datasets.synthetic import Synthetic
 from regard.errors import FileError, RecipeError
 from regard.io import open_recording
+from regard.world import write_world
 
 
 def _tiny(root: Path, *, seed: int = 0) -> Synthetic:
@@ -48,7 +49,7 @@ def test_an_interrupted_recording_is_not_taken_for_whole(tmp_path: Path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("regard.datasets.synthetic.files._write_tables", interrupted)
+        patch.setattr("regard.world.files._write_tables", interrupted)
         with pytest.raises(KeyboardInterrupt):
             dataset.recordings("test")
     assert list(dataset.root.iterdir()) == []

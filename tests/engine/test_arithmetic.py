@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import regard
-from regard.clips.every_frame import EveryFrame
+from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine import arithmetic
 from regard.engine.answerer import Answerer
 from regard.engine.arithmetic import autocast, onednn_keeps_float32, quick_float32

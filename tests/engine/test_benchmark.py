@@ -6,11 +6,11 @@ import yaml
 from tiny import tiny_recipe, write_recipe
 
 from regard.engine.benchmark import score_recipe
-from regard.engine.recipe import read_recipe
-from regard.engine.run import best_weights, recipe_of_run
 from regard.engine.train import train
 from regard.errors import FileError, RecipeError, WeightsError
 from regard.metrics.table import corpus_f1
+from regard.recipe.read import read_recipe, recipe_of_run
+from regard.run.folder import best_weights
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from tiny import TinyGaze, tiny_recipe, write_recipe
 from torch import nn
 
 import regard
-from regard.engine.checkpoints import AtomicCheckpoints, load_weights, read_checkpoint
-from regard.engine.provenance import data_hash, git_commit
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
 from regard.errors import FileError, WeightsError
+from regard.recipe.read import read_recipe
+from regard.run.checkpoints import AtomicCheckpoints, load_weights, read_checkpoint
+from regard.run.provenance import data_hash, git_commit
 
 
 @pytest.fixture(scope="module")

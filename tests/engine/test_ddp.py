@@ -13,9 +13,9 @@ from tiny import own_classes, regard, tiny_recipe, write_recipe
 
 from regard.cli.evaluate import save_scores
 from regard.engine.benchmark import score_recipe
-from regard.engine.checkpoints import read_checkpoint
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
+from regard.recipe.read import read_recipe
+from regard.run.checkpoints import read_checkpoint
 
 TWO = ("--training.devices", "2", "--training.strategy", "ddp")
 

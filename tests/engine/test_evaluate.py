@@ -10,7 +10,7 @@ import pytest
 
 from regard.engine.evaluate import CHUNK, NothingToScoreError
 from regard.engine.evaluate import evaluate as evaluate_all
-from regard.tasks.density import DensityScoring
+from regard.tasks.gaze.scoring import DensityScoring
 from regard.types import Camera, GazeState, GazeTrack, MediaStream, Prediction, Recording
 
 FEW = DensityScoring(thresholds=(0.0, 0.02, 0.5))

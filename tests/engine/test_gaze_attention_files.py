@@ -7,12 +7,12 @@ import torch
 
 from regard.engine.answerer import UnknownModelError, answerer
 from regard.engine.predict_actions import predict_actions
-from regard.engine.weights import locate, published_gaze_attention, put_weights
 from regard.errors import WeightsError
 from regard.io import open_recording
 from regard.models import EgoHAR
 from regard.models.gaze_attention import GAZE_ATTENTION_RULES, PARTS, GazeAttention
 from regard.models.published import published_names
+from regard.run.weights import locate, published_gaze_attention, put_weights
 
 
 @pytest.fixture(scope="module")

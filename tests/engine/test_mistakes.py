@@ -10,9 +10,9 @@ import pytest
 from tiny import tiny_recipe, write_recipe
 
 from regard.cli import main
-from regard.engine.checkpoints import read_checkpoint
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
+from regard.recipe.read import read_recipe
+from regard.run.checkpoints import read_checkpoint
 
 Refused = Callable[..., str]
 

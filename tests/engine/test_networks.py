@@ -9,17 +9,17 @@ import pytest
 import torch
 
 import regard
-from regard.clips.every_frame import EveryMoment
+from regard.clips.sampling.everywhere import EveryMoment
 from regard.engine import answerer as room
 from regard.engine.answerer import CSTS_HORIZONS_S, HorizonError, UnknownModelError, answerer
 from regard.engine.predict import CannotAnswerError, predict
-from regard.engine.weights import put_weights
 from regard.errors import WeightsError
 from regard.io import open_video
 from regard.models import CSTS, GLC, RandomWeightsWarning
 from regard.models.csts import PUBLISHED_RULES as CSTS_RULES
 from regard.models.glc import PUBLISHED_RULES as GLC_RULES
 from regard.models.published import Rules, published_names
+from regard.run.weights import put_weights
 from regard.types import Recording
 
 SIZE = {"size": (32, 32), "width": 8, "depths": (1, 1, 1, 1)}

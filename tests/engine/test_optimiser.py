@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from regard.engine.module import Optimiser
 from regard.errors import RecipeError
+from regard.recipe.optimiser import Optimiser
 
 
 def rates(optimiser: Optimiser, steps: int) -> list[float]:

@@ -8,12 +8,12 @@ import pytest
 from torch import Tensor, nn
 
 import regard
-from regard.clips import CentreCrop, HorizontalFlip, RandomResizedCrop, Resize, ToFloat
-from regard.clips.every_frame import EveryFrame
+from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine.answerer import DEFAULT_HORIZON_S, Answerer, HorizonError, UnknownModelError, answerer
 from regard.engine.predict import CannotAnswerError, DeviceError, predict
 from regard.io import FilmWriter, open_video
 from regard.tasks import GazeEstimation
+from regard.transforms import CentreCrop, HorizontalFlip, RandomResizedCrop, Resize, ToFloat
 from regard.types import GazeState, GazeTrack, Prediction, Recording
 from regard.viz.draw import density
 

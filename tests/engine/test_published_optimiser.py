@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from golden_rule import Golden
-from regard.engine.module import Optimiser
 from regard.models import CSTS, GLC
+from regard.recipe.optimiser import Optimiser
 
 STEPS_PER_EPOCH = 200
 

@@ -7,8 +7,8 @@ import tiny
 import torch
 from tiny import tiny_recipe, write_recipe
 
-from regard.engine.recipe import read_recipe
 from regard.errors import RecipeError
+from regard.recipe.read import read_recipe
 
 
 def test_classes_of_somebody_else_are_found_by_their_import_path(world: Path, tmp_path: Path):

@@ -9,10 +9,10 @@ import pytest
 import torch
 from tiny import own_classes, regard, tiny_recipe, write_recipe
 
-from regard.engine.checkpoints import AtomicCheckpoints, read_checkpoint
-from regard.engine.recipe import read_recipe
 from regard.engine.train import train
 from regard.errors import RecipeError
+from regard.recipe.read import read_recipe
+from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 
 
 def same(a: object, b: object) -> bool:

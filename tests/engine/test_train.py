@@ -7,11 +7,11 @@ import pytest
 import torch
 from tiny import tiny_recipe, write_recipe
 
-from regard.engine.checkpoints import read_checkpoint
-from regard.engine.module import NonFiniteLossError
-from regard.engine.recipe import Recipe, read_recipe
 from regard.engine.train import train
 from regard.errors import FileError, RecipeError
+from regard.recipe.read import Recipe, read_recipe
+from regard.run.checkpoints import read_checkpoint
+from regard.run.module import NonFiniteLossError
 
 
 def recipe_of(folder: Path, world: Path, *words: str, **training: object) -> Recipe:

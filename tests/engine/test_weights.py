@@ -10,18 +10,19 @@ import torch
 from tiny import tiny_recipe, write_recipe
 
 from regard.cli import main
-from regard.engine import weights as room
-from regard.engine.checkpoints import read_checkpoint
-from regard.engine.recipe import read_recipe
-from regard.engine.start import Start, begin_from
+from regard.engine.start import begin_from
 from regard.engine.train import train
-from regard.engine.weights import catalogue, get, locate, named, read_weights
 from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
 from regard.models.gaze_attention import GAZE_ATTENTION_RULES, GazeAttention
 from regard.models.glc import PUBLISHED_RULES
 from regard.models.mvit_published import K400_RULES
 from regard.models.published import bare_state, built_from, published_names
+from regard.recipe.read import read_recipe
+from regard.recipe.training import Start
+from regard.run import weights as room
+from regard.run.checkpoints import read_checkpoint
+from regard.run.weights import catalogue, get, locate, named, read_weights
 
 SMALL = {"num_frames": 4, "size": (32, 32), "width": 8, "depths": (1, 1, 1, 1)}
 

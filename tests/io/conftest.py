@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regard.io.film_writer import FilmWriter
+from regard.io.media.writer import FilmWriter
 
 WALK_TIMES_S = np.concatenate([np.arange(25) * 0.04, 1.0 + np.arange(20) * 0.05])
 """45 frames at a rate that changes after a second; the last is shown from 1.95 s on."""

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from regard.errors import ClockError, FileError, TableError
-from regard.io.aria import STAMP, find_eye_gaze, open_aria, point_in_cpf, read_directions
-from regard.io.aria_media import AriaSound, AriaVideo
-from regard.io.media import Video
+from regard.io.devices.aria import STAMP, find_eye_gaze, open_aria, point_in_cpf, read_directions
+from regard.io.devices.aria_media import AriaSound, AriaVideo
+from regard.io.media.video import Video
 from regard.ops import geometry
 
 pytest.importorskip("projectaria_tools", reason="needs extra 'aria'")
@@ -201,8 +201,8 @@ def test_two_recordings_in_a_folder_ask_for_a_choice(tmp_path):
 def test_the_librarys_log_stays_off_the_console(everyday):
     code = f"""
 import numpy as np
-from regard.io.aria import open_aria
-from regard.io.aria_media import AriaSound, AriaVideo
+from regard.io.devices.aria import open_aria
+from regard.io.devices.aria_media import AriaSound, AriaVideo
 open_aria(__import__('pathlib').Path({str(everyday)!r}))
 AriaVideo({str(everyday / "recording.vrs")!r}).frames_at(np.zeros(1), size=(8, 8))
 AriaSound({str(everyday / "recording.vrs")!r}).samples_between(0.0, 0.3, rate_hz=16000)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ClockError, FileError, RegardError, TableError
-from regard.io.annotations import read_camera, read_faces, read_labels
-from regard.io.folder import open_folder, read_gaze
+from regard.io.devices.annotations import read_camera, read_faces, read_labels
+from regard.io.devices.folder import open_folder, read_gaze
 from regard.types import GazeState
 
 

@@ -6,10 +6,10 @@ import made_media as made
 import numpy as np
 import pytest
 
-from regard.datasets.synthetic import write_world
 from regard.errors import ClockError, FileError
 from regard.io import Video
-from regard.io.decoder import FrameDecoder
+from regard.io.media.decoder import FrameDecoder
+from regard.world import write_world
 
 GOOD_FILES = (
     "video_files/decord_video_270.mov",

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from regard.errors import ClockError, FileError, TableError
-from regard.io.media import Video
-from regard.io.neon import frame_clock_s, is_neon, open_neon, read_calibration
-from regard.io.pupil_cloud import open_pupil_cloud
+from regard.io.devices.neon import frame_clock_s, is_neon, open_neon, read_calibration
+from regard.io.devices.pupil_cloud import open_pupil_cloud
+from regard.io.media.video import Video
 from regard.types import GazeState
 
 FIRST_NS = 1_728_546_108_163_313_160

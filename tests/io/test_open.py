@@ -7,8 +7,8 @@ import pytest
 
 from regard.errors import FileError
 from regard.io import open_recording, open_sound, open_video
-from regard.io.aria_media import AriaSound, AriaVideo
-from regard.io.media import Video
+from regard.io.devices.aria_media import AriaSound, AriaVideo
+from regard.io.media.video import Video
 from regard.io.recording import device_frame_times_s
 from regard.types import MediaStream
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from regard.errors import ClockError, FileError, TableError
-from regard.io.media import Video
-from regard.io.pupil_core import frame_clock_s, open_pupil_core
+from regard.io.devices.pupil_core import frame_clock_s, open_pupil_core
+from regard.io.media.video import Video
 
 FIRST_S = 9403.5
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.io.packets import PacketTable
-from regard.io.time_index import TIME_TOLERANCE_S, TimeIndex, index_frames
+from regard.io.media.packets import PacketTable
+from regard.io.media.time_index import TIME_TOLERANCE_S, TimeIndex, index_frames
 
 
 @st.composite

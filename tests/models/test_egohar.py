@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from golden_rule import Golden, filled, golden_input
 from regard.batch import Sample
-from regard.clips import Normalise
 from regard.errors import RecipeError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.egohar import PUBLISHED_RULES, EgoHAR, EgoHARState, sinusoids
 from regard.models.published import published_names
 from regard.ops.action_losses import published_attention_kl, published_gaze_heat
+from regard.transforms import Normalise
 from regard.types import Clip, MediaStream, Recording
 
 SMALL = {"actions": 5, "verbs": 3, "nouns": 4, "num_frames": 4, "size": (64, 96), "backbone": "resnet18"}

@@ -7,7 +7,7 @@ from regard.errors import RecipeError
 from regard.models import GazeOnly
 from regard.models.random_convolutions import RandomConvolutions
 from regard.ops.trajectory import parts
-from regard.tasks import Lesson, MembersLoss
+from regard.tasks import MembersLoss, Targets
 
 SMALL = {
     "num_actions": 5,
@@ -122,7 +122,7 @@ def test_the_members_learn_side_by_side():
     adam = torch.optim.AdamW(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(30):
-        parts_of = MembersLoss()(model(*inputs), Lesson(label=label, main="action", frame_valid=inputs[2]))
+        parts_of = MembersLoss()(model(*inputs), Targets(label=label, main="action", frame_valid=inputs[2]))
         torch.testing.assert_close(parts_of["loss"], parts_of["action"] + parts_of["verb"] + parts_of["noun"])
         adam.zero_grad()
         parts_of["loss"].backward()

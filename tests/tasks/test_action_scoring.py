@@ -10,7 +10,7 @@ from action_batch import Constant, batch, clip, egohar, recording
 
 from regard.errors import RecipeError
 from regard.tasks import ActionRecognition, EgoHARLoss, LabelScoring
-from regard.tasks.action import ActionAnswer
+from regard.tasks.action.task import ActionAnswer
 
 
 def test_windows_of_one_clip_are_one_row_with_their_mean_logits():

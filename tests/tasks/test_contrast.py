@@ -14,8 +14,8 @@ from regard.models import CSTS, MViTGaze
 from regard.models.csts import Embedded
 from regard.ops.heatmap import published_label_maps
 from regard.ops.published_losses import contrastive_loss, published_kl
-from regard.tasks import Contrast, GazeAnticipation, PublishedKL
-from regard.tasks.contrast import from_all_processes
+from regard.tasks import GLCKL, Contrast, GazeAnticipation
+from regard.tasks.gaze.contrast import from_all_processes
 from regard.types import Clip, GazeState, MediaStream, Recording
 
 SIZE = {"num_frames": 2, "size": (32, 32), "sound_size": (32, 32), "width": 8, "depths": (1, 1, 1, 1), "drop_path": 0.0}
@@ -48,7 +48,7 @@ def batch(n: int = 3) -> Batch:
 def test_training_adds_the_weighted_contrast_and_scoring_does_without():
     torch.manual_seed(0)
     model = CSTS(**SIZE, embedding_width=4)
-    task = GazeAnticipation(model, loss=PublishedKL(kernel_cells=5), contrast=Contrast(weight=0.5))
+    task = GazeAnticipation(model, loss=GLCKL(kernel_cells=5), contrast=Contrast(weight=0.5))
     answer = task.answer(batch())
     assert isinstance(answer, Embedded)
     losses = task.loss(answer, batch())

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from regard.clips import ClipDataset, EveryClip, Normalise, PoolSound, SoundWindows, collate
+from regard.clips import ClipDataset, EveryClip, SoundWindows
+from regard.clips.collate import collate
 from regard.models import CSTS
 from regard.tasks import GazeAnticipation
+from regard.transforms import Normalise, PoolSound
 from regard.types import MediaStream, Recording
 
 FPS, SECONDS = 10, 4

@@ -19,7 +19,7 @@ from regard.models import CSTS
 from regard.ops.heatmap import log_density, min_max, published_label_maps
 from regard.ops.published_losses import published_density, published_kl
 from regard.ops.sound import SILENCE
-from regard.tasks import DensityScoring, GazeAnticipation, GazeEstimation, GazeKL, PublishedKL
+from regard.tasks import GLCKL, DensityScoring, GazeAnticipation, GazeEstimation, GazeKL
 from regard.types import GazeState, GazeTrack, Recording
 
 CELLS = 16
@@ -58,24 +58,24 @@ def test_unknown_gaze_is_left_out_or_taught_as_a_flat_map():
     rows, cols = zip(*known, strict=True)
     labels = published_label_maps(asked.gaze_point[rows, cols], (CELLS, CELLS), kernel_cells=7)
     each = published_kl(answer[rows, cols], labels)
-    left_out = GazeEstimation(Fixed(answer), loss=PublishedKL(kernel_cells=7))
+    left_out = GazeEstimation(Fixed(answer), loss=GLCKL(kernel_cells=7))
     torch.testing.assert_close(left_out.loss(answer, asked)["loss"], each.mean())
     flat = published_kl(answer[0], torch.full((2, CELLS, CELLS), CELLS**-2))
-    uniform = GazeEstimation(Fixed(answer), loss=PublishedKL(kernel_cells=7, unknown="uniform"))
+    uniform = GazeEstimation(Fixed(answer), loss=GLCKL(kernel_cells=7, unknown="uniform"))
     torch.testing.assert_close(uniform.loss(answer, asked)["loss"], torch.cat([each, flat]).mean())
 
 
 @pytest.mark.parametrize("unknown", ["leave_out", "uniform"])
 def test_nan_gaze_spoils_no_gradient(unknown):
     model = Fixed(logits())
-    task = GazeEstimation(model, loss=PublishedKL(kernel_cells=7, unknown=unknown))
+    task = GazeEstimation(model, loss=GLCKL(kernel_cells=7, unknown=unknown))
     task.loss(model(batch().ahead_s), partly_unknown())["loss"].backward()
     assert model.logits.grad.isfinite().all()
     assert (model.logits.grad[0].abs().sum(dim=(1, 2)) > 0).tolist() == [unknown == "uniform"] * 2
 
 
 def test_answers_are_densities_at_the_temperature_of_their_loss():
-    for loss, wanted in ((PublishedKL(), published_density(logits())), (GazeKL(), log_density(logits()).exp())):
+    for loss, wanted in ((GLCKL(), published_density(logits())), (GazeKL(), log_density(logits()).exp())):
         for task in (GazeEstimation(Fixed(logits()), loss=loss), GazeAnticipation(Fixed(logits()), loss=loss)):
             said = task.predictions(logits(), batch())
             np.testing.assert_allclose(np.exp(said[1].log_density), wanted[1], rtol=1e-4)
@@ -85,7 +85,7 @@ def test_answers_are_densities_at_the_temperature_of_their_loss():
 def test_nss_depends_on_the_temperature_and_the_published_f1_does_not():
     rows = [
         pd.DataFrame(GazeEstimation(Fixed(logits()), loss=loss).score(logits(), batch()))
-        for loss in (PublishedKL(), GazeKL())
+        for loss in (GLCKL(), GazeKL())
     ]
     assert not np.allclose(rows[0]["nss"], rows[1]["nss"])
     f1 = [c for c in rows[0] if c.startswith(("recall@", "precision@"))]
@@ -97,7 +97,7 @@ def test_nss_depends_on_the_temperature_and_the_published_f1_does_not():
 
 def test_glcs_centre_of_mass_scores_are_reported_where_they_are_asked_for():
     scoring = DensityScoring(centre_of_mass=True)
-    task = GazeEstimation(Fixed(logits()), loss=PublishedKL(), scoring=scoring)
+    task = GazeEstimation(Fixed(logits()), loss=GLCKL(), scoring=scoring)
     rows = pd.DataFrame(task.score(logits(), batch()))
     rescaled = min_max(published_density(logits().flatten(0, 1)))
     wanted = centre_of_mass_auc_published(rescaled, batch().gaze_point.flatten(0, 1))
@@ -108,7 +108,7 @@ def test_glcs_centre_of_mass_scores_are_reported_where_they_are_asked_for():
 
 def test_scores_of_a_saved_prediction_are_those_of_the_logits(tmp_path: Path):
     """F1 at the published temperature, and everything else of the density that was saved."""
-    task = GazeEstimation(Fixed(logits()), loss=PublishedKL())
+    task = GazeEstimation(Fixed(logits()), loss=GLCKL())
     said = task.predictions(logits(), batch())[0]
     write_prediction(said, tmp_path / "said.parquet")
     said = read_prediction(tmp_path / "said.parquet")
@@ -124,7 +124,7 @@ def test_scores_of_a_saved_prediction_are_those_of_the_logits(tmp_path: Path):
 def test_silence_and_missing_sound_give_finite_answers_and_gradients():
     torch.manual_seed(0)
     model = CSTS(num_frames=2, size=(32, 32), sound_size=(32, 32), width=8, depths=(1,) * 4, drop_path=0.0)
-    task = GazeAnticipation(model, loss=PublishedKL(kernel_cells=5))
+    task = GazeAnticipation(model, loss=GLCKL(kernel_cells=5))
     silent = replace(batch(), sound=torch.full((3, 2, 32, 32), SILENCE))
     missing = replace(batch(), sound_valid=torch.zeros(3, 2, dtype=torch.bool))
     answers = [task.answer(b) for b in (silent, missing)]

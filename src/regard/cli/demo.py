@@ -9,7 +9,6 @@ from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
 from regard.cli.options import OUT, add_out, add_recording, command, out_folder
-from regard.datasets.synthetic import write_world
 from regard.engine.evaluate import NothingToScoreError, Scores, evaluate
 from regard.engine.predict import predict
 from regard.io.check import check_recording
@@ -18,6 +17,7 @@ from regard.io.recording import open_recording
 from regard.types import Prediction, Recording
 from regard.viz.film import film
 from regard.viz.report import report
+from regard.world import write_world
 
 MODELS = ("centre-prior", "saliency")
 WORLD = "synthetic-world"

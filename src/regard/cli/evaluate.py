@@ -101,10 +101,10 @@ def _refuse_recording_options(options: Namespace) -> None:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
-    from regard.engine.recipe import read_recipe
-    from regard.engine.run import best_weights, recipe_of_run
-    from regard.engine.training import is_first_process
-    from regard.engine.weights import locate
+    from regard.recipe.read import read_recipe, recipe_of_run
+    from regard.run.folder import best_weights
+    from regard.run.processes import is_first_process
+    from regard.run.weights import locate
 
     overrides = [*on_error_words(options), *overrides]
     is_run = what.is_dir()

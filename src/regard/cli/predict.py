@@ -5,9 +5,8 @@ from functools import partial
 
 from regard.cli.console import progress, wrote
 from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
-from regard.engine.answerer import HorizonError
+from regard.engine.answerer import HorizonError, recognises_actions
 from regard.engine.predict import predict
-from regard.engine.run import recognises_actions
 from regard.io.predictions import write_prediction
 from regard.io.recording import open_recording
 from regard.io.tables import write_table

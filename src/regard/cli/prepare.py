@@ -11,7 +11,7 @@ from regard.errors import RecipeError
 from regard.types import Recording
 
 if TYPE_CHECKING:
-    from regard.clips.prepare import Making
+    from regard.prepare.folder import Making
 
 TAKES_OVERRIDES = True
 
@@ -31,9 +31,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
-    from regard.clips.flow import FOLDER, FlowSettings
-    from regard.clips.prepare import Settings
-    from regard.engine.recipe import read_recipe
+    from regard.prepare.film import Settings
+    from regard.prepare.flow import FOLDER, FlowSettings
+    from regard.recipe.read import read_recipe
 
     recipe = read_recipe(options.recipe, overrides)
     if options.print_config:
@@ -67,7 +67,7 @@ def _make(
     options: Namespace,
     on_error: Literal["raise", "skip"],
 ) -> None:
-    from regard.clips.prepare import prepare
+    from regard.prepare.folder import prepare
 
     done = prepare(
         recordings,

@@ -27,10 +27,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Train to the end and say where the checkpoints are."""
-    from regard.engine.recipe import read_recipe
-    from regard.engine.run import FOLDER, RECIPE_FILE
     from regard.engine.train import train
-    from regard.engine.training import is_first_process
+    from regard.recipe import RECIPE_FILE
+    from regard.recipe.read import read_recipe
+    from regard.run.folder import FOLDER
+    from regard.run.processes import is_first_process
 
     out.quiet = not is_first_process()
     is_run = (options.recipe / RECIPE_FILE).is_file()

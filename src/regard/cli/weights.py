@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 
 from regard.cli.console import heading, out, progress, suggest, wrote
 from regard.cli.options import command
-from regard.engine.weights import PublishedWeights, catalogue, get, named
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
+from regard.run.weights import PublishedWeights, catalogue, get, named
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -1,61 +1,16 @@
-"""What we cut from recordings: clips, their pixels and targets, transforms and batches."""
+"""What we cut from recordings: clips, what they hear, batches and their order."""
 
-from regard.clips.collate import Skipped, collate
-from regard.clips.colours import ColourJitter, Normalise, ToFloat
-from regard.clips.dataset import ClipDataset
-from regard.clips.flow import PublishedFlip, ScaleFlow
-from regard.clips.gaze_outside import ClampGaze, MaskGazeOutside
-from regard.clips.hearing import SoundWindows
-from regard.clips.load import ClipLoader, loader
-from regard.clips.published import PublishedWindow
-from regard.clips.published_sound import PublishedSound
-from regard.clips.published_views import PublishedCrop, PublishedResize
-from regard.clips.sampling import AroundSegment, EveryClip, FirstFrames, LastFrames, RandomClip, Sampler
-from regard.clips.sound_transforms import PoolSound
-from regard.clips.transforms import (
-    CentreCrop,
-    HorizontalFlip,
-    RandomCrop,
-    RandomResize,
-    RandomResizedCrop,
-    Resize,
-    Transform,
-)
-from regard.clips.whole_picture import ResizeToCells
-from regard.clips.whole_segment import WholeSegment
+from typing import Any
 
-__all__ = [
-    "AroundSegment",
-    "CentreCrop",
-    "ClampGaze",
-    "ClipDataset",
-    "ClipLoader",
-    "ColourJitter",
-    "EveryClip",
-    "FirstFrames",
-    "HorizontalFlip",
-    "LastFrames",
-    "MaskGazeOutside",
-    "Normalise",
-    "PoolSound",
-    "PublishedCrop",
-    "PublishedFlip",
-    "PublishedResize",
-    "PublishedSound",
-    "PublishedWindow",
-    "RandomClip",
-    "RandomCrop",
-    "RandomResize",
-    "RandomResizedCrop",
-    "Resize",
-    "ResizeToCells",
-    "Sampler",
-    "ScaleFlow",
-    "Skipped",
-    "SoundWindows",
-    "ToFloat",
-    "Transform",
-    "WholeSegment",
-    "collate",
-    "loader",
-]
+from regard import faces as _faces
+
+_NAMES = _faces.exported(__name__, __path__[0])
+__all__ = [*_NAMES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    return _faces.load(_NAMES, name, __name__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,6 +17,8 @@ from regard.batch import Batch, Sample
 from regard.errors import RecipeError
 from regard.types import Clip, GazeState
 
+__all__ = ["Skipped"]
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:

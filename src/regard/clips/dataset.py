@@ -22,12 +22,14 @@ from regard.clips.collate import Skipped
 from regard.clips.flow import decoded, open_flow
 from regard.clips.hearing import Hearing
 from regard.clips.order import Draw, generator_for
-from regard.clips.sampling import TOLERANCE_S, Sampler
-from regard.clips.transforms import Transform, target_size
+from regard.clips.sampling.window import TOLERANCE_S, Sampler
 from regard.errors import ClockError, FileError, RecipeError, RegardError
 from regard.io import open_sound, open_video
 from regard.sources import FrameSource, SoundSource
+from regard.transforms.place import Transform, target_size
 from regard.types import Clip, Recording
+
+__all__ = ["ClipDataset"]
 
 MAX_OPEN = 8
 """Files that one worker keeps open; each holds a decoder and the few frames it looks back on."""

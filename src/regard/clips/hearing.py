@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from regard.io.sound import foresight_s
+from regard.io.media.sound import foresight_s
 from regard.ops.sound import (
     FFT_SAMPLES,
     HOP_S,
@@ -22,6 +22,8 @@ from regard.ops.sound import (
 )
 from regard.sources import SoundSource
 from regard.types import Clip
+
+__all__ = ["SoundWindows"]
 
 REACH_S = (WINDOW_COLUMNS + 4) * HOP_S
 """No window begins longer before its frame than this."""

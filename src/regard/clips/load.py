@@ -15,6 +15,8 @@ from regard.clips.order import EpochOrder, RankBatches, balancing, generator_for
 from regard.errors import RegardError
 from regard.types import Clip, Recording
 
+__all__ = ["ClipLoader", "loader"]
+
 
 class ClipLoader(DataLoader):
     """Batches of clips; its `state_dict` in the middle of an epoch is enough to go on exactly there.

@@ -1,8 +1,16 @@
 """Who looked: each dataset is a RecordingSet that yields recordings by split, and nothing else."""
 
-from regard.datasets.aria_everyday import AriaEveryday
-from regard.datasets.ego4d_gaze import Ego4DGaze
-from regard.datasets.egtea import Egtea, EgteaGaze
-from regard.datasets.synthetic import Synthetic, write_world
+from typing import Any
 
-__all__ = ["AriaEveryday", "Ego4DGaze", "Egtea", "EgteaGaze", "Synthetic", "write_world"]
+from regard import faces as _faces
+
+_NAMES = _faces.exported(__name__, __path__[0])
+__all__ = [*_NAMES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    return _faces.load(_NAMES, name, __name__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -11,9 +11,9 @@
     tracking_timestamp_us,yaw_rads_cpf,pitch_rads_cpf,...,depth_m,session_uid
     86435306,-0.36566,-0.121962,...,,e7e91580-ee57-41c0-98c6-5f1272a7176e
 
-Gaze is a direction; `regard.io.aria` projects it through the calibrated camera into the upright picture: the line above
-becomes the point (0.6840, 0.5072) at 0.050 s. Which sequences are for training and which for testing, and the clips of
-5 s every 2 s, come with regard (published_splits/aria_everyday.json).
+Gaze is a direction; `regard.io.devices.aria` projects it through the calibrated camera into the upright picture: the
+line above becomes the point (0.6840, 0.5072) at 0.050 s. Which sequences are for training and which for testing, and
+the clips of 5 s every 2 s, come with regard (published_splits/aria_everyday.json).
 """
 
 import json
@@ -31,10 +31,12 @@ from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelle
 from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
 from regard.errors import FileError
-from regard.io.aria import find_eye_gaze, is_aria, open_aria
-from regard.io.aria_preview import is_preview, open_preview
+from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria
+from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.recording import open_video
 from regard.types import GazeTrack, Recording, Segment
+
+__all__ = ["AriaEveryday"]
 
 NAME = "aria_everyday"
 CLIP_S, HOP_S = 5.0, 2.0

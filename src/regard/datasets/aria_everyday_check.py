@@ -3,8 +3,8 @@
 from regard.datasets.aria_everyday import AriaEveryday
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import MissingExtraError, RegardError
-from regard.io.aria import is_aria
 from regard.io.check import Finding
+from regard.io.devices.aria import is_aria
 from regard.types import Recording
 
 

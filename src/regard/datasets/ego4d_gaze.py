@@ -30,9 +30,11 @@ from regard.datasets.frame_labels import EGO4D, by_movement, ego4d_labels, label
 from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.errors import ClockError
-from regard.io.glance import Glance, glance
+from regard.io.media.glance import Glance, glance
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
+
+__all__ = ["Ego4DGaze"]
 
 NAME = "ego4d_gaze"
 CLIP_S = 5.0

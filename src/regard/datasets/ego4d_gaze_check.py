@@ -7,7 +7,7 @@ from regard.datasets.frame_labels import EGO4D
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import RegardError
 from regard.io.check import Finding
-from regard.io.glance import Glance, glance
+from regard.io.media.glance import Glance, glance
 from regard.types import Recording
 
 WITHOUT_SOUND = ("0d271871-c8ba-4249-9434-d39ce0060e58", "7d8b9b9f-7781-4357-a695-c88f7c7f7591")

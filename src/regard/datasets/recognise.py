@@ -9,8 +9,8 @@ from regard.datasets.aria_everyday import AriaEveryday
 from regard.datasets.aria_everyday_check import check_aria_everyday
 from regard.datasets.ego4d_gaze import Ego4DGaze
 from regard.datasets.ego4d_gaze_check import check_ego4d_gaze
-from regard.datasets.egtea import Egtea
 from regard.datasets.egtea.check import check_egtea
+from regard.datasets.egtea.dataset import Egtea
 from regard.datasets.egtea.names import SPLIT_SIZES, is_clip, is_session
 from regard.datasets.on_disk import entries_below
 from regard.datasets.root_check import RootCheck, Tell

@@ -12,27 +12,29 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from regard.clips.colours import Normalise, ToFloat
-from regard.clips.every_frame import EveryFrame, EveryMoment
+from regard.clips.csts_sound import CSTSSound
 from regard.clips.hearing import SoundWindows
-from regard.clips.published_sound import PublishedSound
-from regard.clips.sampling import EveryClip, Sampler
-from regard.clips.transforms import Transform
-from regard.clips.whole_picture import ResizeToCells
-from regard.engine.run import ACTION_MODELS, RECIPE_FILE, best_weights, recipe_of_run
-from regard.engine.weights import locate, read_weights
+from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
+from regard.clips.sampling.window import EveryClip, Sampler
 from regard.errors import RegardError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
 from regard.models.csts import CSTS
 from regard.models.glc import GLC
 from regard.models.mvit import COARSEST
-from regard.tasks.anticipation import GazeAnticipation
+from regard.recipe import RECIPE_FILE
+from regard.run.folder import best_weights
+from regard.run.weights import locate, read_weights
 from regard.tasks.base import Task
-from regard.tasks.estimation import GazeEstimation
-from regard.tasks.losses import DensityLoss, GazeKL, PublishedKL
+from regard.tasks.gaze.losses import GLCKL, DensityLoss, GazeKL
+from regard.tasks.gaze.task import GazeAnticipation, GazeEstimation
+from regard.transforms.colour import Normalise, ToFloat
+from regard.transforms.place import ResizeToCells, Transform
 
 BASELINES = ("centre-prior", "saliency", "gaze-stays")
+ACTION_MODELS = ("gaze-attention", "egohar")
+"""Networks that recognise actions; a run of that task is another."""
+
 NETWORKS = ("glc", "csts")
 """Models that take weights."""
 
@@ -71,7 +73,13 @@ class Answerer:
     sampler: Sampler
     transforms: Sequence[Transform] = ()
     decode_size: int | None = None
-    sound: SoundWindows | PublishedSound | None = None
+    sound: SoundWindows | CSTSSound | None = None
+
+
+def recognises_actions(model: str | Path) -> bool:
+    """True for the name of a network that recognises actions, and for the folder of such a run."""
+    recipe = Path(model) / RECIPE_FILE
+    return model in ACTION_MODELS or (recipe.exists() and "ActionRecognition" in recipe.read_text(encoding="utf-8"))
 
 
 def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str | Path | None = None) -> Answerer:
@@ -186,11 +194,11 @@ def _network(
             RandomWeightsWarning,
             stacklevel=4,
         )
-        return model, PublishedKL()
+        return model, GLCKL()
     content = read_weights(weights)
     if "state_dict" not in content:
-        return from_published(content), PublishedKL()
-    from regard.engine.checkpoints import load_weights  # brings Lightning
+        return from_published(content), GLCKL()
+    from regard.run.checkpoints import load_weights  # brings Lightning
 
     model = build()
     load_weights(model, weights)
@@ -229,7 +237,8 @@ def _published_pictures() -> tuple[Transform, ...]:
 
 def _of_run(run: Path) -> Answerer:
     """A trained model with its best weights, asked as its recipe's test part asks, about what that part lets it see."""
-    from regard.engine.checkpoints import load_weights
+    from regard.recipe.read import recipe_of_run
+    from regard.run.checkpoints import load_weights
 
     recipe = recipe_of_run(run)
     load_weights(recipe.task.model, best_weights(run))

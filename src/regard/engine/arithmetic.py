@@ -9,14 +9,12 @@ are tried first.
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cache
-from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-"""Weights are float32 in all three; products are too, or are made of numbers of 16 bits, in Lightning's words."""
+from regard.recipe.training import Precision
 
 LARGE = 5_000_000
 """Weights of a model from which on oneDNN is the faster one. Training steps of CSTS at several widths went at 0.64 of

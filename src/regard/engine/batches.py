@@ -3,7 +3,7 @@
 import lightning.pytorch as pl
 
 from regard.clips.load import ClipLoader
-from regard.engine.data import Data, Part
+from regard.recipe.data import Data, Part
 from regard.tasks.base import Task
 
 

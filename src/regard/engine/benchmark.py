@@ -10,16 +10,16 @@ import torch
 
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import TestBatches
-from regard.engine.data import Data, Part
 from regard.engine.evaluate import Scores
-from regard.engine.module import TaskModule
-from regard.engine.progress import StepProgress, quiet_lightning
-from regard.engine.provenance import data_hash, git_commit
-from regard.engine.recipe import Published, Recipe
-from regard.engine.training import as_recipe_error
-from regard.engine.weights import put_weights
 from regard.errors import RecipeError
 from regard.metrics.table import ITEM
+from regard.recipe.data import Data, Part
+from regard.recipe.read import Published, Recipe
+from regard.run.module import TaskModule
+from regard.run.processes import as_recipe_error
+from regard.run.progress import StepProgress, quiet_lightning
+from regard.run.provenance import data_hash, git_commit
+from regard.run.weights import put_weights
 
 
 def score_recipe(
@@ -87,7 +87,7 @@ def _items_of(recipe: Recipe, part: Part, *, progress: bool) -> tuple[pd.DataFra
             callbacks=[StepProgress(what=f"scoring {part.split}")] if progress else [],
         )
     batches = TestBatches(recipe.data, task, part)
-    module = TaskModule(task, say.optimiser)
+    module = TaskModule(task, say.optimiser.build)
     with quick_float32(task.model):
         trainer.test(module, datamodule=batches, verbose=False)
     unread = (*batches.clips.unusable, *module.skipped)

@@ -12,7 +12,7 @@ from regard.io.tables import read_table
 from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.labels import mean_over_classes, paired_mean_class
 from regard.metrics.table import corpus_f1, mean_over_runs, paired_difference, paired_f1_difference, summarise
-from regard.tasks.density import SCORES, blocks_of
+from regard.tasks.gaze.scoring import SCORES, blocks_of
 
 ITEMS_FILE, SCORES_FILE = "items.parquet", "scores.csv"
 

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from regard.errors import RegardError
-from regard.tasks.density import DensityScoring
+from regard.tasks.gaze.scoring import DensityScoring
 from regard.types import GazeTrack, Prediction, Recording
 
 CHUNK = 512

@@ -8,11 +8,12 @@ import torch
 
 from regard.clips.dataset import ClipDataset
 from regard.clips.load import loader
-from regard.clips.sampling import Window
+from regard.clips.sampling.window import Window
 from regard.engine.answerer import Answerer, answerer
-from regard.engine.arithmetic import Precision, autocast, quick_float32
+from regard.engine.arithmetic import autocast, quick_float32
 from regard.errors import RegardError
 from regard.io import open_video
+from regard.recipe.training import Precision
 from regard.types import ActionPrediction, Prediction, Recording
 
 

@@ -13,22 +13,25 @@ import torch
 from torch import nn
 
 from regard.batch import Batch
-from regard.clips.colours import Normalise
 from regard.clips.dataset import ClipDataset
-from regard.clips.flow import FlowSettings, ScaleFlow
 from regard.clips.load import loader
-from regard.clips.sampling import EveryClip, Window
-from regard.clips.transforms import Transform
-from regard.engine.arithmetic import Precision, autocast, quick_float32
+from regard.clips.sampling.window import EveryClip, Window
+from regard.engine.answerer import ACTION_MODELS
+from regard.engine.arithmetic import autocast, quick_float32
 from regard.engine.predict import require_one_grid, usable
-from regard.engine.run import ACTION_MODELS, best_weights, recipe_of_run
-from regard.engine.weights import is_own, locate, published_gaze_attention, read_weights
 from regard.errors import RecipeError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.egohar import EgoHAR
 from regard.models.gaze_attention import GazeAttention
 from regard.models.grad_cam import grad_cam
-from regard.tasks.action import ActionRecognition, in_picture
+from regard.prepare.flow import FlowSettings
+from regard.recipe.training import Precision
+from regard.run.folder import best_weights
+from regard.run.weights import is_own, locate, published_gaze_attention, read_weights
+from regard.tasks.action.task import ActionRecognition, in_picture
+from regard.transforms.colour import Normalise
+from regard.transforms.flow import ScaleFlow
+from regard.transforms.place import Transform
 from regard.types import ActionPrediction, MediaStream, Recording
 
 _Network = TypeVar("_Network", bound=nn.Module)
@@ -127,7 +130,8 @@ def _recogniser(model: str | Path, weights: str | Path | None) -> Recogniser:
 
 def _of_run(run: Path) -> Recogniser:
     """A trained model with its best weights, asked as its recipe's test part asks, but about windows everywhere."""
-    from regard.engine.checkpoints import load_weights
+    from regard.recipe.read import recipe_of_run
+    from regard.run.checkpoints import load_weights
 
     recipe = recipe_of_run(run)
     task, data = recipe.task, recipe.data
@@ -176,7 +180,7 @@ def _random(model: _Network) -> _Network:
 
 
 def _ours(model: _Network, checkpoint: Path) -> _Network:
-    from regard.engine.checkpoints import load_weights  # brings Lightning
+    from regard.run.checkpoints import load_weights  # brings Lightning
 
     load_weights(model, checkpoint)
     return model

@@ -1,24 +1,12 @@
 """What a training begins with that others have trained."""
 
-from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from torch import nn
 
-from regard.engine.weights import locate, read_weights
 from regard.errors import RecipeError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """Start the encoder from what was trained on Kinetics: `weights` is a name that `regard weights` lists, or a file.
-
-    MViT's position embeddings are made for another picture size and brought to the model's: "2d" over rows and columns,
-    or "published_1d" as GLC and CSTS did it. GazeAttention starts from both streams of I3D in one file, and has none.
-    """
-
-    weights: str
-    position_embeddings: Literal["2d", "published_1d"] = "2d"
+from regard.recipe.training import Start
+from regard.run.weights import locate, read_weights
 
 
 @runtime_checkable

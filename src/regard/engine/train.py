@@ -14,16 +14,18 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import FitBatches
-from regard.engine.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_checkpoint
-from regard.engine.module import NonFiniteLossError, TaskModule
-from regard.engine.progress import StepProgress, quiet_lightning
-from regard.engine.provenance import provenance
-from regard.engine.recipe import Recipe, differences
-from regard.engine.run import FOLDER, RECIPE_FILE, last_checkpoint
 from regard.engine.start import begin_from
-from regard.engine.training import as_recipe_error, is_first_process, seed_everything
 from regard.errors import RecipeError
 from regard.io.files import writing
+from regard.recipe import RECIPE_FILE
+from regard.recipe.read import Recipe, differences
+from regard.recipe.training import seed_everything
+from regard.run.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_checkpoint
+from regard.run.folder import FOLDER, last_checkpoint
+from regard.run.module import NonFiniteLossError, TaskModule
+from regard.run.processes import as_recipe_error, is_first_process
+from regard.run.progress import StepProgress, quiet_lightning
+from regard.run.provenance import provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
-    module = TaskModule(recipe.task, say.optimiser, seed=say.seed, about=about)
+    module = TaskModule(recipe.task, say.optimiser.build, seed=say.seed, about=about)
     try:
         with quick_float32(recipe.task.model):
             trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)

@@ -2,11 +2,11 @@
 
 from regard.io.check import Finding, RecordingCheck, check_recording
 from regard.io.files import writing
-from regard.io.film_writer import FilmWriter
-from regard.io.media import Video
+from regard.io.media.sound import Sound
+from regard.io.media.video import Video
+from regard.io.media.writer import FilmWriter
 from regard.io.predictions import read_prediction, write_prediction
 from regard.io.recording import open_recording, open_sound, open_video
-from regard.io.sound import Sound
 from regard.io.tables import read_table, write_table
 
 __all__ = [

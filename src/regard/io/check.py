@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from regard.errors import RegardError
-from regard.io.aria_media import AriaVideo
-from regard.io.media import Video
+from regard.io.devices.aria_media import AriaVideo
+from regard.io.media.video import Video
 from regard.io.recording import LaterVideo, device_frame_times_s, open_sound, open_video
 from regard.types import TRAINED, GazeTrack, Recording
 

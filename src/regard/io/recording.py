@@ -8,13 +8,13 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
 from regard.errors import FileError
-from regard.io import neon, pupil_cloud, pupil_core
-from regard.io.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
-from regard.io.aria_media import AriaSound, AriaVideo
-from regard.io.aria_preview import is_preview, open_preview
-from regard.io.folder import open_folder, video_files
-from regard.io.media import Video
-from regard.io.sound import Sound
+from regard.io.devices import neon, pupil_cloud, pupil_core
+from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
+from regard.io.devices.aria_media import AriaSound, AriaVideo
+from regard.io.devices.aria_preview import is_preview, open_preview
+from regard.io.devices.folder import open_folder, video_files
+from regard.io.media.sound import Sound
+from regard.io.media.video import Video
 from regard.types import MediaStream, Recording
 
 MIN_CONFIDENCE = 0.6

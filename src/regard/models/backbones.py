@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+__all__ = ["RandomWeightsWarning", "ensure_torchvision"]
+
 Weights = Literal["imagenet", "random"]
 """Where a backbone starts: torchvision's ImageNet-1K weights, or an initialisation drawn from torch's generator."""
 

@@ -13,6 +13,8 @@ from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolat
 
 from regard.ops.heatmap import log_density
 
+__all__ = ["CentrePrior", "GazeStays", "Saliency"]
+
 EGOCENTRIC_MEAN = (0.504, 0.703)
 """(x, y) of the mean gaze, lower centre: measured on EGTEA Gaze+ (1,045,844 frames, the valid ones)."""
 EGOCENTRIC_SPREAD = (0.132, 0.187)

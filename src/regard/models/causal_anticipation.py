@@ -16,6 +16,8 @@ from regard.models.backbones import MobileNetName, Weights
 from regard.models.causal_gaze import ConvGRU, DensityDecoder, FrameEncoder
 from regard.ops.heatmap import gaussian_maps, log_density
 
+__all__ = ["CausalAnticipation"]
+
 LOUDER_NATS = 2.0
 """The unit in which a frequency's power is above or below its own mean over the window: a sound over a hum."""
 

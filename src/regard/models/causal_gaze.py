@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from regard.models.backbones import MobileNetFeatures, MobileNetName, Weights
 
+__all__ = ["CausalGaze", "CausalState"]
+
 PRIOR_GRID = (16, 16)
 """Cells of the learned position prior: fine enough for "lower centre", too coarse to draw a single gaze point."""
 

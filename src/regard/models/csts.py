@@ -29,6 +29,8 @@ from regard.models.mvit_published import (
 from regard.models.published import Rules, bare_state, built_from
 from regard.ops.sound import SILENCE
 
+__all__ = ["CSTS", "CSTSFeatures"]
+
 PUBLISHED_RULES: Rules = (
     *encoder_rules(r"video_encoder\."),
     *encoder_rules(r"sound_encoder\.", "_audio"),

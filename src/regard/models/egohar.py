@@ -17,6 +17,8 @@ from regard.errors import RecipeError, WeightsError
 from regard.models.backbones import Weights, imagenet_model
 from regard.models.published import SHOWN, Rules, bare_state, built_from
 
+__all__ = ["EgoHAR", "EgoHARAnswer", "EgoHARState"]
+
 ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 PUBLISHED_RULES: Rules = (

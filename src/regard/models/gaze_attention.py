@@ -20,6 +20,8 @@ from regard.models.i3d import DEPTHS, I3D, PUBLISHED_RULES, WIDTH, Three, grid_o
 from regard.models.published import Rules, bare_state, load_published, published_names
 from regard.ops.direct_optimisation import HeadWeights, hard_sample
 
+__all__ = ["GazeAttention", "GazeAttentionAnswer"]
+
 GAZE_ATTENTION_RULES: Rules = (
     (r"^rgb\.", "model_rgb."),
     (r"^flow\.", "model_flow."),

@@ -17,6 +17,8 @@ from regard.errors import RecipeError
 from regard.models.random_convolutions import RandomConvolutions
 from regard.ops.trajectory import Trajectories, channels, filled, parts, statistics
 
+__all__ = ["GazeOnly", "GazeOnlyAnswer"]
+
 NUM_CHANNELS = 7
 NUM_STATISTICS = 308
 CHUNK = 32

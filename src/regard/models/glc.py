@@ -25,6 +25,8 @@ from regard.models.mvit_published import (
 )
 from regard.models.published import Rules, bare_state, built_from
 
+__all__ = ["GLC", "GLCFeatures"]
+
 PUBLISHED_RULES: Rules = (
     *encoder_rules(r"encoder\."),
     *((rf"^global_embedding\.norms\.{i}\.", f"global_embed.bn_{i}.") for i in range(3)),

@@ -16,6 +16,8 @@ from torch.nn import functional
 from regard.errors import RecipeError
 from regard.models.published import Rules, bare_state, load_published, published_names
 
+__all__ = ["I3D", "I3DFeatures"]
+
 Three = tuple[int, int, int]
 """Of time, height and width."""
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from regard.models.mvit import Encoder, GazeDecoder
 from regard.models.mvit_published import PositionEmbeddings, init_from_k400
 
+__all__ = ["MViTGaze"]
+
 
 class MViTGaze(nn.Module):
     """Gaze from a clip's pictures alone: one map for each frame, about that frame or about a later moment.

@@ -14,6 +14,8 @@ from regard.batch import FIELDS, Batch, Field
 from regard.errors import RecipeError
 from regard.types import ActionPrediction, Prediction
 
+__all__ = ["Task"]
+
 _BATCH_FIELDS = {f.name for f in fields(Batch)}
 
 _FIELD_OF: dict[str, Field] = {

@@ -6,7 +6,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from regard.models.gaze_only import GazeOnlyAnswer
-from regard.tasks.action_losses import ActionLoss, Lesson
+from regard.tasks.action.losses.base import ActionLoss, Targets
+
+__all__ = ["MembersLoss"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +23,13 @@ class MembersLoss(ActionLoss):
 
     smoothing: float = 0.0
 
-    def __call__(self, answer: GazeOnlyAnswer, lesson: Lesson) -> dict[str, Tensor]:
+    def __call__(self, answer: GazeOnlyAnswer, targets: Targets) -> dict[str, Tensor]:
         """The parts go by the labels' names."""
         names = answer._fields[:-1]
         each = answer.members.split([logits.shape[1] for logits in answer[:-1]], dim=-1)
         parts = {
             name: cross_entropy(
-                logits.flatten(0, 1), lesson.label[name].repeat(len(logits)), label_smoothing=self.smoothing
+                logits.flatten(0, 1), targets.label[name].repeat(len(logits)), label_smoothing=self.smoothing
             )
             for name, logits in zip(names, each, strict=True)
         }

@@ -12,7 +12,7 @@ from regard.datasets.egtea.names import NUM_CLIPS, NUM_SESSIONS, RATE_HZ, SPLIT_
 from regard.datasets.root_check import RootCheck, Tell, broken, commands, expected, in_turn, listed
 from regard.errors import RegardError
 from regard.io.check import Finding
-from regard.io.glance import Glance, glance
+from regard.io.media.glance import Glance, glance
 from regard.types import GazeTrack
 
 KNOWN_WITHOUT_GAZE = 68

@@ -32,6 +32,10 @@ from regard.datasets.on_disk import unknown_split
 from regard.errors import FileError
 from regard.types import TRAINED, GazeState, GazeTrack, Recording, Segment
 
+__all__ = ["EgteaGaze"]
+
+__all__ = ["EgteaGaze"]
+
 FILE = "egtea_gaze.npz"
 WANTED = {
     "video": (),

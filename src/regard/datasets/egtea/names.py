@@ -15,6 +15,10 @@ from dataclasses import dataclass
 
 from regard.errors import FileError
 
+__all__ = ["NUM_CLASSES", "RATE_HZ", "ClipName", "parse_clip"]
+
+__all__ = ["NUM_CLASSES", "RATE_HZ", "ClipName", "parse_clip"]
+
 RATE_HZ = 24.0
 """Frames a second of every video, and of the numbers that count frames."""
 

@@ -1,0 +1,1 @@
+"""Which moments of a recording become clips: arithmetic on times in seconds; no file is opened."""

@@ -1,0 +1,1 @@
+"""Folders of known devices as Recordings; one file a device."""

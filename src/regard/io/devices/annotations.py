@@ -1,0 +1,134 @@
+"""What a plain folder says beside its gaze: labelled segments, faces, the camera; see `regard.io.devices.folder`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64
+
+from regard.errors import FileError, TableError
+from regard.io.clock import require_increasing
+from regard.io.tables import Column, read_columns, read_header
+from regard.types import Camera, FaceTrack, Segment
+
+NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
+"""How many distortion coefficients each camera model may have."""
+
+
+def read_labels(path: Path) -> tuple[Segment, ...]:
+    """labels.csv as segments in time order."""
+    fixed = (Column("start_s"), Column("end_s"), Column("kind", "text"), Column("name", "text"))
+    names = [n for n in read_header(path) if n and n not in {c.name for c in fixed}]
+    table = read_columns(
+        path,
+        (*fixed, *(Column(n, "text") for n in dict.fromkeys(names))),
+        do="name the columns start_s, end_s, kind and name; other columns are labels",
+    )
+    backwards = table.index[(table["end_s"] <= table["start_s"]).to_numpy()]
+    if len(backwards):
+        raise TableError(
+            path,
+            found=f"a segment that ends no later than it starts, in line {backwards[0]}",
+            wanted="start_s < end_s",
+            do="repair that line",
+        )
+    whole = [n for n in dict.fromkeys(names) if all(not cell or cell.isdecimal() for cell in table[n])]
+    segments = (
+        Segment(
+            start_s=float(row["start_s"]),
+            end_s=float(row["end_s"]),
+            kind=row["kind"],
+            name=row["name"],
+            labels={n: int(row[n]) for n in whole if row[n]},
+        )
+        for row in table.to_dict("records")
+    )
+    return tuple(sorted(segments, key=lambda s: (s.start_s, s.end_s)))
+
+
+def read_faces(path: Path) -> tuple[FaceTrack, ...]:
+    """faces.csv as one track a person, in the order in which they appear in the table."""
+    corners = ["x0", "y0", "x1", "y1"]
+    table = read_columns(
+        path,
+        (
+            Column("person", "text"),
+            Column("timestamp_s"),
+            *(Column(c) for c in corners),
+            Column("looking", empty=True),
+        ),
+        do="name the columns person, timestamp_s, x0, y0, x1, y1 and looking",
+    )
+    looking = read_flags(path, table, "looking")
+    flat = table.index[((table["x1"] <= table["x0"]) | (table["y1"] <= table["y0"])).to_numpy()]
+    if len(flat):
+        raise TableError(
+            path, found=f"a box without area in line {flat[0]}", wanted="x0 < x1 and y0 < y1", do="repair that line"
+        )
+    tracks = []
+    for person, rows in table.assign(looking=looking).groupby("person", sort=False):
+        require_increasing(path, rows, "timestamp_s")
+        known = rows["looking"].notna().to_numpy()
+        tracks.append(
+            FaceTrack(
+                person=str(person),
+                time_s=rows["timestamp_s"].to_numpy(),
+                box=rows[corners].to_numpy(),
+                looking=rows["looking"].to_numpy() == 1,
+                looking_known=known,
+            )
+        )
+    return tuple(tracks)
+
+
+def read_camera(path: Path) -> Camera:
+    """camera.json as a Camera."""
+    wanted = '{"height", "width", "matrix": 3x3, optional "distortion" and "model"}'
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        model = about.get("model", "pinhole")
+        if model not in tuple(NUM_DISTORTION):
+            raise ValueError(f"model {model!r}")
+        camera = Camera(
+            height=int(about["height"]),
+            width=int(about["width"]),
+            matrix=np.array(about["matrix"], np.float64).reshape(3, 3),
+            distortion=np.array(about.get("distortion", []), np.float64).reshape(-1),
+            model=model,
+        )
+        if wrong := _wrong_with(camera):
+            raise ValueError(wrong)
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, OSError) as problem:
+        raise FileError(
+            path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do="repair or remove the file"
+        ) from problem
+    return camera
+
+
+def _wrong_with(camera: Camera) -> str | None:
+    """Why no lens has these numbers; None where one may."""
+    allowed = NUM_DISTORTION[camera.model]
+    if len(camera.distortion) not in allowed:
+        return f"{len(camera.distortion)} distortion coefficients, {camera.model} has {' or '.join(map(str, allowed))}"
+    if camera.height < 1 or camera.width < 1:
+        return f"an image of {camera.height} x {camera.width} pixels"
+    if not (np.isfinite(camera.matrix).all() and np.isfinite(camera.distortion).all()):
+        return "a number that is not finite"
+    if camera.matrix[0, 0] <= 0 or camera.matrix[1, 1] <= 0:
+        return "a focal length (the matrix's first two diagonal numbers) that is not above 0"
+    return None
+
+
+def read_flags(path: Path, table: pd.DataFrame, column: str) -> Float64[np.ndarray, "n"]:
+    """A column of 0 and 1, NaN where empty. Raises TableError for any other number."""
+    values = table[column].to_numpy()
+    wrong = np.flatnonzero(~np.isnan(values) & ~np.isin(values, (0, 1)))
+    if len(wrong):
+        raise TableError(
+            path,
+            found=f"{values[wrong[0]]:g} in column '{column}', line {table.index[wrong[0]]}",
+            wanted="0 or 1",
+            do="repair that line",
+        )
+    return values

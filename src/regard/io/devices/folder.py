@@ -1,0 +1,198 @@
+"""Any video with plain tables beside it: the layout to use for recordings of a device that has no reader of its own.
+
+    kitchen/                 regard.open("kitchen")
+    ├── video.mp4            the only video in the folder, whatever its name
+    ├── gaze.csv             optional: where the wearer looked
+    ├── labels.csv           optional: labelled stretches of time
+    ├── faces.csv            optional: people in view, and whether they look at the wearer
+    └── camera.json          optional: the scene camera, for angles in degrees
+
+A video file alone opens too. Given as a file, `walk.mp4` takes its gaze from `walk.gaze.csv` where that exists, and
+so with `walk.labels.csv`, `walk.faces.csv` and `walk.camera.json`; else from the plain names beside it, unless other
+videos share the folder.
+
+Every table is comma-separated UTF-8 text with one header line; columns are found by name, in any order, and columns
+not named here are ignored. Every `..._s` is in seconds from the presentation time of the video's first frame.
+
+gaze.csv, one line per measurement, in time order, no time twice:
+
+    timestamp_s,x_px,y_px,valid,confidence,gaze_state
+    1.059,822.7,896.8,1,0.98,fixation
+    1.064,,,0,0.00,lost
+
+    timestamp_s          seconds
+    x_px,y_px   or  x,y  pixels of the upright video, or normalised; (0, 0) is the top-left corner of the image either
+                         way. Off-screen values are kept. Both empty (or nan): the gaze is lost there.
+    valid                optional, 1 or 0; 0: lost, whatever the point says
+    confidence           optional, 0 to 1; below `min_confidence`: lost
+    gaze_state           optional: lost, tracked, fixation, saccade or pursuit; without it every valid gaze is "tracked"
+
+labels.csv, one line per segment [start_s, end_s), in any order; segments may overlap:
+
+    start_s,end_s,kind,name,verb,noun,action
+    0.80,2.35,action,take cup,0,3,7
+
+    kind                 what the segment is about: "action", "untracked", "clip", ...
+    name                 free text, may be empty
+    every other column   a label by its own name; whole numbers counted from 0, empty where the segment has none.
+                         A column that holds anything else than whole numbers is ignored.
+
+faces.csv, one line per person and moment; each person's times increase:
+
+    person,timestamp_s,x0,y0,x1,y1,looking
+    ann,0.000,0.61,0.20,0.70,0.38,1
+
+    x0,y0,x1,y1          the face's box, normalised, x0 < x1 and y0 < y1
+    looking              1: looks at the wearer, 0: does not, empty: unknown
+
+camera.json: {"height": 1200, "width": 1600, "matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], "distortion": [k1, ...],
+"model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float64, Int8
+
+from regard.errors import FileError, TableError
+from regard.io.clock import require_increasing, require_overlap
+from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
+from regard.io.media.sound import has_sound
+from regard.io.media.video import Video
+from regard.io.tables import Column, read_columns, read_header
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+
+GAZE_WANTED = "name the columns timestamp_s and x_px, y_px (pixels) or x, y (0 to 1)"
+
+
+def video_files(folder: Path) -> list[Path]:
+    """The video files directly in a folder, by name; hidden ones left out."""
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file() and p.name[0] != "."
+    )
+
+
+def open_folder(path: Path, *, min_confidence: float) -> Recording:
+    """A video file, or the folder around one, as a Recording. Raises FileError, TableError or ClockError."""
+    if path.is_dir():
+        videos = video_files(path)
+        if len(videos) != 1:
+            raise FileError(
+                path,
+                found=f"{len(videos)} videos ({', '.join(v.name for v in videos)})" if videos else "no video",
+                wanted="one video in the folder",
+                do="give the path of the video itself" if videos else f"put one there ({', '.join(VIDEO_SUFFIXES)})",
+            )
+        video = videos[0]
+    else:
+        video = path
+    beside = _Beside(video)
+    with Video(video) as frames:
+        size, end_s = frames.size, float(frames.times_s[-1])
+    notes = []
+    gaze = None
+    if table := beside.find("gaze.csv"):
+        gaze, found = read_gaze(table, size=size, end_s=end_s, min_confidence=min_confidence)
+        notes += found
+    labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
+    resolved = video.resolve()
+    return Recording(
+        id=resolved.parent.name if path.is_dir() else resolved.stem,
+        subject="unknown",
+        video=MediaStream(path=video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
+        gaze=gaze,
+        camera=read_camera(camera) if camera else None,
+        segments=read_labels(labels) if labels else (),
+        faces=read_faces(faces) if faces else (),
+        notes=tuple(notes),
+    )
+
+
+class _Beside:
+    """Finds the tables that belong to a video: `<stem>.gaze.csv`, or `gaze.csv` if no other video could claim it."""
+
+    def __init__(self, video: Path) -> None:
+        self._video = video
+        self._alone = not video.parent.is_dir() or len(video_files(video.parent)) <= 1
+
+    def find(self, name: str) -> Path | None:
+        own, common = self._video.with_name(f"{self._video.stem}.{name}"), self._video.with_name(name)
+        if own.is_file():
+            return own
+        return common if self._alone and common.is_file() else None
+
+
+def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence: float) -> tuple[GazeTrack, list[str]]:
+    """gaze.csv as a track, with notes. `size` (height, width) and `end_s`, the last frame's time, are the video's."""
+    in_pixels = {"x_px", "y_px"} <= set(read_header(path))
+    x, y = ("x_px", "y_px") if in_pixels else ("x", "y")
+    table = read_columns(
+        path,
+        (
+            Column("timestamp_s"),
+            Column(x, empty=True),
+            Column(y, empty=True),
+            Column("valid", required=False),
+            Column("confidence", required=False, empty=True),
+            Column("gaze_state", "text", required=False),
+        ),
+        do=GAZE_WANTED,
+    )
+    require_increasing(path, table, "timestamp_s")
+    time_s = table["timestamp_s"].to_numpy()
+    require_overlap(path, time_s, end_s)
+    point = table[[x, y]].to_numpy() / ((size[1], size[0]) if in_pixels else (1, 1))
+    valid = read_flags(path, table, "valid") == 1 if "valid" in table else np.ones(len(table), bool)
+    missing = np.isnan(point)
+    half = np.flatnonzero(valid & missing.any(axis=1) & ~missing.all(axis=1))
+    if len(half):
+        line = table.index[half[0]]
+        raise TableError(
+            path,
+            found=f"only one of {x} and {y} in line {line}",
+            wanted="both, or neither where the gaze is lost",
+            do="empty both, or set valid to 0 there",
+        )
+    state = np.where(valid & ~missing.any(axis=1), GazeState.TRACKED, GazeState.LOST).astype(np.int8)
+    if "gaze_state" in table:
+        state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
+    confidence = None
+    notes = []
+    if "confidence" in table:
+        confidence = table["confidence"].to_numpy()
+        outside = np.flatnonzero((confidence < 0) | (confidence > 1))
+        if len(outside):
+            raise TableError(
+                path,
+                found=f"{confidence[outside[0]]:g} in column 'confidence', line {table.index[outside[0]]}",
+                wanted="a confidence from 0 to 1",
+                do="bring the column to that range, or rename it",
+            )
+        notes.append(drop_doubtful(state, confidence, min_confidence))
+    point[state == GazeState.LOST] = np.nan
+    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+
+
+def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, "n"], min_confidence: float) -> str:
+    """Mark measurements below `min_confidence` as LOST in `state`, and say in a sentence how many those are."""
+    low = (confidence < min_confidence) & (state != GazeState.LOST)
+    state[low] = GazeState.LOST
+    return f"{low.sum()} of {len(low)} gaze samples have a confidence below {min_confidence:g} and count as lost"
+
+
+def _read_states(path: Path, table: pd.DataFrame) -> Int8[np.ndarray, "n"]:
+    names = {state.name.lower(): state.value for state in GazeState}
+    cells = table["gaze_state"].tolist()
+    for line, cell in zip(table.index, cells, strict=True):
+        if cell not in names:
+            raise TableError(
+                path,
+                found=f"'{cell}' in column 'gaze_state', line {line}",
+                wanted=f"one of {', '.join(names)}",
+                do="repair or remove the column",
+            )
+    return np.array([names[cell] for cell in cells], np.int8)

@@ -1,0 +1,143 @@
+"""Pupil Cloud's export ("Timeseries Data + Scene Video") of a Neon or Pupil Invisible recording.
+
+    2024-10-10_10-10-10-1a2b3c4d/
+    ├── gaze.csv               timestamp [ns], gaze x [px], gaze y [px]; often worn, fixation id, blink id
+    ├── world_timestamps.csv   timestamp [ns] of each video frame
+    ├── scene_camera.json      camera_matrix, distortion_coefficients
+    ├── info.json
+    └── 1a2b3c4d_0.0-44.9.mp4  the scene video
+
+    recording id,timestamp [ns],gaze x [px],gaze y [px],worn,fixation id,blink id
+    9f1c...,1728546109222467160,822.735,896.811,1,4,
+
+A measurement inside a fixation is FIXATION, one inside a blink (or not worn) LOST, any other TRACKED: the export does
+not tell saccades from pursuit. Pixels are taken as in `regard.io.devices.neon`. Format:
+docs.pupil-labs.com/neon, "Pupil Cloud data format".
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool
+
+from regard.errors import FileError
+from regard.io.clock import onto_video_clock, require_increasing, require_overlap
+from regard.io.devices.folder import video_files
+from regard.io.media.sound import has_sound
+from regard.io.media.video import Video
+from regard.io.tables import Column, read_columns, read_header
+from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
+
+STAMP = "timestamp [ns]"
+EXPORT_AGAIN = "download 'Timeseries Data + Scene Video' from Pupil Cloud again"
+
+
+def is_pupil_cloud(folder: Path) -> bool:
+    """True for a folder whose gaze.csv has Pupil Cloud's columns."""
+    table = folder / "gaze.csv"
+    return table.is_file() and STAMP in read_header(table)
+
+
+def open_pupil_cloud(path: Path) -> Recording:
+    """A Pupil Cloud export folder as a Recording. Raises FileError, TableError or ClockError."""
+    videos = video_files(path)
+    if len(videos) != 1:
+        raise FileError(
+            path,
+            found=f"{len(videos)} videos beside gaze.csv",
+            wanted="the scene video",
+            do="download 'Timeseries Data + Scene Video' from Pupil Cloud" if not videos else "leave only that one",
+        )
+    video = videos[0]
+    with Video(video) as frames:
+        frame_s, size = frames.times_s, frames.size
+    frame_ns = _frame_ns(path / "world_timestamps.csv")
+    gaze = path / "gaze.csv"
+    table = read_columns(
+        gaze,
+        (
+            Column(STAMP, "integer"),
+            Column("gaze x [px]", empty=True),
+            Column("gaze y [px]", empty=True),
+            Column("worn", "text", required=False),
+            Column("fixation id", "text", required=False),
+            Column("blink id", "text", required=False),
+        ),
+        do=EXPORT_AGAIN,
+    )
+    require_increasing(gaze, table, STAMP)
+    time_s = onto_video_clock(table[STAMP].to_numpy(), frame_ns, frame_s)
+    require_overlap(gaze, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
+    point = table[["gaze x [px]", "gaze y [px]"]].to_numpy() / (size[1], size[0])
+    lost = np.isnan(point).any(axis=1) | _has(table, "blink id")
+    if "worn" in table:
+        lost |= table["worn"].str.lower().isin(("0", "0.0", "false")).to_numpy()
+    state = np.where(_has(table, "fixation id"), GazeState.FIXATION, GazeState.TRACKED)
+    camera = path / "scene_camera.json"
+    notes = [] if camera.is_file() else ["no scene_camera.json: angles in degrees cannot be computed"]
+    return Recording(
+        id=path.resolve().name,
+        subject=_wearer(path / "info.json"),
+        video=MediaStream(path=video),
+        audio=MediaStream(path=video) if has_sound(video) else None,
+        gaze=GazeTrack(
+            time_s=time_s,
+            point=np.where(lost[:, None], np.nan, point),
+            state=np.where(lost, GazeState.LOST, state).astype(np.int8),
+        ),
+        camera=_read_camera(camera, size) if camera.is_file() else None,
+        notes=tuple(notes),
+    )
+
+
+def frame_clock_s(video: Path) -> np.ndarray | None:
+    """The device's own time of each frame of an exported video, from the first; None where there is no such table."""
+    stamps = video.with_name("world_timestamps.csv")
+    if not stamps.is_file() or STAMP not in read_header(stamps):
+        return None
+    frame_ns = _frame_ns(stamps)
+    return (frame_ns - frame_ns[0]) / 1e9
+
+
+def _frame_ns(path: Path) -> np.ndarray:
+    stamps = read_columns(path, (Column(STAMP, "integer"),), do=EXPORT_AGAIN)
+    if len(stamps) == 0:
+        raise FileError(path, found="no lines", wanted="a time for each video frame", do=EXPORT_AGAIN)
+    require_increasing(path, stamps, STAMP)
+    return stamps[STAMP].to_numpy()
+
+
+def _has(table: pd.DataFrame, name: str) -> Bool[np.ndarray, "n"]:
+    """True where a line has an id in that column."""
+    if name not in table:
+        return np.zeros(len(table), bool)
+    return ~table[name].str.lower().isin(("", "nan")).to_numpy()
+
+
+def _read_camera(path: Path, size: tuple[int, int]) -> Camera:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        coefficients = about.get("distortion_coefficients", about.get("dist_coefs"))
+        return Camera(
+            height=size[0],
+            width=size[1],
+            matrix=np.array(about["camera_matrix"], np.float64).reshape(3, 3),
+            distortion=np.array(coefficients, np.float64).reshape(-1),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise FileError(
+            path,
+            found=f"{type(problem).__name__}: {problem}",
+            wanted="camera_matrix and distortion_coefficients",
+            do=EXPORT_AGAIN + "; or remove scene_camera.json and go without angles",
+        ) from problem
+
+
+def _wearer(path: Path) -> str:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return str(about.get("wearer_name") or about.get("wearer_id") or "unknown")
+    except (OSError, ValueError, AttributeError):
+        return "unknown"

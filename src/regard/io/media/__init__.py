@@ -1,0 +1,1 @@
+"""Pictures and sound of files by presentation time, and writing films."""

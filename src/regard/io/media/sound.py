@@ -1,0 +1,300 @@
+"""Sound in media files, listened to by time: the samples between two moments, exactly, at the rate that is wanted."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import gcd
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.error import FFmpegError
+from jaxtyping import Float32, Float64, Int64
+
+from regard.errors import FileError
+from regard.io.media.container import choose_sound, open_media, sound_streams, video_streams
+from regard.io.media.packets import MisledSeekError, PacketReader, PacketTable, read_table
+from regard.io.media.video import Video
+from regard.sources import SoundSource
+
+PREROLL_PACKETS = 12
+"""Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
+lowest rate is ten frames, and each codec overlaps its windows."""
+
+HEAD_FRAMES = 4
+"""Decoded to learn whether the codec has a fixed number of samples in a packet; the first may be cut."""
+
+SEAM_S = 0.005
+"""Stamps that leave less than this between two packets are rounding (Matroska: 1 ms) or jitter, not a pause."""
+
+RESAMPLER_TAPS = 64
+"""Samples of the lower rate around a sample that can influence it: FFmpeg's filter has 32 taps at that rate."""
+
+
+def has_sound(path: Path | str) -> bool:
+    """True where the file has a sound stream that can be decoded; nothing but its header is read."""
+    with open_media(Path(path)) as container:
+        return bool(sound_streams(container))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What the first look at a sound stream finds out."""
+
+    table: PacketTable
+    pts: Int64[np.ndarray, "n"]
+    sample_at: Int64[np.ndarray, "n"]
+    """Number of each packet's first sample, counted from the first that is heard."""
+    constant: int | None
+    """Samples in every packet, where the codec has a fixed number."""
+    rate_hz: int
+    start_s: float
+    """When sample 0 is heard, on the recording's clock."""
+    end_s: float
+
+
+class Sound:
+    """A sound stream of a file: a SoundSource. Nothing is read before it is first asked something.
+
+    Time 0 is the first shown frame of the file's default video; in a file without video, the first sample.
+    `stream` is the stream's number in the file; None takes FFmpeg's best one.
+    It can be pickled and used after a fork. Use one Sound per thread.
+    """
+
+    def __init__(self, path: Path | str, *, stream: int | None = None) -> None:
+        self.path = Path(path)
+        self.stream = stream
+        self._reader: PacketReader[AudioStream] | None = None
+        self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"Sound({str(self.path)!r}, stream={self.stream})"
+
+    def __enter__(self) -> "Sound":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back; asking again opens it again."""
+        if self._reader is not None and self._process == os.getpid():
+            self._reader.close()
+        self._reader = None
+
+    def __getstate__(self) -> Mapping[str, object]:
+        return {**self.__dict__, "_reader": None}
+
+    def _opened(self) -> PacketReader[AudioStream]:
+        """This process's own reader: one inherited through a fork shares its file position with the parent."""
+        if self._reader is None or self._process != os.getpid():
+            self._reader = PacketReader(self.path, choose_sound, self.stream, table=self._facts.table, threads=1)
+            self._process = os.getpid()
+        return self._reader
+
+    @cached_property
+    def _facts(self) -> _Facts:
+        with open_media(self.path) as container:
+            stream = choose_sound(container, self.path, self.stream)
+            table, head = read_table(container, self.path, stream, head=HEAD_FRAMES)
+            has_video = bool(video_streams(container))
+            rate = stream.codec_context.sample_rate
+        pts = table.pts
+        if pts is None:
+            raise self._unusable("its packets carry no times")
+        frames = [frame for frame in head if isinstance(frame, AudioFrame)]
+        if not frames or not rate:
+            raise self._unusable("the decoder gives no samples")
+        tick = table.tick_s
+        sizes = {frame.samples for frame in frames[1:]}
+        constant = sizes.pop() if len(sizes) == 1 and len(frames) == HEAD_FRAMES else None
+        # an encoder's priming is cut from the head: whole packets, and the beginning of the first that is heard
+        first_pts = int(pts[0]) if frames[0].pts is None else frames[0].pts
+        heard = max(0, int(np.searchsorted(pts, first_pts, side="right")) - 1)
+        cut = _cut_from(frames[0], int(pts[heard]), ticks=tick * rate, constant=constant)
+        zero_s = Video(self.path).first_stamp_s if has_video else first_pts * tick
+        return _Facts(
+            table=table,
+            pts=pts,
+            sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant) - cut,
+            constant=constant,
+            rate_hz=rate,
+            start_s=first_pts * tick - zero_s,
+            end_s=float((pts[-1] + table.duration[-1]) * tick) - zero_s,
+        )
+
+    def _unusable(self, what: str) -> FileError:
+        return FileError(
+            self.path,
+            found=f"sound that cannot be decoded: {what}",
+            wanted="sound in a common codec (AAC, MP3, PCM, Opus)",
+            do="convert it, for example: ffmpeg -i FILE -c:v copy -c:a aac OUT.mp4",
+        )
+
+    @property
+    def start_s(self) -> float:
+        """The moment on the recording's clock at which the sound begins; negative where it begins before the video."""
+        return self._facts.start_s
+
+    @property
+    def duration_s(self) -> float:
+        """The moment on the recording's clock at which the sound ends."""
+        return self._facts.end_s
+
+    @property
+    def rate_hz(self) -> int:
+        """The rate at which the sound was recorded."""
+        return self._facts.rate_hz
+
+    def samples_between(
+        self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
+    ) -> Float32[np.ndarray, "c n"]:
+        """round((end_s - start_s) * rate_hz) samples in [-1, 1]; silence (0) outside the recorded sound.
+
+        Samples lie on one grid, counted from the sound's first sample, so neighbouring stretches join without a seam;
+        the start is rounded to it, by at most half a sample. One channel is the mean of all that were recorded.
+        Raises FileError, with the time, where the file is damaged.
+        """
+        return resampled(
+            lambda begin, end: self._recorded(begin, end, channels),
+            self.rate_hz,
+            rate_hz,
+            first=round((start_s - self.start_s) * rate_hz),
+            count=max(0, round((end_s - start_s) * rate_hz)),
+        )
+
+    def _recorded(self, first: int, last: int, channels: int) -> Float32[np.ndarray, "c n"]:
+        """Samples [first, last) as recorded, counted from the sound's first; silence where there are none."""
+        facts = self._facts
+        out = np.zeros((channels, last - first), np.float32)
+        at = facts.sample_at
+        if last <= max(at[0], first):
+            return out
+        begin = max(0, int(np.searchsorted(at, first, side="right")) - 1)
+        reader = self._opened()
+        # FFmpeg folds surround sound to two channels by its own weights; one and two channels stay as they are
+        folded = "stereo" if channels == 2 and reader.stream.codec_context.channels > 2 else None
+        convert = AudioResampler(format="fltp", layout=folded)
+        try:
+            reader.start_at(max(0, begin - PREROLL_PACKETS))
+            while (item := reader.next_packet()) is not None and at[item[0]] < last:
+                number, packet = item
+                for frame in self._decode(number, packet, forgive=number < begin):
+                    cut = _cut_from(
+                        frame, int(facts.pts[number]), ticks=facts.table.tick_s * facts.rate_hz, constant=facts.constant
+                    )
+                    start = int(at[number]) + cut - first
+                    _paste(out, _mixed(convert, frame, channels), start)
+        except MisledSeekError:
+            return self._recorded(first, last, channels)
+        except FFmpegError as error:
+            raise self._damaged(first / facts.rate_hz + facts.start_s, error) from error
+        return out
+
+    def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[AudioFrame]:
+        """The packet's frames. Before the wanted stretch, a packet may refer to what lies before the seek."""
+        try:
+            return packet.decode()
+        except FFmpegError as error:
+            if forgive:
+                return []
+            facts = self._facts
+            raise self._damaged(facts.sample_at[number] / facts.rate_hz + facts.start_s, error) from error
+
+    def _damaged(self, time_s: float, error: FFmpegError) -> FileError:
+        return FileError(
+            self.path,
+            found=f"the sound cannot be decoded at {time_s:.3f} s: {error.strerror}",
+            wanted="sound there",
+            do="copy or record the file again, or leave that stretch out",
+        )
+
+
+def _cut_from(frame: AudioFrame, pts: int, *, ticks: float, constant: int | None) -> int:
+    """How many samples the decoder cut from the head of the packet stamped `pts`; `ticks` are samples per tick."""
+    if frame.pts is None or frame.pts <= pts:
+        return 0
+    return constant - frame.samples if constant else round((frame.pts - pts) * ticks)
+
+
+def place_packets(
+    time_s: Float64[np.ndarray, "n"],
+    duration_s: Float64[np.ndarray, "n"],
+    rate_hz: int,
+    *,
+    heard: int,
+    constant: int | None,
+) -> Int64[np.ndarray, "n"]:
+    """Number of each packet's first sample, counted from that of packet `heard`.
+
+    Packets follow each other without a seam, because their stamps are rounded and jitter; a jump of SEAM_S or more
+    is a pause and is kept. `constant` is the codec's fixed number of samples in a packet, where it has one.
+    """
+    stamped = np.rint((time_s - time_s[heard]) * rate_hz).astype(np.int64).tolist()
+    lengths = np.rint(duration_s * rate_hz).astype(np.int64).tolist()
+    placed, follow = [], stamped[0]
+    for stamp, length in zip(stamped, lengths, strict=True):
+        placed.append(follow if abs(stamp - follow) < SEAM_S * rate_hz else stamp)
+        follow = placed[-1] + (constant or length)
+    return np.array(placed, np.int64) - placed[heard]
+
+
+def resampled(
+    recorded: Callable[[int, int], Float32[np.ndarray, "c n"]], from_hz: int, to_hz: int, *, first: int, count: int
+) -> Float32[np.ndarray, "c m"]:
+    """`count` samples at `to_hz` from number `first` on, out of `recorded(begin, end)`, which gives those at `from_hz`.
+
+    Sample 0 is the same moment at both rates. The samples do not depend on where a stretch begins or ends.
+    """
+    if from_hz == to_hz or count == 0:
+        return recorded(first, first + count)
+    # `block_in` recorded samples last exactly as long as `block_out` wanted ones
+    common = gcd(from_hz, to_hz)
+    block_in, block_out = from_hz // common, to_hz // common
+    margin = -(-RESAMPLER_TAPS * max(1, from_hz // to_hz + 1) // block_in)
+    head = first // block_out - margin
+    tail = -(-(first + count) // block_out) + margin
+    samples = _resample(recorded(head * block_in, tail * block_in), from_hz, to_hz)
+    skip = first - head * block_out
+    return np.ascontiguousarray(samples[:, skip : skip + count])
+
+
+def foresight_s(sound: SoundSource, *, rate_hz: int) -> float:
+    """How long after its own moment a sample at `rate_hz` may listen: 0 where the sound was recorded at that rate.
+
+    A source without a `rate_hz` makes its samples for the asked moments.
+    """
+    recorded_hz = getattr(sound, "rate_hz", rate_hz)
+    return 0.0 if recorded_hz == rate_hz else RESAMPLER_TAPS / 2 / min(recorded_hz, rate_hz)
+
+
+def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
+    """The frame as float in the wanted number of channels; a mono recording sounds equally loud from both sides."""
+    frame.pts = None
+    samples = np.concatenate([f.to_ndarray() for f in convert.resample(frame)], axis=1)
+    if channels == 1:
+        return samples.mean(axis=0, keepdims=True)
+    return np.repeat(samples, 2, axis=0) if len(samples) == 1 else samples
+
+
+def _paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], start: int) -> None:
+    begin, end = max(0, start), min(out.shape[1], start + piece.shape[1])
+    if begin < end:
+        out[:, begin:end] = piece[:, begin - start : end - start]
+
+
+def _resample(samples: Float32[np.ndarray, "c n"], from_hz: int, to_hz: int) -> Float32[np.ndarray, "c m"]:
+    layout = "mono" if len(samples) == 1 else "stereo"
+    frame = AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
+    frame.sample_rate = from_hz
+    resampler = AudioResampler(format="fltp", layout=layout, rate=to_hz)
+    pieces = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([p.to_ndarray() for p in pieces], axis=1)

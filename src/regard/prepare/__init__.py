@@ -1,0 +1,1 @@
+"""Films and flow made once, so that clips are read many times faster."""

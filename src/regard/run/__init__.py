@@ -1,0 +1,1 @@
+"""What a run leaves and is made from: folder, checkpoints, weights, module."""

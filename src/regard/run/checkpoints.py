@@ -1,0 +1,142 @@
+"""Checkpoints: written whole or not at all, read without executing anything."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor, nn
+
+from regard.errors import RecipeError, WeightsError
+from regard.io.files import writing
+from regard.run.weights import read_weights
+
+_PREFIX = "model."
+
+
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Writes beside the target and renames, so that a full disk or a kill leaves the previous checkpoint as it was."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
+        """Raises FileError where it cannot be written."""
+        with writing(Path(path)) as beside, beside.open("wb") as file:
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # what torch makes of a full disk
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from error
+                raise
+
+
+class KeepLastAndBest(Checkpoint):
+    """`last.ckpt` every so many steps and at the last one, `best.ckpt` when a validation score is the best yet.
+
+    Where a validation is due at a step that is saved, it is saved after the validation, so that a run killed between
+    the two does both again. Logs are written first: they never stand behind the checkpoint.
+    """
+
+    def __init__(self, folder: Path, *, every: int, score: str, better: Literal["max", "min"]) -> None:
+        self.folder, self.every, self.score, self.better = folder, every, score, better
+        self.best: float | None = None
+        self._saved_step = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score, so that a resumed run does not begin anew to call everything best."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The best score so far."""
+        self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What is loaded need not be saved again."""
+        self._saved_step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save after an optimiser step that is due, unless a validation comes first."""
+        assert isinstance(trainer.val_check_interval, int)
+        validation_follows = (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_interval == 0
+        if not validation_follows:
+            self._save_if_due(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep what scored best. Raises RecipeError where there is no such score."""
+        scores = {k.removeprefix("val/"): float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
+        if self.score not in scores:
+            raise RecipeError(
+                "training.best",
+                found=f"{self.score}, which the validation does not give",
+                wanted=f"one of {', '.join(sorted(scores))}",
+                do="choose one of these; a score is missing where no clip of the val split has what it needs",
+            )
+        score = scores[self.score]
+        if self.best is None or (score > self.best if self.better == "max" else score < self.best):
+            self.best = score
+            trainer.save_checkpoint(self.folder / "best.ckpt")
+        self._save_if_due(trainer)
+
+    def _save_if_due(self, trainer: pl.Trainer) -> None:
+        step = trainer.global_step
+        if step != self._saved_step and (step % self.every == 0 or step == trainer.max_steps):
+            self._saved_step = step
+            for logger in trainer.loggers:
+                logger.save()
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+
+def read_checkpoint(path: Path) -> Mapping[str, Any]:
+    """A checkpoint's content, tensors and plain values only. Raises WeightsError for anything else."""
+    if not path.is_file():
+        raise WeightsError(
+            path,
+            found="no such file" if not path.exists() else "a folder",
+            wanted="a checkpoint file, as `regard train` writes it",
+            do="look into the run's folder: ls RUN/checkpoints",
+        )
+    content = read_weights(path)
+    if "state_dict" not in content:
+        raise WeightsError(
+            path, found="a file without 'state_dict'", wanted="a checkpoint of `regard train`", do="give a run folder"
+        )
+    return content
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Put a checkpoint's weights into a model, strictly: names and shapes must be the same on both sides.
+
+    Raises WeightsError that lists what is missing, left over or of another shape.
+    """
+    saved: dict[str, Tensor] = {
+        name.removeprefix(_PREFIX): value
+        for name, value in read_checkpoint(path)["state_dict"].items()
+        if name.startswith(_PREFIX)
+    }
+    load_state(model, saved, where=path)
+
+
+def load_state(model: nn.Module, saved: Mapping[str, Tensor], *, where: Path) -> None:
+    """Put a state into a model, strictly. Raises WeightsError that lists what does not fit."""
+    own = model.state_dict()
+    wrong = (
+        [f"missing {n}" for n in own if n not in saved]
+        + [f"left over {n}" for n in saved if n not in own]
+        + [
+            f"{n} is {tuple(saved[n].shape)} and not {tuple(own[n].shape)}"
+            for n in own
+            if n in saved and saved[n].shape != own[n].shape
+        ]
+    )
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise WeightsError(
+            where,
+            found="; ".join(wrong[:5]) + more,
+            wanted=f"the weights of this {type(model).__name__}",
+            do="use the recipe that the checkpoint was trained with (its run folder holds it)",
+        )
+    model.load_state_dict(saved)

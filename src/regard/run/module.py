@@ -1,0 +1,134 @@
+"""The one LightningModule: it runs any Task and knows none."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from regard.batch import Batch
+from regard.clips.order import seed_for
+from regard.errors import RegardError
+from regard.tasks.base import Task
+
+Configure = Callable[[nn.Module, int], dict[str, Any]]
+"""From a model and the number of steps to an optimiser and its schedule, in the form that Lightning takes."""
+
+
+class NonFiniteLossError(RegardError):
+    """Training met a loss that is NaN or infinite."""
+
+
+class TaskModule(pl.LightningModule):
+    """Runs a task's steps; everything about devices, precision and processes is the Trainer's."""
+
+    def __init__(
+        self, task: Task, configure: Configure, *, seed: int = 0, about: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self.task, self.configure, self.seed, self.about = task, configure, seed, dict(about or {})
+        self.model = task.model
+        self.items: list[dict[str, object]] = []
+        self.losses: list[dict[str, object]] = []
+        """Of each validation batch, with its number of clips."""
+        self.skipped: dict[str, None] = {}
+        """One line for each clip that could not be read, once."""
+        self.non_finite: tuple[str, ...] = ()
+        """The clips of the batch whose loss stopped the run."""
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout and the like follow from the seed and the batch's number, so that a resumed run draws the same."""
+        torch.manual_seed(seed_for(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank))
+        self.task.step = self.global_step
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One loss; a non-finite one stops the run and names the clips. A batch of which nothing could be read is 0."""
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if not batch.clips:
+            return self.task.idle()
+        answer = self._answer(batch)
+        with self._in_full_precision():
+            losses = {k: v.float() for k, v in self.task.loss(answer, batch).items()}
+        if not torch.isfinite(losses["loss"]):
+            self.non_finite = tuple(map(str, batch.clips))
+            raise NonFiniteLossError(
+                f"step {self.global_step}",
+                found=f"loss {float(losses['loss'].detach())} on clips {'; '.join(self.non_finite)}",
+                wanted="a finite loss",
+                do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
+            )
+        self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), sync_dist=True)
+        return losses["loss"]
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score every item; nothing is averaged here."""
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if batch.clips:
+            answer = self._answer(batch)
+            with self._in_full_precision():
+                losses = {k: float(v) for k, v in self.task.loss(answer, batch).items()}
+                self.losses.append({"clips": len(batch), **losses})
+                self.items += self.task.score(answer, batch)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score every item; `items` holds the rows of this process afterwards."""
+        self.skipped |= dict.fromkeys(batch.skipped)
+        if batch.clips:
+            answer = self._answer(batch)
+            with self._in_full_precision():
+                self.items += self.task.score(answer, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Sum up the rows of all processes."""
+        rows, losses = gather_rows(self.items), pd.DataFrame(gather_rows(self.losses))
+        self.items, self.losses = [], []
+        if not rows:
+            return
+        for name in losses.columns.drop("clips"):
+            self.log(f"val/{name}", float(np.average(losses[name], weights=losses["clips"])))
+        items = self.task.collect(pd.DataFrame(rows))
+        for line in self.task.summarise(items).to_dict("records"):
+            self.log(f"val/{line['score']}", float(line["value"]))
+
+    def on_test_epoch_end(self) -> None:
+        """Let every process know the rows of all, and what could not be read."""
+        self.items = gather_rows(self.items)
+        self.skipped = dict.fromkeys(str(row["skipped"]) for row in gather_rows([{"skipped": s} for s in self.skipped]))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Every checkpoint says what it was made from."""
+        checkpoint["regard"] = self.about
+
+    def configure_optimizers(self) -> Any:
+        """What the recipe says."""
+        return self.configure(self.model, int(self.trainer.estimated_stepping_batches))
+
+    def _answer(self, batch: Batch) -> Any:
+        """The model computes at the precision asked for; what is made of its answer is computed in float32."""
+        return in_float32(self.task.answer(batch))
+
+    def _in_full_precision(self) -> torch.autocast:
+        """Losses and scores are sums of small numbers, which half precision would round away."""
+        return torch.autocast(self.device.type, enabled=False)
+
+
+def in_float32(answer: Any) -> Any:
+    """An answer, be it a tensor or a tuple of several, with its floating-point tensors in float32."""
+    if isinstance(answer, Tensor):
+        return answer.float() if answer.is_floating_point() else answer
+    if isinstance(answer, tuple):
+        parts = [in_float32(part) for part in answer]
+        return type(answer)(*parts) if hasattr(answer, "_fields") else tuple(parts)
+    return answer
+
+
+def gather_rows(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The rows of every process, in rank order; the same list where there is one process."""
+    if not torch.distributed.is_initialized():
+        return rows
+    everyone: list[list[dict[str, object]] | None] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, rows)
+    return [row for part in everyone for row in part or []]

@@ -1,0 +1,1 @@
+"""Action recognition: the task, how labels are scored, and the losses."""

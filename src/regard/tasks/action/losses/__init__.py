@@ -1,0 +1,1 @@
+"""How wrong an answer about actions is; one file a model."""

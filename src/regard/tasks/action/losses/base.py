@@ -1,0 +1,105 @@
+"""What a loss of action recognition is, what it is told, and the one that goes with any model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float, Int8, Int64
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from regard.types import GazeState
+
+__all__ = ["ActionLoss", "GazeTargets", "LabelLoss", "Targets"]
+
+Labels = Mapping[str, Int64[Tensor, "b"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GazeTargets:
+    """Where the wearer looked at the t shown frames, as far as it supervises: NaN where it is not known."""
+
+    point: Float[Tensor, "b t 2"]
+    state: Int8[Tensor, "b t"]
+
+    def during(self, states: tuple[str, ...]) -> Float[Tensor, "b t 2"]:
+        """The points of these eye movements only, such as ("fixation",)."""
+        wanted = torch.tensor([int(GazeState[s.upper()]) for s in states], device=self.state.device)
+        return torch.where(torch.isin(self.state.long(), wanted)[..., None], self.point, torch.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What the answer about b clips is compared with. `gaze` None: gaze does not supervise.
+
+    `main` is the label that the model's chief answer is about. `step` counts the optimiser steps so far, for losses
+    that change in the course of training.
+    """
+
+    label: Labels
+    main: str
+    frame_valid: Bool[Tensor, "b t"]
+    gaze: GazeTargets | None = None
+    step: int = 0
+
+
+class ActionLoss(ABC):
+    """Sums up how wrong an answer is, and names the parts of the sum."""
+
+    reads: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the answer must have besides its logits."""
+
+    @abstractmethod
+    def __call__(self, answer: Any, targets: Targets) -> dict[str, Tensor]:
+        """Scalars by name; "loss" is the one to minimise."""
+
+
+def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dict[str, Tensor]:
+    """One row of logits a clip for each label that the model answers about; of answers a frame, the mean of the real.
+
+    A bare tensor, and the first field of several, is about the first label, whatever it is called; others go by the
+    label's name.
+    """
+    if isinstance(answer, Tensor):
+        return {labels[0]: answer}
+    fields = {labels[0]: answer[0]} | {name: getattr(answer, name) for name in labels[1:] if hasattr(answer, name)}
+    return {name: _over_frames(logits, frame_valid) for name, logits in fields.items()}
+
+
+def _over_frames(logits: Tensor, frame_valid: Tensor) -> Float[Tensor, "b c"]:
+    if logits.ndim == 2:
+        return logits
+    real = frame_valid[..., None]
+    return torch.where(real, logits, 0).sum(dim=1) / real.sum(dim=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelLoss(ActionLoss):
+    """Cross-entropy of each label that the model answers about, weighted by name (default 1), in nats. Any model.
+
+    `smoothing` is the share of the target that is spread over all classes.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    smoothing: float = 0.0
+
+    def __call__(self, answer: Any, targets: Targets) -> dict[str, Tensor]:
+        """The parts go by the labels' names."""
+        names = (targets.main, *(name for name in targets.label if name != targets.main))
+        parts = {
+            name: cross_entropy(logits, targets.label[name], label_smoothing=self.smoothing)
+            for name, logits in label_logits(answer, names, targets.frame_valid).items()
+        }
+        return {"loss": total(self.weights.get(name, 1.0) * part for name, part in parts.items())} | parts
+
+
+def mean_or_zero(known: Float[Tensor, "n"]) -> Float[Tensor, ""]:
+    """The mean, or 0 where nothing is known."""
+    return known.mean() if len(known) else known.sum()
+
+
+def total(parts: Iterable[Tensor]) -> Float[Tensor, ""]:
+    """The sum of scalars."""
+    return torch.stack(list(parts)).sum()

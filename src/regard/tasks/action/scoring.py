@@ -1,0 +1,245 @@
+"""How recognised classes are scored: a row for each labelled clip, whatever number of windows were answered about."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from regard.batch import Batch
+from regard.errors import RecipeError
+from regard.metrics.labels import (
+    Empty,
+    class_table,
+    confusion,
+    implied,
+    mean_class_accuracy,
+    mean_class_interval,
+    mean_over_classes,
+    shares_time,
+    top_k_correct,
+)
+from regard.metrics.table import groups_of, summarise
+from regard.tasks.gaze.scoring import blocks_of
+from regard.types import TRAINED, Clip
+
+__all__ = ["LabelScoring"]
+
+LABELS = ("action", "verb", "noun")
+
+DRAWN = "drawn"
+"""Prefix of the columns that hold answers to drawn gaze, one column a seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScoring:
+    """How answers about labels are scored; all that a published protocol may choose differently.
+
+    The first of `labels` is what the model's chief answer is about. Logits of a clip's windows are averaged. A label
+    without answers of its own is read off the first, where every class of that has one. `top` is the k of top-k
+    accuracy. `empty` says what a class without items counts in the mean over classes.
+    """
+
+    labels: tuple[str, ...] = LABELS
+    top: int = 5
+    empty: Empty = "leave_out"
+
+    def rows(
+        self,
+        logits: Mapping[str, Float[Tensor, "b c"]],
+        batch: Batch,
+        drawn: Float[Tensor, "b seeds c"] | None = None,
+    ) -> list[dict[str, object]]:
+        """One row for each window; `collect` makes one of all windows of a clip."""
+        labels = labels_of(batch, logits)
+        rows = []
+        for i, clip in enumerate(batch.clips):
+            start_s, end_s = _stretch(clip)
+            row: dict[str, object] = {"recording": clip.recording.id, "clip_s": start_s, "time_s": end_s}
+            row |= {"name": "" if clip.segment is None else clip.segment.name, "clean": is_clean(clip)}
+            row |= {name: int(labels[name][i]) for name in self.labels if name in labels}
+            row |= {_logits(name): logits[name][i].detach().cpu().numpy() for name in self.labels if name in logits}
+            if drawn is not None:
+                row[_logits(DRAWN)] = drawn[i].detach().cpu().numpy()
+            rows.append(row)
+        return rows
+
+    def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One row a clip, flat: its labels, what was answered, whether rightly, and each class's mean logit."""
+        arrays = [c for c in rows if isinstance(rows[c].iloc[0], np.ndarray)]
+        number = rows.groupby(["recording", "clip_s", "time_s"], sort=False).ngroup().to_numpy()
+        count = np.bincount(number)
+        first = np.unique(number, return_index=True)[1]
+        items = rows.drop(columns=arrays).iloc[first].reset_index(drop=True).assign(windows=count)
+        means = {}
+        for name in arrays:
+            stacked = np.stack(list(rows[name])).astype(np.float64)
+            total = np.zeros((len(count), *stacked.shape[1:]))
+            np.add.at(total, number, stacked)
+            means[name] = total / count.reshape(-1, *[1] * (stacked.ndim - 1))
+        answered = [self._answered(name, items, means) for name in self.labels if name in items]
+        return pd.concat([items, *answered], axis=1)
+
+    def _answered(self, name: str, items: pd.DataFrame, means: Mapping[str, np.ndarray]) -> pd.DataFrame:
+        label = items[name].to_numpy(np.int64)
+        if _logits(name) not in means:
+            main = self.labels[0]
+            part = implied(means[_logits(main)].argmax(axis=1), items[main].to_numpy(np.int64), label)
+            known = {} if part is None else {f"{name}_predicted": part, f"{name}_correct": (part == label) * 1.0}
+            return pd.DataFrame(known, index=items.index)
+        logits = means[_logits(name)]
+        predicted = logits.argmax(axis=1)
+        columns = {f"{name}_predicted": predicted, f"{name}_correct": (predicted == label) * 1.0}
+        if self.top < logits.shape[1]:
+            columns[f"{name}_top{self.top}"] = top_k_correct(logits, label, self.top) * 1.0
+        if name == self.labels[0] and _logits(DRAWN) in means:
+            right = means[_logits(DRAWN)].argmax(axis=2) == label[:, None]
+            columns |= {f"{DRAWN}_correct@{seed}": right[:, seed] * 1.0 for seed in range(right.shape[1])}
+        columns |= {f"{name}@{k}": logits[:, k].astype(np.float32) for k in range(logits.shape[1])}
+        return pd.DataFrame(columns, index=items.index)
+
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        """One row a score: score, value, low, high, num_items, policy; intervals as everywhere (95 %, recordings).
+
+        "..._accuracy" is overall, "..._mean_class" the mean over classes, "..._top5" what its name says. "clean_..."
+        leaves out clips that share frames with a training clip, where there are such. "drawn_..." are means over the
+        seeds of drawn gaze, with their range as the interval and the standard deviation in words.
+        """
+        rows = self._scores(items, "")
+        clean = items["clean"].to_numpy(bool)
+        if clean.any() and not clean.all():
+            rows += self._scores(items.loc[clean].reset_index(drop=True), "clean_")
+        rows += [_over_seeds(score, values, len(items)) for score, values in self._drawn(items).items()]
+        return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
+
+    def _drawn(self, items: pd.DataFrame) -> dict[str, list[float]]:
+        """Each seed's accuracy and mean class accuracy; nothing where no gaze was drawn."""
+        seeds, main = [c for c in items if c.startswith(f"{DRAWN}_correct@")], self.labels[0]
+        if not seeds:
+            return {}
+        right, label = [items[c].to_numpy(np.float64) for c in seeds], items[main].to_numpy(np.int64)
+        return {
+            f"{DRAWN}_{main}_accuracy": [float(r.mean()) for r in right],
+            f"{DRAWN}_{main}_mean_class": [mean_over_classes(r, label) for r in right],
+        }
+
+    def _scores(self, items: pd.DataFrame, prefix: str) -> list[dict[str, object]]:
+        block_s, rows = blocks_of(items), []
+        for name in self.labels:
+            if f"{name}_correct" not in items:
+                continue
+            top = f"{name}_top{self.top}"
+            columns = {f"{name}_correct": f"{name}_accuracy"} | ({top: top} if top in items else {})
+            means = summarise(items, list(columns), block_s=block_s)
+            named = means.rename(columns={"mean": "value", "metric": "score"}).replace({"score": columns})
+            label, correct = items[name].to_numpy(np.int64), items[f"{name}_correct"].to_numpy(np.float64)
+            interval = mean_class_interval(correct, label, groups=groups_of(items, block_s=block_s))
+            mean_class = {
+                "score": f"{name}_mean_class",
+                "value": self._mean_class(items, name),
+                **interval._asdict(),
+                "num_items": len(items),
+                "policy": f"{len(np.unique(label))} classes",
+            }
+            overall, *rest = named.assign(policy="").to_dict("records")
+            rows += [overall, mean_class, *rest]
+        return [row | {"score": f"{prefix}{row['score']}"} for row in rows]
+
+    def _mean_class(self, items: pd.DataFrame, name: str) -> float:
+        logits = [c for c in items if c.startswith(f"{name}@")]
+        label, predicted = (items[c].to_numpy(np.int64) for c in (name, f"{name}_predicted"))
+        if not logits:
+            return mean_over_classes(items[f"{name}_correct"].to_numpy(np.float64), label)
+        counts = confusion(label, predicted, num_classes=len(logits))
+        return mean_class_accuracy(counts, empty=self.empty)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """A table of the classes of each answered label, and how many items of each (row) were taken for which."""
+        tables = {}
+        for name in self.labels:
+            if f"{name}_predicted" not in items:
+                continue
+            label, predicted = (items[c].to_numpy(np.int64) for c in (name, f"{name}_predicted"))
+            told = predicted >= 0
+            if not told.any():  # a verb that no clip has shown with the answered action, say
+                continue
+            logits = sum(c.startswith(f"{name}@") for c in items)
+            names = tuple(classes.get(name, ()))
+            names += tuple(f"{name} {k}" for k in range(len(names), max(logits, label.max() + 1, predicted.max() + 1)))
+            tables[f"{name}_classes"] = class_table(label[told], predicted[told], names=names)
+            counts = confusion(label[told], predicted[told], num_classes=len(names))
+            tables[f"{name}_confusion"] = pd.DataFrame(counts, columns=list(names)).assign(**{name: names})
+        return tables
+
+    def describe(self, items: pd.DataFrame) -> str:
+        """The protocol in one line."""
+        drawn = "recordings" if blocks_of(items) is None else f"{blocks_of(items):g} s blocks"
+        unclean = int((~items["clean"].to_numpy(bool)).sum())
+        seeds = "".join(
+            f"; {score}: {_spread(v)}, low to high is their range" for score, v in self._drawn(items).items()
+        )
+        return (
+            f"{len(items)} clips, {items['windows'].sum()} windows, logits averaged over a clip's windows; "
+            f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}{seeds}"
+        )
+
+
+def labels_of(batch: Batch, logits: Mapping[str, Float[Tensor, "b c"]]) -> dict[str, Int64[Tensor, "b"]]:
+    """The batch's labels. Raises RecipeError where the model answers about one with fewer classes than the data has."""
+    assert batch.label is not None
+    for name, answer in logits.items():
+        if name not in batch.label:
+            continue
+        wrong = (batch.label[name] < 0) | (batch.label[name] >= answer.shape[1])
+        if wrong.any():
+            i = int(wrong.nonzero()[0])
+            raise RecipeError(
+                str(batch.clips[i]),
+                found=f"{name} {int(batch.label[name][i])}",
+                wanted=f"0 to {answer.shape[1] - 1}, the {answer.shape[1]} classes that the model tells apart",
+                do="give the model as many classes as the dataset has",
+            )
+    return batch.label
+
+
+def is_clean(clip: Clip) -> bool:
+    """False for a clip that shares frames with a training clip of its session, as far as the dataset says."""
+    trained = [s for s in clip.recording.segments if s.kind == TRAINED]
+    start_s, end_s = _stretch(clip)
+    stretches = [[start_s], [end_s], [s.start_s for s in trained], [s.end_s for s in trained]]
+    shared = shares_time(*(np.array(s, np.float64) for s in stretches))
+    return not shared[0]
+
+
+def seed_of(clip: Clip) -> int:
+    """A number that belongs to this window and to no order or batch of windows."""
+    return zlib.crc32(str(clip).encode())
+
+
+def _stretch(clip: Clip) -> tuple[float, float]:
+    """What a row is about: the labelled segment, or the window itself where there is none."""
+    if clip.segment is None:
+        return float(clip.frame_s[0]), float(clip.frame_s[-1])
+    return clip.segment.start_s, clip.segment.end_s
+
+
+def _logits(name: str) -> str:
+    return f"{name} logits"
+
+
+def _over_seeds(score: str, values: Sequence[float], num_items: int) -> dict[str, object]:
+    return {
+        "score": score,
+        "value": float(np.mean(values)),
+        "low": min(values),
+        "high": max(values),
+        "num_items": num_items,
+        "policy": f"{_spread(values)}; range",
+    }
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{len(values)} seeds" + (f", sd {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")

@@ -1,0 +1,269 @@
+"""Action recognition: what does the wearer do, and does it help to know where they look?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+
+import pandas as pd
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.batch import Batch, Field
+from regard.clips.order import generator_for
+from regard.errors import RecipeError
+from regard.ops.action_losses import slot_targets
+from regard.ops.direct_optimisation import gumbel_noise, hard_sample
+from regard.ops.geometry import inside
+from regard.ops.heatmap import gaussian_maps, onto_whole
+from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits
+from regard.tasks.action.losses.egohar import EgoHARLoss
+from regard.tasks.action.scoring import LabelScoring, labels_of, seed_of
+from regard.tasks.base import Task
+from regard.types import ActionPrediction, GazeState
+
+__all__ = ["ActionAnswer", "ActionRecognition"]
+
+Gaze = Literal["none", "train", "test", "shuffled", "centre"]
+
+ATTENDED_SIGMA_CELLS = 1.5
+"""Width of the recorded gaze that an attention map is replaced by, where the loss does not say how wide it taught."""
+
+FED = frozenset({"gaze_sample", "attention"})
+"""By which names a model's `forward` takes a gaze to attend by, in place of the field of its answer of that name."""
+
+
+@runtime_checkable
+class DrawsGaze(Protocol):
+    """A model that attends by a gaze it draws: its `forward` takes the draw's `noise`."""
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Slots, height and width of the gaze, and so of the noise."""
+        ...
+
+    def redrawn(self, answer: Any, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b c"]:
+        """The logits of the chief label had the gaze been drawn with this noise."""
+        ...
+
+
+class ActionAnswer(NamedTuple):
+    """What the model answered, and its action logits for gaze drawn with each seed, where that was asked."""
+
+    own: Any
+    drawn: Float[Tensor, "b seeds c"] | None = None
+
+
+class ActionRecognition(Task):
+    """One class a label for each labelled clip; the windows of one clip are answered about together.
+
+    `gaze` says which gaze the model learns from and is given; a run can be evaluated with another one:
+
+    - "train", as published: recorded gaze supervises in training, and none is read at test;
+    - "none": no gaze anywhere;
+    - "test": it supervises, and at test the recorded gaze is fed in place of the model's own, where it is known;
+    - "shuffled": another clip's gaze supervises;
+    - "centre": the middle of the picture supervises, as if all looked there.
+
+    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze, such as GazeAttention,
+    also answers with gaze drawn by each of them, as it was published, and the table tells their mean and spread.
+    """
+
+    targets: ClassVar[frozenset[Field]] = frozenset({"label"})
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        loss: ActionLoss | None = None,
+        gaze: Gaze = "train",
+        scoring: LabelScoring | None = None,
+        drawn: Sequence[int] = (),
+    ) -> None:
+        super().__init__(model)
+        self.action_loss = LabelLoss() if loss is None else loss
+        self.gaze: Gaze = gaze
+        self.scoring = LabelScoring() if scoring is None else scoring
+        self.drawn = tuple(drawn)
+        if drawn and not isinstance(model, DrawsGaze):
+            raise RecipeError(
+                "task.drawn",
+                found=f"seeds for {type(model).__name__}, which draws nothing",
+                wanted="a model that draws its gaze, such as GazeAttention",
+                do="take the seeds out",
+            )
+        if gaze == "test" and not FED & self.options:
+            raise RecipeError(
+                "task.gaze",
+                found=f'"test" for {type(model).__name__}, which has no attention of its own to replace',
+                wanted=f"a forward with {' or '.join(sorted(FED))}, as EgoHAR and GazeAttention have",
+                do="choose none, train, shuffled or centre",
+            )
+
+    @property
+    def needs(self) -> frozenset[Field]:
+        """What the model reads, labels, and gaze unless the ablation does without."""
+        return super().needs | frozenset[Field](() if self.gaze in {"none", "centre"} else ("gaze",))
+
+    def answer(self, batch: Batch) -> ActionAnswer:
+        """With gaze drawn anew in training; at test without noise, with recorded gaze where it is to be fed."""
+        told = self.told(batch)
+        if self.model.training:
+            return ActionAnswer(self.model(**told, **self._noise(batch)))
+        own = self.model(**told)
+        if self.gaze == "test" and batch.gaze_point is not None:
+            own = self.model(**told, **self._fed(own, batch))
+        return ActionAnswer(own, self._draw(own, batch) if self.drawn else None)
+
+    def loss(self, answer: ActionAnswer, batch: Batch) -> dict[str, Tensor]:
+        """The loss's parts and their sum, "loss"."""
+        self._require_label(batch)
+        self._require_fields(answer.own)
+        targets = Targets(
+            label=labels_of(batch, label_logits(answer.own, self.scoring.labels, batch.frame_valid)),
+            main=self.scoring.labels[0],
+            frame_valid=batch.frame_valid,
+            gaze=self._looked(batch),
+            step=self.step,
+        )
+        return self.action_loss(answer.own, targets)
+
+    def score(self, answer: ActionAnswer, batch: Batch) -> list[dict[str, object]]:
+        """One row a window."""
+        self._require_label(batch)
+        logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
+        return self.scoring.rows(logits, batch, answer.drawn)
+
+    def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One row a clip, with the mean logits of its windows."""
+        return self.scoring.collect(rows)
+
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        """Overall and mean class accuracy of each label, top-5, and the clean scores where they differ."""
+        return self.scoring.summarise(items)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """For each label "..._classes", a row a class, and "..._confusion"."""
+        return self.scoring.details(items, classes)
+
+    def protocol(self, items: pd.DataFrame) -> str:
+        """What was counted, and which gaze was used."""
+        return f"{self.scoring.describe(items)}; gaze: {self.gaze}"
+
+    def predictions(self, answer: ActionAnswer, batch: Batch) -> list[ActionPrediction]:
+        """One window each."""
+        own = answer.own
+        logits = label_logits(own, self.scoring.labels, batch.frame_valid)
+        maps = getattr(own, "attention", None)
+        answers = []
+        for i, clip in enumerate(batch.clips):
+            real = batch.frame_valid[i, : len(clip.frame_s)].cpu().numpy()
+            answers.append(
+                ActionPrediction(
+                    recording=clip.recording.id,
+                    model=type(self.model).__name__,
+                    start_s=clip.frame_s[:1],
+                    end_s=clip.frame_s[real][-1:],
+                    logits={name: value[i : i + 1].detach().float().cpu().numpy() for name, value in logits.items()},
+                    attention=None if maps is None else _peak_one(in_picture(maps[i : i + 1], batch, i)).numpy(),
+                )
+            )
+        return answers
+
+    def _require_label(self, batch: Batch) -> None:
+        """The label that the model's chief answer is about."""
+        assert batch.label is not None
+        if self.scoring.labels[0] not in batch.label:
+            raise RecipeError(
+                str(batch.clips[0]),
+                found=f"labels {', '.join(batch.label) or 'none'}",
+                wanted=f"a label {self.scoring.labels[0]!r}",
+                do="let the dataset give its segments one, or choose segments of another kind",
+            )
+
+    def _require_fields(self, own: Any) -> None:
+        """What the loss reads of the answer."""
+        if lacking := sorted(name for name in self.action_loss.reads if not hasattr(own, name)):
+            loss = type(self.action_loss).__name__
+            raise RecipeError(
+                "task.loss",
+                found=f"{loss} for {type(self.model).__name__}, which does not answer with {', '.join(lacking)}",
+                wanted="the loss of this model; LabelLoss goes with any",
+                do="--task.loss LabelLoss",
+            )
+
+    def _looked(self, batch: Batch) -> GazeTargets | None:
+        """Where the wearer looked, as far as it supervises; None without gaze."""
+        if self.gaze == "none":
+            return None
+        if self.gaze == "centre":
+            point = torch.full((*batch.frame_valid.shape, 2), 0.5, device=batch.frame_valid.device)
+            state = torch.full_like(batch.frame_valid, GazeState.FIXATION, dtype=torch.int8)
+        else:
+            point, state = _known_gaze(batch), batch.gaze_state
+            assert state is not None
+        point = torch.where(batch.frame_valid[..., None], point, torch.nan)
+        if self.gaze == "shuffled":
+            if self.model.training and len(batch) == 1:
+                raise RecipeError(
+                    "data.batch_size",
+                    found="one clip a batch, so there is no other clip whose gaze could supervise",
+                    wanted="at least two, for gaze: shuffled",
+                    do="raise batch_size",
+                )
+            point, state = point.roll(1, 0), state.roll(1, 0)
+        return GazeTargets(point=point, state=state)
+
+    def _noise(self, batch: Batch) -> dict[str, Tensor]:
+        """What makes a model draw its gaze, for one that does."""
+        if not isinstance(self.model, DrawsGaze):
+            return {}
+        uniform = torch.rand(len(batch), *self.model.grid, device=batch.frame_valid.device)
+        return {"noise": gumbel_noise(uniform)}
+
+    def _fed(self, own: Any, batch: Batch) -> dict[str, Tensor]:
+        """Recorded gaze in the form that the model attends by; the model's own where it is not known."""
+        point = torch.where(batch.frame_valid[..., None], _known_gaze(batch), torch.nan)
+        if "gaze_sample" in self.options:
+            share = slot_targets(point, tuple(own.gaze_sample.shape[1:]))
+            known = ~share.isnan().any(dim=(-2, -1), keepdim=True)
+            return {"gaze_sample": torch.where(known, hard_sample(share.nan_to_num()), own.gaze_sample)}
+        taught = self.action_loss.sigma_cells if isinstance(self.action_loss, EgoHARLoss) else ATTENDED_SIGMA_CELLS
+        maps = _peak_one(gaussian_maps(point, tuple(own.attention.shape[-2:]), sigma_cells=taught))
+        return {"attention": torch.where(maps.isnan(), own.attention, maps)}
+
+    def _draw(self, own: Any, batch: Batch) -> Float[Tensor, "b seeds c"]:
+        """The logits that each seed's draw of gaze would give; a window's draw does not depend on its batch."""
+        assert isinstance(self.model, DrawsGaze)
+        answers = []
+        for seed in self.drawn:
+            uniform = [torch.rand(self.model.grid, generator=generator_for(seed, seed_of(c))) for c in batch.clips]
+            answers.append(self.model.redrawn(own, gumbel_noise(torch.stack(uniform)).to(own.gaze_logits)))
+        return torch.stack(answers, dim=1)
+
+
+def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
+    """The gaze at the shown frames, NaN where it is lost or outside the picture."""
+    assert batch.gaze_point is not None
+    assert batch.gaze_valid is not None
+    if batch.gaze_point.shape[1] != batch.frame_valid.shape[1]:
+        raise RecipeError(
+            "sampler",
+            found=f"{batch.gaze_point.shape[1]} asked moments for {batch.frame_valid.shape[1]} shown frames",
+            wanted="the gaze at the shown frames, which is what supervises",
+            do="leave ahead_s out of the sampler",
+        )
+    known = batch.gaze_valid & inside(batch.gaze_point)
+    return torch.where(known[..., None], batch.gaze_point, torch.nan).float()
+
+
+def in_picture(maps: Float[Tensor, "1 s h w"], batch: Batch, i: int) -> Float[Tensor, "1 s h2 w2"]:
+    """The maps of clip number i over all of its recording's picture: NaN where the model was shown nothing."""
+    maps = maps.detach().float().cpu()
+    if batch.part is None:
+        return maps
+    whole, seen = (onto_whole(m, tuple(batch.part[i].tolist())) for m in (maps, torch.ones_like(maps)))
+    return whole / seen
+
+
+def _peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
+    return maps / maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)

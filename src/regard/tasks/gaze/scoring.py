@@ -1,0 +1,230 @@
+"""What estimation and anticipation share: how a density answer is scored, row by row and summed up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Int8
+from torch import Tensor
+
+from regard.batch import Batch
+from regard.errors import RecipeError
+from regard.metrics import angles, heatmaps
+from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision, rescaled_published
+from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
+from regard.models.baselines import CentrePrior
+from regard.ops.geometry import inside
+from regard.ops.heatmap import argmax_point, density_onto_whole, gaussian_maps, log_density, published_label_maps
+from regard.tasks.gaze.losses import DensityLoss
+from regard.types import Camera, GazeState, Prediction
+
+__all__ = ["DensityScoring"]
+
+SCORES = ("nss", "information_gain_bits", "auc", "kl", "cc", "sim", "distance", "angle_deg")
+"""Columns of the item table that are averaged; `angle_deg` is NaN where the recording has no camera."""
+
+CENTRE_SCORES = ("auc_of_centre", "angle_of_centre_deg")
+"""What GLC's code also says, of the centre of mass of each map alone; see `DensityScoring.centre_of_mass`."""
+
+BLOCK_S = 1.0
+"""Stretches that the bootstrap draws of a single recording: longer than a fixation, so nearly independent."""
+
+FINE_THRESHOLDS = tuple(np.round(np.concatenate([ESTIMATION_THRESHOLDS, np.arange(0.03, 0.985, 0.02)]), 6).tolist())
+"""The published estimation grid, continued to 1, so that the best threshold of any density lies within it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DensityScoring:
+    """How density answers are scored; all that a published protocol may choose differently.
+
+    `states` are the gaze states that count ("fixation" alone on EGTEA, say); gaze that is LOST or off the image never
+    counts. `sigma` is the target Gaussian's deviation as a share of the map's width, for KL, CC and SIM; adaptive F1
+    uses the published label maps. `centre_of_mass` adds the two scores of GLC's code that see nothing of a map but
+    where its centre of mass lies: its "AUC", and an angle for an imagined camera of 60 degrees.
+
+    `policy` is the threshold of adaptive F1: "oracle" chooses the best on the data it is scored on, as the papers do; a
+    number was chosen elsewhere, and `policy_from` says where, for the protocol.
+    """
+
+    thresholds: tuple[float, ...] = FINE_THRESHOLDS
+    policy: Policy = "oracle"
+    policy_from: str = "given"
+    sigma: float = 0.05
+    states: tuple[str, ...] = ("tracked", "fixation", "saccade", "pursuit")
+    centre_of_mass: bool = False
+
+    def __post_init__(self) -> None:
+        policy = self.policy
+        if policy != "oracle" and not any(abs(policy - t) < 1e-9 for t in self.thresholds):
+            near = min(self.thresholds, key=lambda t: abs(t - policy))
+            raise RecipeError(
+                "task.scoring.policy",
+                found=f"{policy:g}, which is not among the {len(self.thresholds)} thresholds",
+                wanted="oracle, or one of the thresholds, whose recall and precision are kept for each item",
+                do=f"take the nearest, {near:g}, or add yours to task.scoring.thresholds",
+            )
+
+    def with_threshold_of(self, items: pd.DataFrame, source: str) -> "DensityScoring":
+        """The same, with the threshold that gives these items the best F1; `source` says which items they are."""
+        return replace(self, policy=corpus_f1(items, "oracle").threshold, policy_from=f"chosen on {source}")
+
+    def counted(self, state: Int8[Tensor, "n"], point: Float[Tensor, "n 2"]) -> Bool[Tensor, "n"]:
+        """True for the moments that are scored."""
+        wanted = torch.tensor([int(GazeState[s.upper()]) for s in self.states], device=state.device)
+        return torch.isin(state.long(), wanted) & inside(point)
+
+    def columns(
+        self,
+        logits: Float[Tensor, "n h w"],
+        point: Float[Tensor, "n 2"],
+        state: Int8[Tensor, "n"],
+        cameras: Sequence[Camera | None],
+        *,
+        temperature: float = 1.0,
+    ) -> dict[str, np.ndarray]:
+        """One value per moment and score, NaN where it does not count.
+
+        Logits over `temperature` are the log density that is scored. Adaptive F1 alone looks at the softmax of the
+        logits at the published temperature of 2, whatever they mean.
+        """
+        counted = self.counted(state, point)
+        point = torch.where(counted[:, None], point, torch.nan).float()
+        density = log_density(logits.float(), temperature=temperature)
+        h, w = density.shape[-2:]
+        target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
+        prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
+        peak = argmax_point(density)
+        recall, precision = recall_precision(logits.float(), published_label_maps(point, (h, w)), self.thresholds)
+        values = {
+            "counted": counted,
+            "x": point[:, 0],
+            "y": point[:, 1],
+            "predicted_x": peak[:, 0],
+            "predicted_y": peak[:, 1],
+            "nss": heatmaps.nss(density, point),
+            "information_gain_bits": heatmaps.information_gain(density, prior, point),
+            "auc": heatmaps.auc_judd(density, point),
+            "kl": heatmaps.kl(density, target),
+            "cc": heatmaps.cc(density, target),
+            "sim": heatmaps.sim(density, target),
+            "distance": angles.normalised_distance(peak, point),
+            "angle_deg": _angles_deg(peak, point, cameras),
+            **(_of_centre(logits.float(), point) if self.centre_of_mass else {}),
+            **f1_columns(recall, precision, self.thresholds),
+        }
+        return {name: value.cpu().numpy() for name, value in values.items()}
+
+    def describe(self, items: pd.DataFrame) -> str:
+        """The protocol in one line."""
+        block_s = blocks_of(items)
+        drawn = "recordings" if block_s is None else f"{block_s:g} s blocks"
+        is_oracle = self.policy == "oracle"
+        threshold = "chosen on the scored data (oracle)" if is_oracle else f"{self.policy:g}, {self.policy_from}"
+        return (
+            f"{np.count_nonzero(items['counted'])} of {len(items)} moments counted "
+            f"({', '.join(self.states)} gaze on the image); F1 threshold {threshold}; "
+            f"intervals: 95 %, bootstrap over {drawn}"
+        )
+
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        """One row a score: score, value, low, high, num_items, policy. Scores that no item has are left out.
+
+        Intervals are of 95 %, from a bootstrap over recordings, or over `BLOCK_S` stretches of a single one.
+        """
+        block_s = blocks_of(items)
+        f1 = corpus_f1(items, self.policy)
+        low, high = corpus_f1_interval(items, self.policy, block_s=block_s)
+        policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else self.policy_from}"
+        counted = int(np.count_nonzero(items["counted"]))
+        rows = [
+            {"score": "f1", "value": f1.f1, "low": low, "high": high, "num_items": counted, "policy": policy},
+            {"score": "recall", "value": f1.recall, "num_items": counted, "policy": policy},
+            {"score": "precision", "value": f1.precision, "num_items": counted, "policy": policy},
+        ]
+        means = summarise(items, [s for s in (*SCORES, *CENTRE_SCORES) if s in items], block_s=block_s).rename(
+            columns={"metric": "score", "mean": "value"}
+        )
+        return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
+
+
+def blocks_of(items: pd.DataFrame) -> float | None:
+    """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
+    return None if len(set(items["recording"])) > 1 else BLOCK_S
+
+
+def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> dict[str, Tensor]:
+    rescaled = rescaled_published(logits)
+    values = (
+        heatmaps.centre_of_mass_auc_published(rescaled, point),
+        angles.centre_of_mass_angle_published(rescaled, point),
+    )
+    return dict(zip(CENTRE_SCORES, values, strict=True))
+
+
+def _angles_deg(
+    predicted: Float[Tensor, "n 2"], point: Float[Tensor, "n 2"], cameras: Sequence[Camera | None]
+) -> Float[Tensor, "n"]:
+    angle = torch.full((len(point),), torch.nan, device=point.device)
+    for camera in {id(c): c for c in cameras if c is not None}.values():
+        of_it = torch.tensor([c is camera for c in cameras], device=point.device)
+        angle[of_it] = angles.gaze_angular_error_deg(predicted[of_it], point[of_it], camera)
+    return angle
+
+
+def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
+    """Mean loss over the asked moments that the loss can learn from; 0 where there is none."""
+    assert batch.gaze_point is not None
+    assert batch.gaze_valid is not None
+    taught = batch.asked_valid & loss.teaches(batch.gaze_point, batch.gaze_valid)
+    if not taught.any():
+        return logits.sum() * 0.0
+    return loss(logits[taught].float(), batch.gaze_point[taught].float()).mean()
+
+
+def batch_rows(
+    logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring, *, temperature: float
+) -> list[dict[str, object]]:
+    """One row for each asked moment that is not padding, in the order of the clips."""
+    assert batch.gaze_point is not None
+    assert batch.gaze_state is not None
+    real = batch.asked_valid
+    clip_of, asked_of = (i.cpu().numpy() for i in real.nonzero(as_tuple=True))
+    clips = [batch.clips[i] for i in clip_of]
+    about = {
+        "recording": [c.recording.id for c in clips],
+        "clip_s": [float(c.frame_s[0]) for c in clips],
+        "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
+        "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
+    }
+    cameras = [c.recording.camera for c in clips]
+    scores = scoring.columns(
+        logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
+    )
+    return pd.DataFrame({**about, **scores}).to_dict("records")
+
+
+def batch_predictions(
+    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool, temperature: float
+) -> list[Prediction]:
+    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame.
+
+    Where the model saw a part of the picture, its map is laid where that part is; see `density_onto_whole`.
+    """
+    densities = log_density(logits.float(), temperature=temperature).cpu()
+    parts = [None] * len(batch) if batch.part is None else [tuple(part) for part in batch.part.tolist()]
+    answers = []
+    for clip, density, part, real in zip(batch.clips, densities, parts, batch.asked_valid.cpu(), strict=True):
+        time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
+        answers.append(
+            Prediction(
+                recording=clip.recording.id,
+                model=model,
+                time_s=time_s,
+                seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
+                log_density=(density if part is None else density_onto_whole(density, part))[real].numpy(),
+                temperature=temperature,
+            )
+        )
+    return answers

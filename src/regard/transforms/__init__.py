@@ -1,0 +1,16 @@
+"""Changes to a Sample: where things are, colours, gaze, sound, flow, and what published code did."""
+
+from typing import Any
+
+from regard import faces as _faces
+
+_NAMES = _faces.exported(__name__, __path__[0])
+__all__ = [*_NAMES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    return _faces.load(_NAMES, name, __name__)
+
+
+def __dir__() -> list[str]:
+    return __all__

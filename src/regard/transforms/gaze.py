@@ -1,0 +1,54 @@
+"""What becomes of gaze that a crop left outside the picture: unknown, or on the border, as systems differ."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from regard.batch import Sample
+from regard.ops.geometry import inside
+from regard.types import GazeState
+
+__all__ = ["ClampGaze", "MaskGazeOutside"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskGazeOutside:
+    """Gaze that lies outside the picture, for instance after a crop, counts as unknown."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with such points NaN, not valid, and LOST."""
+        gaze_point, gaze_valid = _mask_outside(sample.gaze_point, sample.gaze_valid)
+        observed_point, observed_valid = _mask_outside(sample.observed_point, sample.observed_valid)
+        state = sample.gaze_state
+        if state is not None and gaze_valid is not None:
+            state = torch.where(gaze_valid, state, torch.full_like(state, GazeState.LOST))
+        return replace(
+            sample,
+            gaze_point=gaze_point,
+            gaze_valid=gaze_valid,
+            gaze_state=state,
+            observed_point=observed_point,
+            observed_valid=observed_valid,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClampGaze:
+    """Gaze that lies outside the picture is moved to its border and stays valid, as GLC and CSTS were trained."""
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with all known points inside [0, 1]."""
+        gaze, observed = sample.gaze_point, sample.observed_point
+        return replace(
+            sample,
+            gaze_point=None if gaze is None else gaze.clamp(0, 1),
+            observed_point=None if observed is None else observed.clamp(0, 1),
+        )
+
+
+def _mask_outside(point: Tensor | None, valid: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    if point is None or valid is None:
+        return point, valid
+    seen = inside(point)
+    return torch.where(seen[:, None], point, torch.nan), valid & seen

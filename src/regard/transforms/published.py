@@ -1,0 +1,99 @@
+"""What published code does to pictures and gaze, called by its paper; only `*_published` recipes want these.
+
+GLC (and CSTS): scaling and the training crop, pixel by pixel.
+`Resize`, `RandomResize` and `RandomCrop` do the same with antialiasing and without rounding surprises. In the
+order GLCResize, GLCCrop (or CentreCrop), ClampGaze, HorizontalFlip, draws come as published.
+Source: BolinLai/CSTS@8b94eec and BolinLai/GLC@0025371.
+"""
+
+from dataclasses import dataclass, replace
+from math import floor
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from regard.batch import Sample
+from regard.transforms.place import crop, crop_range, known_points, mirrored, room_for, uniform, video_of
+
+__all__ = ["EgoHARFlip", "GLCCrop", "GLCResize", "GazeAttentionFlip"]
+
+
+@dataclass(frozen=True, slots=True)
+class GLCResize:
+    """Scale to a short side drawn from `smallest` to `largest` (None: `smallest`), rounded; the long side rounded down.
+
+    Bilinear without antialiasing, so that a large picture made small keeps a fraction of its pixels and flickers.
+    """
+
+    smallest: int
+    largest: int | None = None
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample with its video scaled, as floating-point numbers; points are normalised and stay."""
+        video = video_of(sample, self)
+        side = (
+            self.smallest
+            if self.largest is None
+            else round(uniform(float(self.smallest), float(self.largest), generator))
+        )
+        h, w = video.shape[-2:]
+        if min(h, w) == side:
+            return sample
+        size = (side, floor(w / h * side)) if h < w else (floor(h / w * side), side)
+        return replace(sample, video=interpolate(video.float(), size, mode="bilinear", align_corners=False))
+
+
+@dataclass(frozen=True, slots=True)
+class GLCCrop:
+    """Keep a square of `size` at a random place that keeps all gaze points, as far as there is one.
+
+    As `RandomCrop(keep_gaze=True)`, but that a place is a real number rounded down: the last one is never drawn.
+    """
+
+    size: int
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample cropped."""
+        height, width = room_for(sample, self, self.size, self.size)
+        points = known_points(sample)
+        left = self._offset(points[:, 0] * width, width, generator)
+        top = self._offset(points[:, 1] * height, height, generator)
+        return crop(sample, top=top, left=left, height=self.size, width=self.size)
+
+    def _offset(self, points_px: Tensor, length: int, generator: torch.Generator) -> int:
+        if length <= self.size:
+            return 0
+        low, high = crop_range(points_px.tolist(), length, self.size)
+        return int(low) if low == high else int(uniform(low, high, generator))
+
+
+@dataclass(frozen=True, slots=True)
+class GazeAttentionFlip:
+    """Mirror left and right with probability `p`; the mirrored flow still tells motion to the right as to the right.
+
+    Source: Min & Corso, WACV 2021; MichiganCOG/Gaze-Attention@def72a1.
+    """
+
+    p: float = 0.5
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample, mirrored or not."""
+        video_of(sample, self)
+        if uniform(0.0, 1.0, generator) >= self.p:
+            return sample
+        return replace(mirrored(sample), flow=None if sample.flow is None else sample.flow.flip(-1))
+
+
+@dataclass(frozen=True, slots=True)
+class EgoHARFlip:
+    """Mirror left and right with probability `p`, but leave the gaze where it was. Source: YZ-26/EgoHAR@55f08ef."""
+
+    p: float = 0.5
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        """The sample, mirrored or not."""
+        video_of(sample, self)
+        if uniform(0.0, 1.0, generator) >= self.p:
+            return sample
+        return replace(mirrored(sample), gaze_point=sample.gaze_point, observed_point=sample.observed_point)
