@@ -22,7 +22,7 @@ from regard.metrics.labels import mean_class_interval, prior_corrected
 from regard.metrics.table import groups_of, summarise
 from regard.recipe.read import read_recipe
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "action_egtea_gaze_only.yaml"
+RECIPE = "action_egtea_gaze_only"
 LABELS = ("action", "verb", "noun")
 STRENGTHS = (0.0, 0.5, 0.8)
 """Of the correction for frequent classes: none; the usual half; and where verbs did about best on held-out sessions."""

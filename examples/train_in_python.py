@@ -1,4 +1,4 @@
-"""recipes/estimation_synthetic_causal.yaml without YAML: the same run as plain constructor calls.
+"""The recipe estimation_synthetic_causal without YAML: the same run as plain constructor calls.
 
 Run it with `python examples/train_in_python.py`; it writes what `regard train` writes, apart from recipe.yaml.
 """

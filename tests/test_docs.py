@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from regard.cli import VERBS
+from regard.recipe.packaged import packaged
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+RECIPES = [*packaged().values()]
 SECTIONS = ("--task.", "--data.", "--training.")
 
 
@@ -62,10 +63,11 @@ def test_commands_are_found_at_all():
 @pytest.mark.parametrize("page", [*PAGES, *RECIPES], ids=lambda page: page.name)
 def test_every_file_and_extra_that_is_named_exists(page: Path):
     text = page.read_text()
-    named = re.findall(r"\b((?:recipes|benchmarks|examples|docs|tests)/[\w/]+\.(?:yaml|py|md|jpg))\b", text)
+    named = re.findall(r"\b((?:benchmarks|examples|docs|tests)/[\w/]+\.(?:yaml|py|md|jpg))\b", text)
     assert not [file for file in named if not (ROOT / file).exists()]
-    recipes = set(re.findall(r"\b((?:action|estimation|anticipation)_\w+)\.yaml\b", text))
-    assert recipes <= {recipe.stem for recipe in RECIPES}
+    recipes = re.findall(r"\b(?:train|evaluate|prepare) ((?:action|estimation|anticipation)_\w+)\b", text)
+    recipes += re.findall(r"`((?:action|estimation|anticipation)_[a-z]+_\w+)`", text)
+    assert set(recipes) <= {recipe.stem for recipe in RECIPES}
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {e for some in re.findall(r"(?:regard|'\.)\[([\w,]+)\]", text) for e in some.split(",")} <= set(extras)
 

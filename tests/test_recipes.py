@@ -14,12 +14,13 @@ from regard.engine.train import train
 from regard.errors import RecipeError
 from regard.prepare.flow import FlowSettings, use_flow
 from regard.prepare.folder import prepare
+from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 from regard.run.checkpoints import read_checkpoint
 from regard.types import Recording, Segment
 
 ROOT = Path(__file__).parents[1]
-RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
+RECIPES = [*packaged().values()]
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def test_every_recipe_is_named_task_dataset_model():
 
 
 def test_the_example_in_python_is_the_recipe(root: str, tmp_path: Path):
-    read = read_recipe(ROOT / "recipes" / "estimation_synthetic_causal.yaml")
+    read = read_recipe("estimation_synthetic_causal")
     made = runpy.run_path(str(ROOT / "examples" / "train_in_python.py"))["recipe"]()
     assert made.training == replace(read.training, loggers=tuple(read.training.loggers))
     assert vars(made.data.dataset) == vars(read.data.dataset)

@@ -10,9 +10,9 @@ from regard.engine.answerer import recognises_actions
 from regard.engine.benchmark import score_recipe
 from regard.engine.predict_actions import action_table, predict_actions
 from regard.engine.train import train
+from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 
-ROOT = Path(__file__).parents[2]
 SMALL = {
     "gaze_attention": ["--task.model.size=[64,64]", "--task.model.width=8", "--task.model.depths=[1,1,1]"],
     "egohar": [
@@ -25,7 +25,7 @@ PIXELS = {"gaze_attention": "CentreCrop", "egohar": "Resize"}
 
 def small(name: str, root: Path, folder: Path) -> Path:
     """The recipe of full size, on small pictures of this root."""
-    text = (ROOT / "recipes" / f"action_egtea_{name}.yaml").read_text()
+    text = packaged()[f"action_egtea_{name}"].read_text()
     text = text.replace("data/egtea", str(root)).replace("224", "64").replace("256", "64")
     text = text.replace("split: val", "split: test").replace("{root:", "{held_out: 0, root:")
     (folder / f"action_egtea_{name}.yaml").write_text(text)
@@ -79,7 +79,7 @@ def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_
         "--training.accelerator=cpu",
         "--training.devices=1",
     ]
-    recipe = read_recipe(ROOT / "recipes" / "action_egtea_gaze_only.yaml", words)
+    recipe = read_recipe("action_egtea_gaze_only", words)
     run = train(recipe, tmp_path / "run").folder
     scores = score_recipe(recipe, weights=run / "checkpoints" / "best.ckpt")
     assert list(scores.items["recording"]) == ["OP01-R01-PastaSalad"], "the other test clip has no gaze"

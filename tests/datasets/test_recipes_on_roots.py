@@ -9,8 +9,9 @@ import yaml
 from regard.datasets import AriaEveryday, Ego4DGaze
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
+from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
-from test_recipes import ROOT, shrink
+from test_recipes import shrink
 
 HELD_OUT = 0.4
 
@@ -47,7 +48,7 @@ def aria(root: Path) -> Path:
 def test_a_recipe_trains_and_is_scored_on_its_datasets_own_layout(recipe: str, layout, tmp_path: Path):
     if layout is aria:
         pytest.importorskip("projectaria_tools", reason="needs extra 'aria'")
-    content = yaml.safe_load((ROOT / "recipes" / f"{recipe}.yaml").read_text())
+    content = yaml.safe_load(packaged()[recipe].read_text())
     shrink(content)
     content["data"]["dataset"]["init_args"] |= {"root": str(layout(tmp_path / "root")), "missing": "leave_out"}
     if content["data"]["dataset"]["init_args"].get("held_out") != 0:

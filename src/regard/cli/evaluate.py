@@ -23,6 +23,7 @@ from regard.engine.evaluate import Scores, evaluate
 from regard.errors import RecipeError
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
+from regard.recipe.packaged import is_recipe
 from regard.viz.confusion import confusion_picture
 
 SUMMARY = ("score", "value", "low", "high", "num_items", "policy")
@@ -52,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Print the table, save it and the rows that it was made from."""
     what = Path(options.path)
-    if what.suffix in {".yaml", ".yml"} or (what / "recipe.yaml").exists():
+    if is_recipe(what):
         return _recipe(what, options, overrides)
     only_recipes = {
         "--threshold_from": options.threshold_from,
@@ -101,14 +102,14 @@ def _refuse_recording_options(options: Namespace) -> None:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
-    from regard.recipe.read import read_recipe, recipe_of_run
+    from regard.recipe.read import read_recipe
     from regard.run.folder import best_weights
     from regard.run.processes import is_first_process
     from regard.run.weights import locate
 
     overrides = [*on_error_words(options), *overrides]
     is_run = what.is_dir()
-    recipe = recipe_of_run(what, overrides) if is_run else read_recipe(what, overrides)
+    recipe = read_recipe(what, overrides)
     if options.print_config:
         print(recipe.text)
         return 0

@@ -18,7 +18,11 @@ TAKES_OVERRIDES = True
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recipe, where to, and which part of the work."""
-    parser.add_argument("recipe", type=Path, help="a YAML file; its data section says which recordings and which size")
+    parser.add_argument(
+        "recipe",
+        type=Path,
+        help="a name that `regard recipes` lists, or a YAML file; its data says which recordings and which size",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the prepared videos; repeat to resume")
     parser.add_argument("--shard", type=_shard, default=(0, 1), help="i/n: only the i-th of n parts, for job arrays")
     parser.add_argument(

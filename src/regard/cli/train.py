@@ -17,7 +17,10 @@ TAKES_OVERRIDES = True
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recipe, and where to; everything else is the recipe's."""
     parser.add_argument(
-        "recipe", type=Path, help="a YAML file, or a run's folder to go on; keys are set as --task.model.width 32"
+        "recipe",
+        type=Path,
+        help="a name that `regard recipes` lists, a YAML file, or a run's folder to go on; "
+        "keys are set as --task.model.width 32",
     )
     parser.add_argument("--out", type=Path, help="the run's folder (default: runs/<recipe>)")
     parser.add_argument("--restart", action="store_true", help="do not go on from the folder's last checkpoint")
@@ -35,9 +38,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 
     out.quiet = not is_first_process()
     is_run = (options.recipe / RECIPE_FILE).is_file()
-    recipe = read_recipe(
-        options.recipe / RECIPE_FILE if is_run else options.recipe, [*on_error_words(options), *overrides]
-    )
+    recipe = read_recipe(options.recipe, [*on_error_words(options), *overrides])
     if options.print_config:
         print(recipe.text)
         return 0

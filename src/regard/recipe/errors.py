@@ -24,7 +24,7 @@ SECTIONS = {
 }
 """The parts of a recipe that are not chosen by class, and so have fixed keys."""
 
-DO = "compare with one that works: regard train recipes/estimation_synthetic_causal.yaml --print_config"
+DO = "compare with one that works: regard train estimation_synthetic_causal --print_config"
 
 
 def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] = ()) -> RecipeError:

@@ -14,11 +14,12 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from regard.errors import FileError, RecipeError
+from regard.errors import FileError
 from regard.recipe import RECIPE_FILE
 from regard.recipe.class_names import exported, unknown_class
 from regard.recipe.data import Data
 from regard.recipe.errors import recipe_error, unknown_option
+from regard.recipe.packaged import find
 from regard.recipe.training import Training, seed_everything
 from regard.tasks.base import Task
 
@@ -73,11 +74,14 @@ def parser() -> ArgumentParser:
     return reader
 
 
-def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe file, with `--key value` overrides; built, so that every mistake shows before anything runs.
+def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe, with `--key value` overrides; built, so that every mistake shows before anything runs.
+
+    `path` is a YAML file, a run's folder, or the name of a recipe that comes with regard.
 
     Raises RecipeError for an unknown key or class, a wrong type, a file that is not YAML or does not exist.
     """
+    path = find(path)
     resolved: Any = resolve(path, overrides)
     reader = parser()
     seed_everything(resolved.training.seed)
@@ -99,20 +103,6 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
     """The recipe with all defaults filled in and all overrides applied."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RecipeError(
-            path,
-            found="no such file",
-            wanted="a recipe (YAML)",
-            do="list those that come with regard: ls recipes/",
-        ) from error
-    except IsADirectoryError as error:
-        raise RecipeError(
-            path,
-            found="a folder",
-            wanted="a recipe (YAML), or a folder that `regard train` wrote",
-            do="give the file itself; those that come with regard: ls recipes/",
-        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise recipe_error(path, error, top=KEYS) from error
     if not isinstance(content, dict):

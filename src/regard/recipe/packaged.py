@@ -1,0 +1,50 @@
+"""The recipes that come with regard, and how a word becomes the file of a recipe."""
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from regard.errors import RecipeError
+from regard.recipe import RECIPE_FILE
+
+PACKAGED = Path(__file__).parents[1] / "recipes"
+SUFFIXES = {".yaml", ".yml"}
+
+
+def packaged() -> dict[str, Path]:
+    """Name -> file of every recipe that comes with regard."""
+    return {file.stem: file for file in sorted(PACKAGED.glob("*.yaml"))}
+
+
+def head(recipe: Path) -> str:
+    """What the comment at a recipe's top says first: one sentence."""
+    lines = recipe.read_text(encoding="utf-8").splitlines()
+    comment = [line.lstrip("# ") for line in lines[: next(i for i, line in enumerate(lines) if line[:1] != "#")]]
+    return " ".join(comment).partition(". ")[0].rstrip(".")
+
+
+def is_recipe(word: str | Path) -> bool:
+    """True for a YAML file, a run's folder, or the name of a packaged recipe where nothing of that name lies here."""
+    path = Path(word)
+    return path.suffix in SUFFIXES or (path / RECIPE_FILE).is_file() or (not path.exists() and str(word) in packaged())
+
+
+def find(word: str | Path) -> Path:
+    """The file of a recipe: a path of one, the folder of a run, or a packaged recipe's name.
+
+    Raises RecipeError that lists the nearest names.
+    """
+    path, known = Path(word), packaged()
+    if (path / RECIPE_FILE).is_file():
+        return path / RECIPE_FILE
+    name = path.stem if path.suffix in SUFFIXES else path.name
+    if not path.exists() and path.parent in {Path(), Path("recipes")} and name in known:
+        return known[name]
+    if path.exists() and not path.is_dir():
+        return path
+    near = get_close_matches(name, known, n=3, cutoff=0.4)
+    raise RecipeError(
+        word,
+        found="a folder without a run" if path.exists() else "no such file, and no recipe of that name",
+        wanted="a recipe: a YAML file, a folder that `regard train` wrote, or a name that `regard recipes` lists",
+        do=f"did you mean {' or '.join(near)}?" if near else "regard recipes",
+    )
