@@ -10,7 +10,7 @@ import torch
 from tiny import tiny_recipe, write_recipe
 
 from regard.cli import main
-from regard.engine.start import begin_from
+from regard.engine.pretrained import init_from_pretrained
 from regard.engine.train import train
 from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
@@ -19,7 +19,7 @@ from regard.models.glc import PUBLISHED_RULES
 from regard.models.mvit_published import K400_RULES
 from regard.models.published import bare_state, built_from, published_names
 from regard.recipe.read import read_recipe
-from regard.recipe.training import Start
+from regard.recipe.training import Pretrained
 from regard.run import weights as room
 from regard.run.checkpoints import read_checkpoint
 from regard.run.weights import catalogue, get, locate, named, read_weights
@@ -175,7 +175,7 @@ def test_a_recipe_starts_from_the_weights_that_it_names(tmp_path: Path):
     still = {"lr": 0.0, "final_lr": 0.0, "weight_decay": 0.0}
     content = tiny_recipe(tmp_path / "worlds", max_steps=1, validate_every=1, optimiser=still)
     content["task"]["init_args"]["model"] = {"class_path": "MViTGaze", "init_args": {**SMALL, "size": [32, 32]}}
-    content["training"]["start"] = {"weights": str(tmp_path / "k400.pyth")}
+    content["training"]["pretrained"] = {"weights": str(tmp_path / "k400.pyth")}
     for part in ("train", "val", "test"):
         content["data"][part]["sampler"]["init_args"]["num_frames"] = 4
         content["data"][part]["transforms"].insert(0, {"class_path": "Resize", "init_args": {"size": [32, 32]}})
@@ -191,12 +191,13 @@ def test_training_starts_from_kinetics_in_the_way_that_is_named(tmp_path: Path):
     tables = []
     for how in ("2d", "published_1d"):
         model = MViTGaze(**SMALL)
-        begin_from(model, Start(weights=str(tmp_path / "k400.pyth"), position_embeddings=how))
+        options = {"position_embeddings": how}
+        init_from_pretrained(model, Pretrained(weights=str(tmp_path / "k400.pyth"), options=options))
         torch.testing.assert_close(model.encoder.blocks[0].mlp.widen.weight, taught.encoder.blocks[0].mlp.widen.weight)
         tables.append(model.encoder.position.space.detach())
     assert not torch.allclose(*tables)
-    with pytest.raises(RecipeError, match="Linear, which has no encoder"):
-        begin_from(torch.nn.Linear(1, 1), Start(weights=str(tmp_path / "k400.pyth")))
+    with pytest.raises(RecipeError, match="Linear, which does not say how to start"):
+        init_from_pretrained(torch.nn.Linear(1, 1), Pretrained(weights=str(tmp_path / "k400.pyth")))
 
 
 def test_gaze_attention_starts_from_both_streams_of_kinetics(tmp_path: Path):
@@ -205,11 +206,25 @@ def test_gaze_attention_starts_from_both_streams_of_kinetics(tmp_path: Path):
     names = published_names(taught, GAZE_ATTENTION_RULES)
     state = {n: taught.state_dict()[own] for n, own in names.items() if n.startswith("model_")}
     torch.save(state, tmp_path / "base.pt")
-    begin_from(model, Start(weights=str(tmp_path / "base.pt")))
+    init_from_pretrained(model, Pretrained(weights=str(tmp_path / "base.pt")))
     torch.testing.assert_close(model.flow.first.convolution.weight, taught.flow.first.convolution.weight)
     torch.testing.assert_close(model.rgb.state_dict(), taught.rgb.state_dict())
-    with pytest.raises(RecipeError, match="no position embeddings"):
-        begin_from(model, Start(weights=str(tmp_path / "base.pt"), position_embeddings="published_1d"))
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "said"),
+    [
+        (MViTGaze, {"position_embeddings": "3d"}, r"position_embeddings: '3d'(?s:.*)one of '2d', 'published_1d'"),
+        (MViTGaze, {"positions": "2d"}, r"no 'positions'(?s:.*)position_embeddings"),
+        (GazeAttention, {"position_embeddings": "2d"}, "no 'position_embeddings'"),
+    ],
+)
+def test_an_option_that_a_model_does_not_take_is_told_before_the_weights_are_read(model, options: dict, said: str):
+    with pytest.raises(RecipeError, match=said):
+        init_from_pretrained(
+            model(**SMALL) if model is MViTGaze else model(num_frames=8, size=(32, 32), width=4),
+            Pretrained(weights="nowhere", options=options),
+        )
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,13 @@ def test_starts_from_kinetics_by_one_file_of_both_streams() -> None:
     classifier = {f"model_{stream}.logits.conv3d.bias": torch.zeros(400) for stream in ("rgb", "flow")}
     model = GazeAttention()
     untrained = model.gaze.score.weight.clone()
-    model.init_from_kinetics(base | classifier)
+    model.init_from(base | classifier)
     assert model.rgb.first.convolution.weight.min() == model.flow.stages[2][1].pooled.norm.bias.min() == 2
     torch.testing.assert_close(model.gaze.score.weight, untrained)
     with pytest.raises(WeightsError, match=r"left over fc\.bias"):
-        model.init_from_kinetics(base | {"fc.bias": torch.zeros(147)})
+        model.init_from(base | {"fc.bias": torch.zeros(147)})
     with pytest.raises(WeightsError, match=r"missing model_flow\.Conv3d_1a_7x7\.conv3d\.weight"):
-        model.init_from_kinetics({name: value for name, value in base.items() if "model_rgb" in name})
+        model.init_from({name: value for name, value in base.items() if "model_rgb" in name})
 
 
 @pytest.mark.parametrize(

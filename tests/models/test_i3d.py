@@ -90,12 +90,12 @@ def test_starts_from_kinetics_without_its_classifier() -> None:
     state = golden.state()
     classifier = {"logits.conv3d.weight": torch.zeros(400, 1024, 1, 1, 1), "logits.conv3d.bias": torch.zeros(400)}
     model = I3D(3)
-    model.init_from_kinetics(state | classifier)
+    model.init_from(state | classifier)
     torch.testing.assert_close(model.first.convolution.weight.detach(), state["Conv3d_1a_7x7.conv3d.weight"])
     with pytest.raises(WeightsError, match=r"left over Logits\.weight"):
-        model.init_from_kinetics(state | {"Logits.weight": torch.zeros(1)})
+        model.init_from(state | {"Logits.weight": torch.zeros(1)})
     with pytest.raises(WeightsError, match=r"Conv3d_1a_7x7\.conv3d\.weight is \(64, 3, 7, 7, 7\) and not"):
-        I3D(2).init_from_kinetics(state)
+        I3D(2).init_from(state)
 
 
 @pytest.mark.parametrize("depths", [(0, 5, 2), (2, 6, 2), (2, 5, 3)])

@@ -234,7 +234,7 @@ def test_kinetics_weights_start_a_gaze_model() -> None:
     model = GLC(num_frames=4, size=(64, 96), width=8, depths=(1, 2, 2, 1))
     untouched = model.decoder.classifier.weight.clone()
     state = k400_state(model.encoder)
-    model.init_from_k400({"model_state": {f"module.{n}": v for n, v in state.items()}})
+    model.init_from({"model_state": {f"module.{n}": v for n, v in state.items()}})
     assert model.encoder.blocks[4].mlp.widen.weight.equal(state["blocks.4.mlp.fc1.weight"])
     assert model.encoder.blocks[1].attention.query.weight.equal(state["blocks.1.attn.pool_q.weight"])
     assert model.decoder.classifier.weight.equal(untouched)

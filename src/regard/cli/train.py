@@ -43,15 +43,15 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         print(recipe.text)
         return 0
     folder = options.out or (options.recipe if is_run else RUNS / recipe.name)
-    say = recipe.training
-    heading(f"{recipe.name}: {say.max_steps} steps in {folder}")
+    settings = recipe.training
+    heading(f"{recipe.name}: {settings.max_steps} steps in {folder}")
     done = train(recipe, folder, resume=not options.restart, progress=True)
-    if done.begun_at == say.max_steps:
+    if done.begun_at == settings.max_steps:
         out.print("all steps were done before; nothing was changed (--restart begins anew)")
     elif done.begun_at:
         out.print(f"went on from step {done.begun_at}")
     if not math.isnan(done.best):
-        out.print(f"best {say.best} in validation: {done.best:.3f}")
+        out.print(f"best {settings.best} in validation: {done.best:.3f}")
     if done.skipped:
         out.print(f"{len(done.skipped)} clips or recordings could not be read and were skipped:")
         for line in done.skipped:

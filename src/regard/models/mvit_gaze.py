@@ -48,6 +48,6 @@ class MViTGaze(nn.Module):
         kept = self.encoder(self.encoder.patches(video))
         return self.decoder(kept[-1], kept)
 
-    def init_from_k400(self, checkpoint: Mapping[str, object], position_embeddings: PositionEmbeddings = "2d") -> None:
+    def init_from(self, checkpoint: Mapping[str, object], *, position_embeddings: PositionEmbeddings = "2d") -> None:
         """Start the encoder from the Kinetics MViT-B, as `mvit_published.init_from_k400` says."""
         init_from_k400(self.encoder, checkpoint, position_embeddings=position_embeddings)

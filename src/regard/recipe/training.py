@@ -1,9 +1,9 @@
 """How a run is trained: what a recipe may say about steps, precision, devices and checkpoints."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,15 +16,15 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Start:
-    """Start the encoder from what was trained on Kinetics: `weights` is a name that `regard weights` lists, or a file.
+class Pretrained:
+    """What others have trained: `weights` is a name that `regard weights` lists, or a file.
 
-    MViT's position embeddings are made for another picture size and brought to the model's: "2d" over rows and columns,
-    or "published_1d" as GLC and CSTS did it. GazeAttention starts from both streams of I3D in one file, and has none.
+    `options` are those of the model's own `init_from`: of GLC, CSTS and MViTGaze `position_embeddings`, "2d" or
+    "published_1d".
     """
 
     weights: str
-    position_embeddings: Literal["2d", "published_1d"] = "2d"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,11 @@ class Training:
     `max_steps` counts optimiser steps, and so do `validate_every`, `log_every` and `save_every`: a killed run loses at
     most that many. `best` is the validation score that decides which checkpoint is best, and `best_is` which way is
     better. `ema_decay` None trains without averaged weights. `threads` per process; one is fastest on a busy machine.
-    `start` is what others have trained; None begins with random numbers, or with what the model itself began with.
+    `pretrained` is what others have trained; None begins with random numbers, or with what the model itself began with.
     """
 
     max_steps: int = 1000
-    start: Start | None = None
+    pretrained: Pretrained | None = None
     optimiser: Optimiser = field(default_factory=Optimiser)
     precision: Precision = "32-true"
     accelerator: str = "auto"

@@ -43,7 +43,7 @@ class Family:
 
 
 K400_FILES = Family(
-    build=lambda: MViTGaze().encoder, rules=K400_RULES, fits=lambda content: MViTGaze().init_from_k400(content)
+    build=lambda: MViTGaze().encoder, rules=K400_RULES, fits=lambda content: MViTGaze().init_from(content)
 )
 GLC_FILES = Family(build=glc.GLC, rules=glc.PUBLISHED_RULES, fits=glc.GLC.from_published)
 CSTS_FILES = Family(build=csts.CSTS, rules=csts.PUBLISHED_RULES, fits=csts.CSTS.from_published)
