@@ -1,5 +1,7 @@
-"""What a dataset, a video and a sound can be asked, whatever they are made of: the protocols that readers fulfil."""
+"""What a dataset, a video and a sound can be asked, whatever they are made of."""
 
+from abc import ABC, abstractmethod
+from types import NotImplementedType
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -8,18 +10,20 @@ from jaxtyping import Float, Float32, Float64, UInt8
 from regard.types import Recording
 
 
-@runtime_checkable
-class RecordingSet(Protocol):
-    """A dataset: recordings by split, and nothing else."""
+class RecordingSet(ABC):
+    """A dataset: recordings by split, and nothing else. Any class that has both is one, derived from this or not."""
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """Names of the splits, such as ("train", "test")."""
-        ...
+    splits: tuple[str, ...]
+    """Names of the splits, such as ("train", "test")."""
 
+    @abstractmethod
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of one split, in a fixed order. Raises RecipeError for an unknown split."""
-        ...
+
+    @classmethod
+    def __subclasshook__(cls, other: type) -> bool | NotImplementedType:
+        # splits may be known to an instance only
+        return callable(getattr(other, "recordings", None)) or NotImplemented if cls is RecordingSet else NotImplemented
 
 
 @runtime_checkable

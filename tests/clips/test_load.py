@@ -11,7 +11,7 @@ from clip_films import film, grey_of
 from regard.batch import Batch, Sample
 from regard.clips import ClipDataset, EveryClip, FirstFrames, RandomClip, SoundWindows, loader
 from regard.errors import FileError, RecipeError
-from regard.transforms import HorizontalFlip
+from regard.transforms import HorizontalFlip, Transform
 from regard.types import MediaStream, Recording, Segment
 
 NEEDS = frozenset({"video", "gaze"})
@@ -20,7 +20,7 @@ RANDOM = RandomClip(num_frames=3, interval_s=0.2, num_clips=4)
 
 
 @dataclass(frozen=True)
-class Dim:
+class Dim(Transform):
     """A user's transform that draws from the global generators as well, as it should not."""
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:

@@ -18,6 +18,25 @@ def test_classes_of_somebody_else_are_found_by_their_import_path(world: Path, tm
     assert len(recipe.data.recordings("train")) == 2
 
 
+def test_every_slot_of_the_data_takes_a_class_of_somebody_else(world: Path, tmp_path: Path):
+    content = tiny_recipe(world)
+    content["data"]["dataset"]["class_path"] = "tiny.Unannotated"
+    content["data"]["sound"] = {"class_path": "tiny.Deaf", "init_args": {"level": 2.0}}
+    content["data"]["train"]["sampler"] = {"class_path": "tiny.FirstFrame"}
+    content["data"]["train"]["transforms"] = [{"class_path": "tiny.Slow", "init_args": {"seconds": 0.0}}]
+    data = read_recipe(write_recipe(tmp_path, content)).data
+    clips = data.clips(data.train, needs=frozenset({"video", "sound", "gaze"}))
+    assert len(clips) == 2
+    assert clips[0].sound.unique() == 2.0
+
+
+def test_a_dataset_without_splits_is_told_what_it_lacks(world: Path, tmp_path: Path):
+    content = tiny_recipe(world)
+    content["data"]["dataset"] = {"class_path": "tiny.WithoutSplits"}
+    with pytest.raises(RecipeError, match=r"(?s)WithoutSplits, which has no splits.*splits = "):
+        read_recipe(write_recipe(tmp_path, content))
+
+
 def test_a_recipe_written_out_reads_as_itself_and_keeps_its_name(world: Path, tmp_path: Path):
     recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world)), ["--task.model.width", "5"])
     (tmp_path / "recipe.yaml").write_text(recipe.text)

@@ -13,10 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.batch import Sample
+from regard.clips import Hearing, Sampler
 from regard.datasets import Synthetic
 from regard.errors import FileError
 from regard.io import open_recording
-from regard.types import GazeState, GazeTrack, Recording
+from regard.transforms import Transform
+from regard.types import Clip, GazeState, GazeTrack, Recording
 
 
 class TinyWorld:
@@ -36,6 +38,40 @@ class TinyWorld:
 class WithoutGaze(TinyWorld):
     def recordings(self, split: str) -> tuple[Recording, ...]:
         return tuple(replace(r, gaze=None) for r in super().recordings(split))
+
+
+class Unannotated:
+    """A user's own dataset that says nothing of what it gives, and knows its splits when it is made."""
+
+    def __init__(self, root: str):
+        self.worlds = TinyWorld(root)
+        self.splits = self.worlds.splits
+
+    def recordings(self, split):
+        return self.worlds.recordings(split)
+
+
+class WithoutSplits:
+    def recordings(self, split):
+        return ()
+
+
+class FirstFrame(Sampler):
+    """A user's own sampler."""
+
+    def clips(self, recording, *, times_s, rng):
+        return (Clip(recording=recording, frame_s=times_s[:1], gaze_s=times_s[:1]),)
+
+
+class Deaf(Hearing):
+    """A user's own way of hearing: a constant."""
+
+    def __init__(self, *, level: float = 0.0) -> None:
+        self.level = level
+
+    def hear(self, sound, clip):
+        t = len(clip.frame_s)
+        return torch.full((t, 2, 2), self.level), torch.ones(t, dtype=torch.bool)
 
 
 def always_known(track: GazeTrack) -> GazeTrack:
@@ -79,7 +115,7 @@ class Explodes(TinyGaze):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slow:
+class Slow(Transform):
     """A user's own transform, which takes its time."""
 
     seconds: float = 0.05
@@ -149,7 +185,7 @@ class OnDisk:
         return (open_recording(self.root / split),)
 
 
-class Breaks:
+class Breaks(Transform):
     """A user's own transform that finds every file broken."""
 
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:

@@ -20,9 +20,9 @@ from torch.utils.data import Dataset, get_worker_info
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
 from regard.clips.flow import decoded, open_flow
-from regard.clips.hearing import Hearing
 from regard.clips.order import Draw, generator_for
 from regard.clips.sampling.window import TOLERANCE_S, Sampler
+from regard.clips.sound import Hearing
 from regard.errors import ClockError, FileError, RecipeError, RegardError
 from regard.io import open_sound, open_video
 from regard.sources import FrameSource, SoundSource

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
 from regard.datasets.held_out import hold_out, splits_with
@@ -34,6 +35,7 @@ from regard.errors import FileError
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.recording import open_video
+from regard.sources import RecordingSet
 from regard.types import GazeTrack, Recording, Segment
 
 __all__ = ["AriaEveryday"]
@@ -65,7 +67,7 @@ def published() -> Published:
     )
 
 
-class AriaEveryday:
+class AriaEveryday(RecordingSet):
     """Aria Everyday Activities as a RecordingSet: one Recording for each sequence; nothing is looked at unasked.
 
     Its splits are "train", "val" and "test": `held_out` is the share of the training scenes that make up "val" and are
@@ -103,6 +105,7 @@ class AriaEveryday:
         out = hold_out(map(scene_of, self.published.train), self.held_out)
         return tuple(q for q in self.published.train if (scene_of(q) in out) == (split == "val"))
 
+    @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split, by name."""
         names = present(

@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from typing_extensions import override
 
 from regard.datasets.frame_labels import EGO4D, by_movement, ego4d_labels, labelled
 from regard.datasets.held_out import hold_out, splits_with
@@ -32,6 +33,7 @@ from regard.datasets.on_disk import Missing, by_stem, files_below, present, requ
 from regard.errors import ClockError
 from regard.io.media.glance import Glance, glance
 from regard.io.tables import Column, read_columns, read_header
+from regard.sources import RecordingSet
 from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
 
 __all__ = ["Ego4DGaze"]
@@ -76,7 +78,7 @@ def published() -> Published:
     )
 
 
-class Ego4DGaze:
+class Ego4DGaze(RecordingSet):
     """Ego4D's gaze benchmark as a RecordingSet: one Recording for each video; nothing is looked at before it is asked.
 
     Its splits are "train", "val" and "test": `held_out` is the share of the training videos that make up "val" and are
@@ -117,6 +119,7 @@ class Ego4DGaze:
         out = hold_out(self.published.train, self.held_out)
         return tuple(video for video in self.published.train if (video in out) == (split == "val"))
 
+    @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split, in the published order."""
         both = {video: path for video, path in self.videos.items() if video in self.tables}

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from typing_extensions import override
+
 from regard.datasets.on_disk import unknown_split
 from regard.errors import FileError
 from regard.io import open_recording
 from regard.io.cache import cache_folder
+from regard.sources import RecordingSet
 from regard.types import Recording
 from regard.world.files import places_of, write_world
 from regard.world.script import ACTIONS, NOUNS, VERBS
@@ -25,12 +28,14 @@ SPLITS = ("train", "val", "test")
 SEEDS_PER_SPLIT = 1_000_000
 
 
-class Synthetic:
+class Synthetic(RecordingSet):
     """A RecordingSet of seeded kitchen worlds whose causes are known; no licence, no download.
 
     `train`, `val` and `test` are the numbers of worlds; each gives one recording per observer. Worlds are written to
     `root` (default: the user's cache) when a split is first asked for, `processes` at a time.
     """
+
+    splits = SPLITS
 
     def __init__(
         self,
@@ -57,11 +62,7 @@ class Synthetic:
         """Names of the actions, verbs and nouns by class."""
         return {"action": ACTIONS, "verb": VERBS, "noun": NOUNS}
 
-    @property
-    def splits(self) -> tuple[str, ...]:
-        """("train", "val", "test")."""
-        return SPLITS
-
+    @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of one split, written first where they are not there yet."""
         if split not in SPLITS:

@@ -12,10 +12,9 @@ from typing import TypeVar
 
 from torch import Tensor, nn
 
-from regard.clips.csts_sound import CSTSSound
-from regard.clips.hearing import SoundWindows
 from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
 from regard.clips.sampling.window import EveryClip, Sampler
+from regard.clips.sound import Hearing, SoundWindows
 from regard.errors import RegardError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
@@ -73,7 +72,7 @@ class Answerer:
     sampler: Sampler
     transforms: Sequence[Transform] = ()
     decode_size: int | None = None
-    sound: SoundWindows | CSTSSound | None = None
+    sound: Hearing | None = None
 
 
 def recognises_actions(model: str | Path) -> bool:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from regard.batch import Field
-from regard.clips.csts_sound import CSTSSound
 from regard.clips.dataset import ClipDataset
-from regard.clips.hearing import SoundWindows
 from regard.clips.load import ClipLoader, loader
 from regard.clips.sampling.window import Sampler
+from regard.clips.sound import Hearing, SoundWindows
 from regard.errors import RecipeError
 from regard.prepare.flow import use_flow
 from regard.prepare.folder import use_prepared
@@ -43,7 +42,7 @@ class Data:
     test: Part
     batch_size: int = 8
     decode_size: int | None = None
-    sound: SoundWindows | CSTSSound | None = None
+    sound: SoundWindows | Hearing | None = None
     gaze: Literal["nearest", "interpolated"] = "nearest"
     prepared: Path | None = None
     balance: str | None = None
@@ -53,6 +52,13 @@ class Data:
     _recordings: dict[str, tuple[Recording, ...]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not hasattr(self.dataset, "splits"):
+            raise RecipeError(
+                "data.dataset",
+                found=f"{type(self.dataset).__name__}, which has no splits",
+                wanted='a dataset that names its splits: splits = ("train", "val", "test")',
+                do="give the class such an attribute, beside its recordings(split)",
+            )
         for name, least in (("batch_size", 1), ("decode_size", 1), ("workers", 0)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from typing_extensions import override
 
 from regard.batch import Sample
-from regard.transforms.place import Video, uniform, video_of
+from regard.transforms.place import Transform, Video, uniform, video_of
 
 __all__ = ["ColourJitter", "Normalise", "ToFloat"]
 
@@ -19,7 +20,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True, slots=True)
-class ColourJitter:
+class ColourJitter(Transform):
     """Vary brightness, contrast, saturation (each by a factor up to 1 +- its number) and hue (by up to +- `hue_deg`).
 
     The four are applied in that order as one affine map of RGB; contrast is about the clip's mean brightness, and hue
@@ -31,8 +32,8 @@ class ColourJitter:
     saturation: float = 0.0
     hue_deg: float = 0.0
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample in other colours."""
         video = video_of(sample, self)
         pixels = video.float() / 255 if video.dtype == torch.uint8 else video
         brightness, contrast, saturation = (
@@ -55,23 +56,23 @@ class ColourJitter:
 
 
 @dataclass(frozen=True, slots=True)
-class ToFloat:
+class ToFloat(Transform):
     """Pixels from 0..255 to [0, 1]; a video that is float already stays."""
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with a float video."""
         return replace(sample, video=_to_float(video_of(sample, self)))
 
 
 @dataclass(frozen=True, slots=True)
-class Normalise:
+class Normalise(Transform):
     """Pixels to (value in [0, 1] - mean) / std, for each of red, green, blue; the default is ImageNet's."""
 
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with a normalised float video."""
         video = _to_float(video_of(sample, self))
         mean, std = (torch.tensor(x, dtype=video.dtype)[:, None, None] for x in (self.mean, self.std))
         return replace(sample, video=(video - mean) / std)

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 
 import torch
+from typing_extensions import override
 
 from regard.batch import Sample
 from regard.errors import RecipeError
+from regard.transforms.place import Transform
 
 __all__ = ["ScaleFlow"]
 
@@ -14,13 +16,13 @@ BOUND_PX = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleFlow:
+class ScaleFlow(Transform):
     """Pixels to [-1, 1]: divided by `bound_px` and cut there; the models that read flow were trained so."""
 
     bound_px: float = BOUND_PX
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with its flow scaled. Raises RecipeError where it has none."""
         if sample.flow is None:
             raise RecipeError(
                 "ScaleFlow",

@@ -4,20 +4,22 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from regard.batch import Sample
 from regard.ops.geometry import inside
+from regard.transforms.place import Transform
 from regard.types import GazeState
 
 __all__ = ["ClampGaze", "MaskGazeOutside"]
 
 
 @dataclass(frozen=True, slots=True)
-class MaskGazeOutside:
+class MaskGazeOutside(Transform):
     """Gaze that lies outside the picture, for instance after a crop, counts as unknown."""
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with such points NaN, not valid, and LOST."""
         gaze_point, gaze_valid = _mask_outside(sample.gaze_point, sample.gaze_valid)
         observed_point, observed_valid = _mask_outside(sample.observed_point, sample.observed_valid)
         state = sample.gaze_state
@@ -34,11 +36,11 @@ class MaskGazeOutside:
 
 
 @dataclass(frozen=True, slots=True)
-class ClampGaze:
+class ClampGaze(Transform):
     """Gaze that lies outside the picture is moved to its border and stays valid, as GLC and CSTS were trained."""
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with all known points inside [0, 1]."""
         gaze, observed = sample.gaze_point, sample.observed_point
         return replace(
             sample,

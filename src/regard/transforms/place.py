@@ -6,14 +6,15 @@ depends on nothing else. Points stay normalised to the picture as it becomes: af
 (see gaze_outside.py), because published systems differ in it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
+from typing_extensions import override
 
 from regard.batch import Sample
 from regard.errors import RecipeError
@@ -33,43 +34,42 @@ __all__ = [
 Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
 
 
-@runtime_checkable
-class Transform(Protocol):
+class Transform(ABC):
     """A Sample in, a Sample out. One of your own that cuts or mirrors pictures does it by `crop` and `mirrored`."""
 
+    @abstractmethod
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
         """The sample, changed; the one handed in stays as it is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Transform):
     """Scale to a short side in pixels, keeping the proportions, or to a (height, width) whatever they were."""
 
     size: int | tuple[int, int]
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with its video scaled; points are normalised and stay."""
         video = video_of(sample, self)
         return _resized(sample, target_size(video.shape[-2:], self.size))
 
 
 @dataclass(frozen=True, slots=True)
-class RandomResize:
+class RandomResize(Transform):
     """Scale to a short side drawn from `smallest` to `largest` pixels, both included, keeping the proportions."""
 
     smallest: int
     largest: int
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with its video scaled; points are normalised and stay."""
         video = video_of(sample, self)
         side = int(torch.randint(self.smallest, self.largest + 1, (), generator=generator))
         return _resized(sample, target_size(video.shape[-2:], side))
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeToCells:
+class ResizeToCells(Transform):
     """Scale to a short side in pixels, and to the long side of about the same proportions that `cell` divides.
 
     For models that take whole pictures of any shape, if only it has whole cells. `cell` should divide the short side.
@@ -78,8 +78,8 @@ class ResizeToCells:
     short_side: int
     cell: int
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with its video scaled; points are normalised and stay."""
         video = video_of(sample, self)
         h, w = target_size(video.shape[-2:], self.short_side)
         size = (max(1, round(h / self.cell)) * self.cell, max(1, round(w / self.cell)) * self.cell)
@@ -87,20 +87,20 @@ class ResizeToCells:
 
 
 @dataclass(frozen=True, slots=True)
-class CentreCrop:
+class CentreCrop(Transform):
     """Keep the middle (height, width), or a square of that side."""
 
     size: int | tuple[int, int]
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample cropped."""
         h, w = _pair(self.size)
         height, width = room_for(sample, self, h, w)
         return crop(sample, top=(height - h + 1) // 2, left=(width - w + 1) // 2, height=h, width=w)
 
 
 @dataclass(frozen=True, slots=True)
-class RandomCrop:
+class RandomCrop(Transform):
     """Keep a (height, width), or a square of that side, at a random place.
 
     `keep_gaze` draws only among places that keep all known gaze points in the picture; where no place keeps all, one
@@ -110,8 +110,8 @@ class RandomCrop:
     size: int | tuple[int, int]
     keep_gaze: bool = False
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample cropped."""
         h, w = _pair(self.size)
         height, width = room_for(sample, self, h, w)
         points = known_points(sample) if self.keep_gaze else torch.zeros(0, 2)
@@ -121,7 +121,7 @@ class RandomCrop:
 
 
 @dataclass(frozen=True, slots=True)
-class RandomResizedCrop:
+class RandomResizedCrop(Transform):
     """Keep a random part of the picture and scale it to a (height, width), or to a square of that side.
 
     The part's area is a share of the picture's drawn from `scale`, its width / height is drawn log-uniformly from
@@ -132,8 +132,8 @@ class RandomResizedCrop:
     scale: tuple[float, float] = (0.5, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample cropped and scaled."""
         height, width = video_of(sample, self).shape[-2:]
         area = uniform(*self.scale, generator) * height * width
         low, high = torch.tensor(self.ratio).log().tolist()
@@ -147,13 +147,13 @@ class RandomResizedCrop:
 
 
 @dataclass(frozen=True, slots=True)
-class HorizontalFlip:
+class HorizontalFlip(Transform):
     """Mirror left and right with probability `p`: pixels, and gaze that comes without them."""
 
     p: float = 0.5
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample, mirrored or not."""
         return sample if uniform(0.0, 1.0, generator) >= self.p else mirrored(sample)
 
 

@@ -12,15 +12,16 @@ from math import floor
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
+from typing_extensions import override
 
 from regard.batch import Sample
-from regard.transforms.place import crop, crop_range, known_points, mirrored, room_for, uniform, video_of
+from regard.transforms.place import Transform, crop, crop_range, known_points, mirrored, room_for, uniform, video_of
 
 __all__ = ["EgoHARFlip", "GLCCrop", "GLCResize", "GazeAttentionFlip"]
 
 
 @dataclass(frozen=True, slots=True)
-class GLCResize:
+class GLCResize(Transform):
     """Scale to a short side drawn from `smallest` to `largest` (None: `smallest`), rounded; the long side rounded down.
 
     Bilinear without antialiasing, so that a large picture made small keeps a fraction of its pixels and flickers.
@@ -29,8 +30,8 @@ class GLCResize:
     smallest: int
     largest: int | None = None
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with its video scaled, as floating-point numbers; points are normalised and stay."""
         video = video_of(sample, self)
         side = (
             self.smallest
@@ -45,7 +46,7 @@ class GLCResize:
 
 
 @dataclass(frozen=True, slots=True)
-class GLCCrop:
+class GLCCrop(Transform):
     """Keep a square of `size` at a random place that keeps all gaze points, as far as there is one.
 
     As `RandomCrop(keep_gaze=True)`, but that a place is a real number rounded down: the last one is never drawn.
@@ -53,8 +54,8 @@ class GLCCrop:
 
     size: int
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample cropped."""
         height, width = room_for(sample, self, self.size, self.size)
         points = known_points(sample)
         left = self._offset(points[:, 0] * width, width, generator)
@@ -69,7 +70,7 @@ class GLCCrop:
 
 
 @dataclass(frozen=True, slots=True)
-class GazeAttentionFlip:
+class GazeAttentionFlip(Transform):
     """Mirror left and right with probability `p`; the mirrored flow still tells motion to the right as to the right.
 
     Source: Min & Corso, WACV 2021; MichiganCOG/Gaze-Attention@def72a1.
@@ -77,8 +78,8 @@ class GazeAttentionFlip:
 
     p: float = 0.5
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample, mirrored or not."""
         video_of(sample, self)
         if uniform(0.0, 1.0, generator) >= self.p:
             return sample
@@ -86,13 +87,13 @@ class GazeAttentionFlip:
 
 
 @dataclass(frozen=True, slots=True)
-class EgoHARFlip:
+class EgoHARFlip(Transform):
     """Mirror left and right with probability `p`, but leave the gaze where it was. Source: YZ-26/EgoHAR@55f08ef."""
 
     p: float = 0.5
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample, mirrored or not."""
         video_of(sample, self)
         if uniform(0.0, 1.0, generator) >= self.p:
             return sample

@@ -4,22 +4,24 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch.nn.functional import avg_pool2d
+from typing_extensions import override
 
 from regard.batch import Sample
 from regard.errors import RecipeError
+from regard.transforms.place import Transform
 
 __all__ = ["PoolSound"]
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSound:
+class PoolSound(Transform):
     """Average the log power of so many neighbouring frequencies and columns (5 ms each), for smaller windows."""
 
     frequencies: int = 4
     columns: int = 4
 
+    @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        """The sample with coarser spectrogram windows; as it was where the model does not hear."""
         if sample.sound is None:
             return sample
         size = sample.sound.shape[-2:]

@@ -10,8 +10,9 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
+from typing_extensions import override
 
-from regard.clips.sampling.window import TOLERANCE_S, Times
+from regard.clips.sampling.window import TOLERANCE_S, Sampler, Times
 from regard.errors import RecipeError
 from regard.types import Clip, Recording, Segment
 
@@ -19,7 +20,7 @@ __all__ = ["GLCWindow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GLCWindow:
+class GLCWindow(Sampler):
     """One clip of `num_frames` frames, each `step` after the last, of each segment of a `kind` or the recording.
 
     `place` is where it lies: "first" and "last" among the frames that may be shown, or "random", at a real number of
@@ -47,20 +48,20 @@ class GLCWindow:
             )
 
     @property
+    @override
     def is_random(self) -> bool:
-        """True where each epoch cuts other clips."""
         return self.place == "random"
 
+    @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
-        """One clip for each segment that shows enough frames."""
         return tuple(
             self._clip(recording, segment, times_s, rng)
             for segment in self._segments(recording, times_s)
             if self._is_enough(segment, times_s)
         )
 
+    @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
-        """The segments that show too few frames to ask about a later one, or none."""
         return tuple(s for s in self._segments(recording, times_s) if not self._is_enough(s, times_s))
 
     def frames(self, num_shown: int, start: float) -> tuple[Int64[np.ndarray, "t"], Int64[np.ndarray, "u"]]:

@@ -6,10 +6,12 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float64
+from typing_extensions import override
 
 from regard.clips.sampling.window import (
     TOLERANCE_S,
     Room,
+    Sampler,
     Times,
     Window,
     check_num_clips,
@@ -52,10 +54,11 @@ class AroundSegment(Window):
             )
 
     @property
+    @override
     def is_random(self) -> bool:
-        """True where each epoch cuts other clips."""
         return self.place == "random"
 
+    @override
     def _shown(self, stretch: Segment, times_s: Times) -> tuple[float, float]:
         start_s, end_s = stretch.start_s - self.before_s, stretch.end_s + self.after_s
         frames_cut = math.floor((1 - self.middle) / 2 * (end_s - start_s) / self.interval_s + TOLERANCE_S)
@@ -65,6 +68,7 @@ class AroundSegment(Window):
             return first_s, last_s
         return Window._shown(self, replace(stretch, start_s=start_s, end_s=end_s), times_s)
 
+    @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         if self.place == "random":
             return random_starts(room, self.num_clips, length_s=self.span_s + self.asked_after_s, rng=rng)
@@ -79,7 +83,7 @@ class AroundSegment(Window):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WholeSegment:
+class WholeSegment(Sampler):
     """One clip of each segment of a `kind`: all its moments `interval_s` apart, from its first shown frame to its last.
 
     A segment of more than `max_frames` gives its middle; None takes all of it. The clips ask about their own frames,
@@ -99,13 +103,8 @@ class WholeSegment:
                 do="correct the sampler in the recipe",
             )
 
-    @property
-    def is_random(self) -> bool:
-        """Never: each epoch is the same."""
-        return False
-
+    @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
-        """The clips of one recording, whose frames are shown at `times_s`."""
         clips = []
         for segment in recording.segments:
             frame_s = self._moments(segment, times_s) if segment.kind == self.kind else times_s[:0]
@@ -115,8 +114,8 @@ class WholeSegment:
                 )
         return tuple(clips)
 
+    @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
-        """The segments of this kind that show no frame."""
         own = (s for s in recording.segments if s.kind == self.kind)
         return tuple(s for s in own if not len(self._moments(s, times_s)))
 

@@ -12,10 +12,11 @@ that leave room for the 8 asked ones" is `LastFrames(kind="clip", num_frames=8, 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64
+from typing_extensions import override
 
 from regard.errors import RecipeError
 from regard.types import Clip, Recording, Segment
@@ -32,22 +33,21 @@ repeated as if it were real, as several published systems do; or no clip is cut,
 Times = Float64[np.ndarray, "n"]
 
 
-@runtime_checkable
-class Sampler(Protocol):
+class Sampler(ABC):
     """Cuts clips. How many it cuts of a recording must not depend on the random numbers."""
 
     @property
     def is_random(self) -> bool:
         """True where each epoch cuts other clips."""
-        ...
+        return False
 
+    @abstractmethod
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
         """The clips of one recording, whose frames are shown at `times_s`."""
-        ...
 
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
         """The stretches of which no clip is cut: too short for one, or lying across an avoided segment."""
-        ...
+        return ()
 
 
 class Room(NamedTuple):
@@ -60,7 +60,7 @@ class Room(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window(ABC):
+class Window(Sampler):
     """What all samplers share: `num_frames` moments `interval_s` apart, and the moments that are asked about.
 
     `ahead_s` counts from the last frame; None asks about the frames themselves (estimation). Clips are cut from each
@@ -84,11 +84,6 @@ class Window(ABC):
             raise sampler_error(self, f"ahead_s = {self.ahead_s}", "one or more finite numbers, or null for estimation")
 
     @property
-    def is_random(self) -> bool:
-        """True where each epoch cuts other clips."""
-        return False
-
-    @property
     def span_s(self) -> float:
         """From the first frame of a whole clip to the last."""
         return (self.num_frames - 1) * self.interval_s
@@ -98,14 +93,14 @@ class Window(ABC):
         """From the last frame to the last asked moment; 0 where that is no later."""
         return max(0.0, *self.ahead_s) if self.ahead_s else 0.0
 
+    @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
-        """The clips of one recording, whose frames are shown at `times_s`."""
         return tuple(
             c for stretch in self._stretches(recording, times_s) for c in self._cut(recording, stretch, times_s, rng)
         )
 
+    @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
-        """The stretches of which no clip is cut: too short for one, or lying across an avoided segment."""
         rng = np.random.default_rng(0)
         return tuple(s for s in self._stretches(recording, times_s) if not self._cut(recording, s, times_s, rng))
 
@@ -165,6 +160,7 @@ class EveryClip(Window):
         if not 0 < self.hop_s < math.inf:
             raise sampler_error(self, f"hop_s = {self.hop_s}", "more than 0 s from one clip to the next")
 
+    @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         count = math.floor((room.latest_s - room.first_s + TOLERANCE_S) / self.hop_s) + 1
         next_s = room.first_s + count * self.hop_s
@@ -185,10 +181,11 @@ class RandomClip(Window):
         check_num_clips(self, self.num_clips)
 
     @property
+    @override
     def is_random(self) -> bool:
-        """True: each epoch cuts other clips."""
         return True
 
+    @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         return random_starts(room, self.num_clips, length_s=self.span_s + self.asked_after_s, rng=rng)
 
@@ -197,6 +194,7 @@ class RandomClip(Window):
 class FirstFrames(Window):
     """One clip at the beginning of each segment of a kind, or of the whole recording."""
 
+    @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         return np.array([room.first_s])
 
@@ -205,6 +203,7 @@ class FirstFrames(Window):
 class LastFrames(Window):
     """One clip whose last moment, frame or asked, is the last of each segment of a kind, or of the whole recording."""
 
+    @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         return np.array([room.latest_s])
 

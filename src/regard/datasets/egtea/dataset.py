@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from regard.datasets.egtea.begaze import read_gaze
 from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
@@ -33,6 +34,7 @@ from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.errors import FileError, RecipeError
 from regard.io.media.sound import has_sound
+from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 
 __all__ = ["Egtea"]
@@ -46,7 +48,7 @@ VIDEO_SUFFIXES = (".mp4", ".avi")
 OfficialSplit = Literal[1, 2, 3]
 
 
-class Egtea:
+class Egtea(RecordingSet):
     """EGTEA Gaze+ as a RecordingSet; nothing on the disk is looked at before it is asked for.
 
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
@@ -122,6 +124,7 @@ class Egtea:
         out = hold_out((label.name.session for label in listed), self.held_out)
         return tuple(label for label in listed if (label.name.session in out) == (split == "val"))
 
+    @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split: clips in the official order, or sessions by name with the split's segments."""
         labels = self._wanted(split)

@@ -24,12 +24,14 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
+from typing_extensions import override
 
 from regard.datasets.egtea.labels import numbered_classes
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ
 from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import unknown_split
 from regard.errors import FileError
+from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, Recording, Segment
 
 __all__ = ["EgteaGaze"]
@@ -52,7 +54,7 @@ FULL_SCALE = 65535
 DO = "write it again from the official annotation lists and gaze files"
 
 
-class EgteaGaze:
+class EgteaGaze(RecordingSet):
     """EGTEA Gaze+ as recordings of gaze alone: one for each session that has clips in a split, without video.
 
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
@@ -106,6 +108,7 @@ class EgteaGaze:
             wanted &= np.diff(arrays["offsets"]) > 0
         return np.flatnonzero(wanted)
 
+    @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The sessions that have clips in a split, by name, with a segment of kind "action" for each.
 
