@@ -13,8 +13,8 @@ from regard.cli import VERBS
 from regard.recipe.packaged import packaged
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-RECIPES = [*packaged().values()]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+RECIPES = sorted([*packaged().values(), *(ROOT / "examples").rglob("*.yaml")])
 SECTIONS = ("--task.", "--data.", "--training.")
 
 

@@ -13,6 +13,7 @@ from regard.engine.train import train
 from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 
+GAZE_ONLY = Path(__file__).parents[2] / "examples" / "gaze_only" / "action_egtea_gaze_only.yaml"
 SMALL = {
     "gaze_attention": ["--task.model.size=[64,64]", "--task.model.width=8", "--task.model.depths=[1,1,1]"],
     "egohar": [
@@ -79,7 +80,7 @@ def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_
         "--training.accelerator=cpu",
         "--training.devices=1",
     ]
-    recipe = read_recipe("action_egtea_gaze_only", words)
+    recipe = read_recipe(GAZE_ONLY, words)
     run = train(recipe, tmp_path / "run").folder
     scores = score_recipe(recipe, weights=run / "checkpoints" / "best.ckpt")
     assert list(scores.items["recording"]) == ["OP01-R01-PastaSalad"], "the other test clip has no gaze"

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from regard.models.gaze_only import GazeOnlyAnswer
+from gaze_only.model import GazeOnlyAnswer
 from regard.tasks.action.losses.base import ActionLoss, Targets
-
-__all__ = ["MembersLoss"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

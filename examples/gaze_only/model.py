@@ -2,7 +2,7 @@
 
     gaze -> whole trajectory -> statistics, random convolutions (fixed, remembered) -> several small networks -> mean
 
-The networks, the model's members, are trained side by side, each by its own loss (`regard.tasks.MembersLoss`).
+The networks, the model's members, are trained side by side, each by its own loss (`gaze_only.loss.MembersLoss`).
 """
 
 from collections import OrderedDict
@@ -13,11 +13,9 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from gaze_only.random_convolutions import RandomConvolutions
+from gaze_only.trajectory import Trajectories, channels, filled, parts, statistics
 from regard.errors import RecipeError
-from regard.models.random_convolutions import RandomConvolutions
-from regard.ops.trajectory import Trajectories, channels, filled, parts, statistics
-
-__all__ = ["GazeOnly", "GazeOnlyAnswer"]
 
 NUM_CHANNELS = 7
 NUM_STATISTICS = 308

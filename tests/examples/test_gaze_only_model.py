@@ -3,11 +3,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from gaze_only.loss import MembersLoss
+from gaze_only.model import GazeOnly
+from gaze_only.random_convolutions import RandomConvolutions
+from gaze_only.trajectory import parts
 from regard.errors import RecipeError
-from regard.models import GazeOnly
-from regard.models.random_convolutions import RandomConvolutions
-from regard.ops.trajectory import parts
-from regard.tasks import MembersLoss, Targets
+from regard.tasks import Targets
 
 SMALL = {
     "num_actions": 5,

@@ -1,8 +1,8 @@
 """What gaze alone tells about actions on EGTEA Gaze+: the recipe trained from several seeds, on each official split.
 
-    python benchmarks/gaze_only.py .../egtea_gaze --out runs/gaze_only --seeds 5 --splits 1
-    python benchmarks/gaze_only.py .../egtea_gaze --out runs/gaze_only --seeds 1 --splits 2 3
-    python benchmarks/gaze_only.py .../egtea_gaze --out runs/gaze_only --seeds 2 --splits 1 --without-duration
+    python examples/gaze_only/benchmark.py .../egtea_gaze --out runs/gaze_only --seeds 5 --splits 1
+    python examples/gaze_only/benchmark.py .../egtea_gaze --out runs/gaze_only --seeds 1 --splits 2 3
+    python examples/gaze_only/benchmark.py .../egtea_gaze --out runs/gaze_only --seeds 2 --splits 1 --without-duration
 
 Each run trains on all of a split's training clips and is scored once on its test clips; a run whose scores are there is
 not repeated. The tables count a clip as right by the share of the seeds that answered rightly.
@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from regard.datasets import EgteaGaze
+from gaze_only.dataset import EgteaGaze
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.metrics.labels import mean_class_interval, prior_corrected
 from regard.metrics.table import groups_of, summarise
 from regard.recipe.read import read_recipe
 
-RECIPE = "action_egtea_gaze_only"
+RECIPE = Path(__file__).with_name("action_egtea_gaze_only.yaml")
 LABELS = ("action", "verb", "noun")
 STRENGTHS = (0.0, 0.5, 0.8)
 """Of the correction for frequent classes: none; the usual half; and where verbs did about best on held-out sessions."""

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gaze_only.dataset import EgteaGaze
 from regard.clips import ClipDataset, WholeSegment
-from regard.datasets import EgteaGaze
 from regard.errors import FileError, RecipeError
 from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState

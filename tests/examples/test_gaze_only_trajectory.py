@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from regard.ops.trajectory import VIEW_DEG, channels, filled, parts, statistics
+from gaze_only.trajectory import VIEW_DEG, channels, filled, parts, statistics
 
 
 def wander(b: int = 3, t: int = 60, seed: int = 0) -> torch.Tensor:

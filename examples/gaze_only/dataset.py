@@ -2,7 +2,7 @@
 
     ROOT/
     ├── egtea_gaze.npz      10,321 clips, 1,045,844 frames of gaze; clip i is rows offsets[i] to offsets[i + 1]
-    │     video (n)  ms (n, 2)  frames (n, 2)         what a clip's name says (see names.py); frames count both ends
+    │     video (n)  ms (n, 2)  frames (n, 2)         what a clip's name says; frames count both ends
     │     labels (n, 3) uint8                         action, verb, first noun, counted from 1
     │     split (n, 3) uint8                          0 train, 1 test, for each of the three official splits
     │     offsets (n + 1)  gaze_u16 (f, 2) uint16     65535 * (x, y); (0, 0) where there is no gaze
@@ -33,10 +33,6 @@ from regard.datasets.on_disk import unknown_split
 from regard.errors import FileError
 from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, Recording, Segment
-
-__all__ = ["EgteaGaze"]
-
-__all__ = ["EgteaGaze"]
 
 FILE = "egtea_gaze.npz"
 WANTED = {
