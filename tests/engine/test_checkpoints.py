@@ -12,8 +12,9 @@ import regard
 from regard.engine.train import train
 from regard.errors import FileError, WeightsError
 from regard.recipe.read import read_recipe
-from regard.run.checkpoints import AtomicCheckpoints, load_weights, read_checkpoint
+from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 from regard.run.provenance import data_hash, git_commit
+from regard.run.weights import with_weights
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_the_data_hash_changes_with_the_recordings_and_not_with_their_order(run:
 
 def test_weights_go_into_the_model_they_belong_to(run: Path):
     model = TinyGaze()
-    load_weights(model, run / "checkpoints" / "last.ckpt")
+    with_weights(model, run / "checkpoints" / "last.ckpt")
     saved = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in model.state_dict().items())
 
@@ -57,7 +58,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_the_names_that_differ(run: 
             del self.out
 
     with pytest.raises(WeightsError) as caught:
-        load_weights(Other(), run / "checkpoints" / "last.ckpt")
+        with_weights(Other(), run / "checkpoints" / "last.ckpt")
     assert caught.value.found == (
         "missing more.weight; missing more.bias; left over out.weight; left over out.bias; "
         "inside.weight is (8, 144) and not (3, 144) and 1 more"

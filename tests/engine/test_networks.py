@@ -19,7 +19,7 @@ from regard.models import CSTS, GLC, RandomWeightsWarning
 from regard.models.csts import PUBLISHED_RULES as CSTS_RULES
 from regard.models.glc import PUBLISHED_RULES as GLC_RULES
 from regard.models.published import Rules, published_names
-from regard.run.weights import put_weights
+from regard.run.weights import with_weights
 from regard.types import Recording
 
 SIZE = {"size": (32, 32), "width": 8, "depths": (1, 1, 1, 1)}
@@ -167,15 +167,14 @@ def test_weights_that_do_not_fit_are_named(tmp_path, csts_file):
 
 
 def test_a_recipes_model_takes_published_weights_and_ours(tmp_path, glc_file):
-    model = SmallGLC()
-    put_weights(model, glc_file)
+    model = with_weights(SmallGLC(), glc_file)
     wanted = SmallGLC.from_published(torch.load(glc_file, weights_only=True)).state_dict()
     assert all(torch.equal(v, wanted[k]) for k, v in model.state_dict().items())
     torch.save({"state_dict": {f"model.{k}": v + 1 for k, v in wanted.items()}}, tmp_path / "own.ckpt")
-    put_weights(model, tmp_path / "own.ckpt")
+    model = with_weights(model, tmp_path / "own.ckpt")
     assert torch.equal(model.state_dict()["norm.bias"], wanted["norm.bias"] + 1)
     with pytest.raises(WeightsError, match="state_dict"):
-        put_weights(torch.nn.Linear(1, 1), glc_file)
+        with_weights(torch.nn.Linear(1, 1), glc_file)
 
 
 def test_a_recording_that_ends_before_the_horizon_is_said_so(recording, csts_file):

@@ -6,7 +6,8 @@ from regard.cli.console import heading, out, progress, suggest, wrote
 from regard.cli.options import command
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
-from regard.run.weights import PublishedWeights, catalogue, get, named
+from regard.models.published import Checkpoint
+from regard.run.weights import catalogue, get, named, place
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,17 +35,13 @@ def run(options: Namespace) -> int:
             do=f"regard weights {options.what} glc_ego4d",
         )
     if options.what == "names":
-        print("\n".join(named(options.name).family.names()))
+        print("\n".join(named(options.name).names()))
         return 0
     with progress(options.name) as bar:
         path = get(options.name, address=options.address, progress=bar)
-    model = next((m for m in ("glc", "csts") if options.name.startswith(m)), None)
-    wrote(
-        [path],
-        then=command("weights")
-        if model is None
-        else command("predict", "RECORDING", "--model", model, "--weights", options.name),
-    )
+    recipe = named(options.name).recipe
+    then = ("weights",) if recipe is None else ("predict", "RECORDING", "--model", recipe, "--weights", options.name)
+    wrote([path], then=command(*then))
     return 0
 
 
@@ -53,7 +50,7 @@ def _list() -> int:
     for weights in catalogue():
         out.print(f"\n[bold]{weights.name}[/]  {_presence(weights)}", highlight=False)
         for label, text in (
-            ("model", weights.model),
+            ("model", weights.about),
             ("source", weights.page),
             ("licence", weights.licence),
             ("sha-256", weights.sha256 or "none recorded"),
@@ -65,7 +62,8 @@ def _list() -> int:
     return 0
 
 
-def _presence(weights: PublishedWeights) -> str:
-    if weights.path.exists():
-        return f"[green]here[/], {weights.path.stat().st_size / 1e6:.0f} MB"
-    return "[dim]not here[/]" if weights.address else "[dim]not published[/]"
+def _presence(weights: Checkpoint) -> str:
+    path = place(weights)
+    if path.exists():
+        return f"[green]here[/], {path.stat().st_size / 1e6:.0f} MB"
+    return "[dim]not here[/]" if weights.address else "[dim]not here, to be fetched by hand[/]"

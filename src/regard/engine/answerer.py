@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ from regard.models.glc import GLC
 from regard.models.mvit import COARSEST
 from regard.recipe import RECIPE_FILE
 from regard.run.folder import best_weights
-from regard.run.weights import locate, read_weights
+from regard.run.weights import locate, read_weights, with_weights
 from regard.tasks.base import Task
 from regard.tasks.gaze.losses import GLCKL, DensityLoss, GazeKL
 from regard.tasks.gaze.task import GazeAnticipation, GazeEstimation
@@ -152,7 +152,7 @@ def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str 
 
 def _glc(weights: Path | None) -> Answerer:
     """Asked about the whole picture, every `MOMENT_S`, in clips of the published spacing."""
-    model, loss = _network(GLC, GLC.from_published, weights)
+    model, loss = _network(GLC, weights)
     return Answerer(
         name="glc" if weights else "glc, random weights",
         task=GazeEstimation(model, loss=loss),
@@ -165,7 +165,7 @@ def _glc(weights: Path | None) -> Answerer:
 def _csts(weights: Path | None, horizon_s: float | None) -> Answerer:
     """Asked about the whole picture at one of the horizons that it was trained for."""
     number = CSTS_DEFAULT if horizon_s is None else _number_of(horizon_s)
-    model, loss = _network(CSTS, CSTS.from_published, weights)
+    model, loss = _network(CSTS, weights)
     return Answerer(
         name="csts" if weights else "csts, random weights",
         task=GazeAnticipation(_OneHorizon(model, number), loss=loss),
@@ -181,9 +181,7 @@ def _csts(weights: Path | None, horizon_s: float | None) -> Answerer:
 _Model = TypeVar("_Model", bound=nn.Module)
 
 
-def _network(
-    build: Callable[[], _Model], from_published: Callable[..., _Model], weights: Path | None
-) -> tuple[_Model, DensityLoss]:
+def _network(build: Callable[[], _Model], weights: Path | None) -> tuple[Any, DensityLoss]:
     """A network of its published size, with weights of ours, of its authors', or random; and what its logits mean."""
     if weights is None:
         model = build()
@@ -194,14 +192,8 @@ def _network(
             stacklevel=4,
         )
         return model, GLCKL()
-    content = read_weights(weights)
-    if "state_dict" not in content:
-        return from_published(content), GLCKL()
-    from regard.run.checkpoints import load_weights  # brings Lightning
-
-    model = build()
-    load_weights(model, weights)
-    return model, GazeKL()
+    model = with_weights(build(), weights)
+    return model, GazeKL() if "state_dict" in read_weights(weights) else GLCKL()
 
 
 class _OneHorizon(nn.Module):
@@ -237,10 +229,9 @@ def _published_pictures() -> tuple[Transform, ...]:
 def _of_run(run: Path) -> Answerer:
     """A trained model with its best weights, asked as its recipe's test part asks, about what that part lets it see."""
     from regard.recipe.read import recipe_of_run
-    from regard.run.checkpoints import load_weights
 
     recipe = recipe_of_run(run)
-    load_weights(recipe.task.model, best_weights(run))
+    recipe.task.model = with_weights(recipe.task.model, best_weights(run))
     return Answerer(
         name=run.resolve().name,
         task=recipe.task,

@@ -19,7 +19,7 @@ from regard.run.module import TaskModule
 from regard.run.processes import as_recipe_error
 from regard.run.progress import StepProgress, quiet_lightning
 from regard.run.provenance import data_hash, git_commit
-from regard.run.weights import put_weights
+from regard.run.weights import with_weights
 
 
 def score_recipe(
@@ -33,7 +33,7 @@ def score_recipe(
     """
     quiet_lightning()
     if weights is not None:
-        put_weights(recipe.task.model, weights)
+        recipe.task.model = with_weights(recipe.task.model, weights)
     data, task = recipe.data, recipe.task
     if threshold_from is not None:
         part = _elsewhere(data, threshold_from)

@@ -27,7 +27,7 @@ from regard.models.grad_cam import grad_cam
 from regard.prepare.flow import FlowSettings
 from regard.recipe.training import Precision
 from regard.run.folder import best_weights
-from regard.run.weights import is_own, locate, published_gaze_attention, read_weights
+from regard.run.weights import locate, with_weights
 from regard.tasks.action.task import ActionRecognition, in_picture
 from regard.transforms.colour import Normalise
 from regard.transforms.flow import ScaleFlow
@@ -40,8 +40,6 @@ HOP_S = 0.5
 """From one window to the next."""
 SIDE = 224
 """Of the pictures that both were trained on. The whole picture is squeezed into it: a crop would not see all of it."""
-EVIDENCE_LAYER = "rgb.stages.2"
-"""Whose places Grad-CAM weighs: the last of I3D's stages that see the pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +129,6 @@ def _recogniser(model: str | Path, weights: str | Path | None) -> Recogniser:
 def _of_run(run: Path) -> Recogniser:
     """A trained model with its best weights, asked as its recipe's test part asks, but about windows everywhere."""
     from regard.recipe.read import recipe_of_run
-    from regard.run.checkpoints import load_weights
 
     recipe = recipe_of_run(run)
     task, data = recipe.task, recipe.data
@@ -142,7 +139,7 @@ def _of_run(run: Path) -> Recogniser:
             wanted="a run of ActionRecognition whose test clips are windows",
             do="take another run, or leave prediction to its own task",
         )
-    load_weights(task.model, best_weights(run))
+    task.model = with_weights(task.model, best_weights(run))
     window = data.test.sampler
     return Recogniser(
         name=run.resolve().name,
@@ -159,15 +156,13 @@ def _of_run(run: Path) -> Recogniser:
 def _egohar(weights: str | Path | None) -> EgoHAR:
     if weights is None:
         return _random(EgoHAR(weights="random"))
-    path = locate(weights)
-    return _ours(EgoHAR(weights="random"), path) if is_own(path) else EgoHAR.from_published(read_weights(path))
+    return with_weights(EgoHAR(weights="random"), locate(weights))  # pyright: ignore[reportReturnType]
 
 
 def _gaze_attention(weights: str | Path | None) -> GazeAttention:
     if weights is None:
         return _random(GazeAttention())
-    path = locate(weights)
-    return _ours(GazeAttention(), path) if is_own(path) else published_gaze_attention(path)
+    return with_weights(GazeAttention(), locate(weights))  # pyright: ignore[reportReturnType]
 
 
 def _random(model: _Network) -> _Network:
@@ -176,13 +171,6 @@ def _random(model: _Network) -> _Network:
         RandomWeightsWarning,
         stacklevel=5,
     )
-    return model
-
-
-def _ours(model: _Network, checkpoint: Path) -> _Network:
-    from regard.run.checkpoints import load_weights  # brings Lightning
-
-    load_weights(model, checkpoint)
     return model
 
 
@@ -200,7 +188,7 @@ def _evidence(model: nn.Module, batch: Batch, said: ActionPrediction) -> np.ndar
     assert batch.flow is not None
     logits = next(iter(said.logits.values()))
     label = torch.from_numpy(logits.argmax(axis=1)).to(batch.video.device)
-    maps = grad_cam(model, EVIDENCE_LAYER, {"video": batch.video, "flow": batch.flow}, label)
+    maps = grad_cam(model, model.evidence_layer, {"video": batch.video, "flow": batch.flow}, label)
     maps = in_picture(maps, batch, 0)
     return (maps / maps.nan_to_num(0.0).amax().clamp_min(1e-12)).numpy()
 

@@ -30,7 +30,7 @@ def fetch(
     *,
     by_hand: str,
     sha256: str | None = None,
-    check: Callable[[Path], None] = lambda _: None,
+    check: Callable[[Path], object] = lambda _: None,
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Put what lies at `address` under `path`, after `check` has accepted it; returns the path.

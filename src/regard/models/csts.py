@@ -9,7 +9,7 @@ BolinLai/CSTS@8b94eec.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -26,7 +26,7 @@ from regard.models.mvit_published import (
     encoder_rules,
     init_from_k400,
 )
-from regard.models.published import Rules, bare_state, built_from
+from regard.models.published import Checkpoint, Rules, bare_state, built_from, tensor_names
 from regard.ops.sound import SILENCE
 
 __all__ = ["CSTS", "CSTSFeatures"]
@@ -87,6 +87,23 @@ class CSTS(nn.Module):
     `embedding_width` None leaves out the two layers that only the contrastive loss uses. `width` and `depths` (blocks
     per stage of the video's MViT) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
     """
+
+    published: ClassVar[tuple[Checkpoint, ...]] = tuple(
+        Checkpoint(
+            name=name,
+            about=about,
+            file=file,
+            page="https://huggingface.co/bolinlai/CSTS",
+            recipe="csts",
+            note="seen there in November 2026 and not fetched by us; put the file here by hand",
+            fits=lambda content: CSTS.from_published(content),  # noqa: PLW0108 - the class is not there yet
+            names=lambda: tensor_names(CSTS, PUBLISHED_RULES),
+        )
+        for name, about, file in (
+            ("csts_ego4d", "CSTS, Ego4D", "CSTS_Ego4D.pyth"),
+            ("csts_aria", "CSTS, Aria Everyday Activities", "CSTS_Aria.pyth"),
+        )
+    )
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ MichiganCOG/Gaze-Attention@def72a1.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -68,6 +68,11 @@ class GazeAttention(nn.Module):
     the head is a linear layer over all cells, so a clip of another length or size does not fit. `width` are the
     channels of I3D's first layer and `depths` its blocks per stage; smaller ones make a small model.
     """
+
+    published_parts: ClassVar[Mapping[str, str]] = {part: f"*_{part}.pt" for part in PARTS}
+    """The files of a published model, which lie in one folder, by the parameters of `from_published`."""
+    evidence_layer: ClassVar[str] = "rgb.stages.2"
+    """Whose places Grad-CAM weighs: the last of I3D's stages that see the pictures."""
 
     def __init__(
         self,

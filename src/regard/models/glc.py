@@ -7,7 +7,7 @@ BolinLai/GLC@0025371.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -23,7 +23,7 @@ from regard.models.mvit_published import (
     encoder_rules,
     init_from_k400,
 )
-from regard.models.published import Rules, bare_state, built_from
+from regard.models.published import Checkpoint, Rules, bare_state, built_from, google_drive, tensor_names
 
 __all__ = ["GLC", "GLCFeatures"]
 
@@ -57,6 +57,22 @@ class GLC(nn.Module):
     multiples of 32; the answer has a quarter of the height and width. `width` and `depths` (blocks per stage) make it
     smaller. With `checkpointing`, training keeps only what lies between blocks.
     """
+
+    published: ClassVar[tuple[Checkpoint, ...]] = tuple(
+        Checkpoint(
+            name=name,
+            about=about,
+            file=file,
+            recipe="glc",
+            fits=lambda content: GLC.from_published(content),  # noqa: PLW0108 - the class is not there yet
+            names=lambda: tensor_names(GLC, PUBLISHED_RULES),
+            **google_drive(address),
+        )
+        for name, about, file, address in (
+            ("glc_ego4d", "GLC, Ego4D", "GLC_Ego4D.pyth", "1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw"),
+            ("glc_egtea", "GLC, EGTEA Gaze+", "GLC_EGTEA.pyth", "15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
+        )
+    )
 
     def __init__(
         self,

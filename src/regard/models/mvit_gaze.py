@@ -4,12 +4,14 @@ Source: the baseline "MViT" (vision only) of Lai et al., GLC, BMVC 2022 and CSTS
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.models.mvit import Encoder, GazeDecoder
-from regard.models.mvit_published import PositionEmbeddings, init_from_k400
+from regard.models.mvit_published import K400_RULES, PositionEmbeddings, init_from_k400
+from regard.models.published import Checkpoint, google_drive, tensor_names
 
 __all__ = ["MViTGaze"]
 
@@ -20,6 +22,18 @@ class MViTGaze(nn.Module):
     `video` is RGB less 0.45 over 0.225. Sizes are as in GLC and CSTS. 49.3 million parameters. `width` and `depths`
     (blocks per stage) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
     """
+
+    published: ClassVar[tuple[Checkpoint, ...]] = (
+        Checkpoint(
+            name="k400_mvit_b",
+            about="MViT-B 16x4 (conv), Kinetics-400: where GLC, CSTS and MViTGaze start from",
+            file="K400_MVIT_B_16x4_CONV.pyth",
+            note="Kinetics checkpoint of SlowFast, whose code is Apache-2.0",
+            fits=lambda content: MViTGaze().init_from(content),
+            names=lambda: tensor_names(lambda: MViTGaze().encoder, K400_RULES),
+            **google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
+        ),
+    )
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -16,6 +17,42 @@ _Model = TypeVar("_Model", bound=nn.Module)
 
 SHOWN = 8
 """How many wrong names an error lists before it says "and n more"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """One file that others have trained and published. A model's class lists its own as `published`.
+
+    `page` is for people, `address` for machines; None where nobody has published the file itself. `sha256` None: nobody
+    has recorded it. `fits` raises WeightsError for the content of another checkpoint; `names` are what it calls its
+    tensors. `recipe` is the packaged recipe that predicts with it; None for what training starts from.
+    """
+
+    name: str
+    about: str
+    file: str
+    page: str
+    fits: Callable[[Mapping[str, object]], object]
+    names: Callable[[], tuple[str, ...]]
+    address: str | None = None
+    licence: str = "none stated"
+    sha256: str | None = None
+    note: str = ""
+    recipe: str | None = None
+
+
+def google_drive(file: str) -> dict[str, str]:
+    """Page and address of a file there. The page is as its authors link it; the address is from memory."""
+    return {
+        "page": f"https://drive.google.com/file/d/{file}/view",
+        "address": f"https://drive.usercontent.google.com/download?id={file}&export=download&confirm=t",
+    }
+
+
+def tensor_names(build: Callable[[], nn.Module], rules: Rules) -> tuple[str, ...]:
+    """What a published state calls the tensors of a module, buffers and all."""
+    with torch.device("meta"):
+        return tuple(published_names(build(), rules))
 
 
 def published_names(model: nn.Module, rules: Rules) -> dict[str, str]:

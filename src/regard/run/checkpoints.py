@@ -8,13 +8,10 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import Tensor, nn
 
 from regard.errors import RecipeError, WeightsError
 from regard.io.files import writing
-from regard.run.weights import read_weights
-
-_PREFIX = "model."
+from regard.run.weights import read_weights, state_of
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -99,44 +96,5 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
             do="look into the run's folder: ls RUN/checkpoints",
         )
     content = read_weights(path)
-    if "state_dict" not in content:
-        raise WeightsError(
-            path, found="a file without 'state_dict'", wanted="a checkpoint of `regard train`", do="give a run folder"
-        )
+    state_of(content, where=path)
     return content
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Put a checkpoint's weights into a model, strictly: names and shapes must be the same on both sides.
-
-    Raises WeightsError that lists what is missing, left over or of another shape.
-    """
-    saved: dict[str, Tensor] = {
-        name.removeprefix(_PREFIX): value
-        for name, value in read_checkpoint(path)["state_dict"].items()
-        if name.startswith(_PREFIX)
-    }
-    load_state(model, saved, where=path)
-
-
-def load_state(model: nn.Module, saved: Mapping[str, Tensor], *, where: Path) -> None:
-    """Put a state into a model, strictly. Raises WeightsError that lists what does not fit."""
-    own = model.state_dict()
-    wrong = (
-        [f"missing {n}" for n in own if n not in saved]
-        + [f"left over {n}" for n in saved if n not in own]
-        + [
-            f"{n} is {tuple(saved[n].shape)} and not {tuple(own[n].shape)}"
-            for n in own
-            if n in saved and saved[n].shape != own[n].shape
-        ]
-    )
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise WeightsError(
-            where,
-            found="; ".join(wrong[:5]) + more,
-            wanted=f"the weights of this {type(model).__name__}",
-            do="use the recipe that the checkpoint was trained with (its run folder holds it)",
-        )
-    model.load_state_dict(saved)

@@ -4,129 +4,34 @@ Nothing is fetched unless somebody asks for it by name: no model and no recipe d
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from regard import models
 from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
-from regard.models import csts, glc
-from regard.models.gaze_attention import PARTS, GazeAttention
-from regard.models.mvit_gaze import MViTGaze
-from regard.models.mvit_published import K400_RULES
-from regard.models.published import Rules, published_names
+from regard.models.published import Checkpoint
 
-NONE_STATED = "none stated"
+PREFIX = "model."
+"""What `regard train` puts before the names of a model's tensors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """What all checkpoints of one model have in common."""
-
-    build: Callable[[], nn.Module]
-    """The module that their tensors go into, at its published size."""
-    rules: Rules
-    """From its names to theirs."""
-    fits: Callable[[Mapping[str, object]], object]
-    """Raises WeightsError for the content of another checkpoint: names and shapes are compared, all of them."""
-
-    def names(self) -> tuple[str, ...]:
-        """What they call the tensors that are taken from them; buffers and all."""
-        with torch.device("meta"):
-            return tuple(published_names(self.build(), self.rules))
+def catalogue() -> tuple[Checkpoint, ...]:
+    """Every published checkpoint that regard's models know of."""
+    return tuple(c for name in models.__all__ for c in getattr(getattr(models, name), "published", ()))
 
 
-K400_FILES = Family(
-    build=lambda: MViTGaze().encoder, rules=K400_RULES, fits=lambda content: MViTGaze().init_from(content)
-)
-GLC_FILES = Family(build=glc.GLC, rules=glc.PUBLISHED_RULES, fits=glc.GLC.from_published)
-CSTS_FILES = Family(build=csts.CSTS, rules=csts.PUBLISHED_RULES, fits=csts.CSTS.from_published)
+def place(weights: Checkpoint) -> Path:
+    """Where a published checkpoint lies once it is here."""
+    return cache_folder("weights", weights.name, weights.file)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedWeights:
-    """One published checkpoint. `address` None: nobody has published it. `sha256` None: nobody has recorded it.
-
-    `page` is for people and `address` for machines.
-    """
-
-    name: str
-    model: str
-    family: Family
-    file: str
-    page: str
-    address: str | None = None
-    licence: str = NONE_STATED
-    sha256: str | None = None
-    note: str = ""
-
-    @property
-    def path(self) -> Path:
-        """Where it lies once it is here."""
-        return cache_folder("weights", self.name, self.file)
-
-
-@runtime_checkable
-class HasPublished(Protocol):
-    """A model whose authors' checkpoints can be read."""
-
-    @classmethod
-    def from_published(cls, checkpoint: Mapping[str, object]) -> nn.Module:
-        """The model at its published size, with these weights."""
-        ...
-
-
-def catalogue() -> tuple[PublishedWeights, ...]:
-    """Every published checkpoint that regard can read."""
-    return (
-        PublishedWeights(
-            name="k400_mvit_b",
-            model="MViT-B 16x4 (conv), Kinetics-400: where GLC, CSTS and MViTGaze start from",
-            family=K400_FILES,
-            file="K400_MVIT_B_16x4_CONV.pyth",
-            **_google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
-            note="Kinetics checkpoint of SlowFast, whose code is Apache-2.0",
-        ),
-        PublishedWeights(
-            name="glc_ego4d",
-            model="GLC, Ego4D",
-            family=GLC_FILES,
-            file="GLC_Ego4D.pyth",
-            **_google_drive("1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw"),
-        ),
-        PublishedWeights(
-            name="glc_egtea",
-            model="GLC, EGTEA Gaze+",
-            family=GLC_FILES,
-            file="GLC_EGTEA.pyth",
-            **_google_drive("15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
-        ),
-        PublishedWeights(
-            name="csts_ego4d",
-            model="CSTS, Ego4D",
-            family=CSTS_FILES,
-            file="CSTS_Ego4D.pyth",
-            page="https://github.com/BolinLai/CSTS",
-            note="announced and never published; a file of your own goes here",
-        ),
-        PublishedWeights(
-            name="csts_aria",
-            model="CSTS, Aria Everyday Activities",
-            family=CSTS_FILES,
-            file="CSTS_Aria.pyth",
-            page="https://github.com/BolinLai/CSTS",
-            note="announced and never published; a file of your own goes here",
-        ),
-    )
-
-
-def named(name: str) -> PublishedWeights:
+def named(name: str) -> Checkpoint:
     """The entry of that name. Raises WeightsError that lists the names."""
     known = {w.name: w for w in catalogue()}
     if name not in known:
@@ -143,36 +48,37 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
     cannot be had.
     """
     weights = named(name)
-    by_hand = f"get it from {weights.page} by hand, put it at {weights.path}, and run the same command to check it"
-    if weights.path.exists():
-        require_sha256(weights.path, weights.sha256)
-        _require_fit(weights.path, weights)
-        return weights.path
+    path = place(weights)
+    by_hand = f"get it from {weights.page} by hand, put it at {path}, and run the same command to check it"
+    if path.exists():
+        require_sha256(path, weights.sha256)
+        weights.fits(read_weights(path))
+        return path
     source = weights.address if address is None else address
     if source is None:
         raise WeightsError(
             weights.name,
-            found=f"no address: {weights.note}",
-            wanted="a checkpoint that its authors have published",
-            do=f"put a file of your own at {weights.path}, or name it with --weights",
+            found=f"no address of the file itself: {weights.note}",
+            wanted="an address, or the file by hand",
+            do=f"{by_hand}; or name a file of your own with --weights",
         )
-    check = partial(_require_fit, weights=weights)
-    return fetch(source, weights.path, by_hand=by_hand, sha256=weights.sha256, check=check, progress=progress)
+    return fetch(
+        source,
+        path,
+        by_hand=by_hand,
+        sha256=weights.sha256,
+        check=lambda file: weights.fits(read_weights(file)),
+        progress=progress,
+    )
 
 
 def locate(weights: str | Path) -> Path:
-    """The file of a name from the catalogue, or of a path; or the folder of Gaze-Attention's published files.
+    """The file of a name from the catalogue, or of a path; a folder where a model was published in several files.
 
     Raises WeightsError where it is not here.
     """
-    if os.path.isfile(weights):
+    if os.path.exists(weights):
         return Path(weights)
-    if os.path.isdir(weights):
-        if any(_files_of(Path(weights), part) for part in PARTS):
-            return Path(weights)
-        raise WeightsError(
-            weights, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
-        )
     known = {w.name: w for w in catalogue()}
     if str(weights) not in known:
         raise WeightsError(
@@ -181,10 +87,10 @@ def locate(weights: str | Path) -> Path:
             wanted=f"a checkpoint file, or one of {', '.join(known)}",
             do="regard weights",
         )
-    path = known[str(weights)].path
+    path = place(known[str(weights)])
     if not path.exists():
         raise WeightsError(
-            path, found="no such file", wanted=known[str(weights)].model, do=f"regard weights get {weights}"
+            path, found="no such file", wanted=known[str(weights)].about, do=f"regard weights get {weights}"
         )
     return path
 
@@ -207,60 +113,79 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def put_weights(model: nn.Module, path: Path) -> None:
-    """A checkpoint's weights into a model, strictly: one of `regard train`, or what the model's authors published.
+def with_weights(model: nn.Module, path: Path) -> nn.Module:
+    """A model with a checkpoint's weights, strictly: one of `regard train`, or what the model's authors published.
 
-    Raises WeightsError that lists what is missing, left over or of another shape.
+    Ours go into the model itself; a published one makes a new one, which may lack what only training used. The file is
+    read once. Raises WeightsError that lists what is missing, left over or of another shape.
     """
-    from regard.run.checkpoints import load_state, load_weights
+    kind: Any = type(model)
+    parts = getattr(model, "published_parts", None)
+    content = read_weights(path) if path.is_file() else {}
+    if "state_dict" in content or not hasattr(kind, "from_published"):
+        load_state(model, state_of(content, where=path), where=path)
+        return model
+    if parts is not None:
+        other = kind.from_published(**{part: read_weights(file) for part, file in _files(path, parts).items()})
+    elif path.is_file():
+        other = kind.from_published(content)
+    else:
+        raise WeightsError(
+            path, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
+        )
+    _require_fit(model, other.state_dict(), (), where=path)
+    return other
 
-    if is_own(path):
-        return load_weights(model, path)
-    if isinstance(model, GazeAttention):
-        return load_state(model, published_gaze_attention(path).state_dict(), where=path)
-    if isinstance(model, HasPublished):
-        return load_state(model, type(model).from_published(read_weights(path)).state_dict(), where=path)
-    return load_weights(model, path)
+
+def state_of(content: Mapping[str, Any], *, where: Path) -> dict[str, Tensor]:
+    """The model's tensors in the content of a checkpoint of `regard train`. Raises WeightsError for another's."""
+    if "state_dict" not in content:
+        raise WeightsError(
+            where, found="a file without 'state_dict'", wanted="a checkpoint of `regard train`", do="give a run folder"
+        )
+    return {
+        name.removeprefix(PREFIX): value for name, value in content["state_dict"].items() if name.startswith(PREFIX)
+    }
 
 
-def is_own(path: Path) -> bool:
-    """True for a checkpoint of `regard train`; False for what others have published."""
-    return path.is_file() and "state_dict" in read_weights(path)
+def load_state(model: nn.Module, saved: Mapping[str, Tensor], *, where: Path) -> None:
+    """Put a state into a model, strictly. Raises WeightsError that lists what does not fit."""
+    missing = [f"missing {name}" for name in model.state_dict() if name not in saved]
+    _require_fit(model, saved, missing, where=where)
+    model.load_state_dict(saved)
 
 
-def published_gaze_attention(folder: Path) -> GazeAttention:
-    """Gaze-Attention from its three published files, *_base.pt, *_gaze.pt and *_attn.pt, which lie in one folder.
+def _require_fit(model: nn.Module, saved: Mapping[str, Tensor], missing: Sequence[str], *, where: Path) -> None:
+    own = model.state_dict()
+    wrong = [*missing, *(f"left over {n}" for n in saved if n not in own)]
+    wrong += [
+        f"{n} is {tuple(saved[n].shape)} and not {tuple(own[n].shape)}"
+        for n in own
+        if n in saved and saved[n].shape != own[n].shape
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise WeightsError(
+            where,
+            found="; ".join(wrong[:5]) + more,
+            wanted=f"the weights of this {type(model).__name__}",
+            do="use the recipe that the checkpoint was trained with (its run folder holds it)",
+        )
 
-    Raises WeightsError where one is missing or does not fit.
-    """
-    wanted = "one each of *_base.pt, *_gaze.pt and *_attn.pt, the published files of one model"
+
+def _files(folder: Path, parts: Mapping[str, str]) -> dict[str, Path]:
+    """The one file of each part of a model that was published in several."""
+    wanted = f"one each of {', '.join(parts.values())}, the published files of one model"
     if not folder.is_dir():
         raise WeightsError(
             folder, found="one file", wanted=f"a folder with {wanted}", do=f"give the folder: --weights {folder.parent}"
         )
-    files = {part: _files_of(folder, part) for part in PARTS}
-    if wrong := [f"{len(found)} files *_{part}.pt" for part, found in files.items() if len(found) != 1]:
+    files = {part: sorted(folder.glob(pattern)) for part, pattern in parts.items()}
+    if wrong := [f"{len(found)} files {parts[part]}" for part, found in files.items() if len(found) != 1]:
         raise WeightsError(
             folder,
             found=", ".join(wrong),
             wanted=wanted,
-            do="put the three files of one model there, and no other's",
+            do="put the files of one model there, and no other's",
         )
-    base, gaze, attn = (read_weights(files[part][0]) for part in ("base", "gaze", "attn"))
-    return GazeAttention.from_published(base=base, gaze=gaze, attn=attn)
-
-
-def _files_of(folder: Path, part: str) -> list[Path]:
-    return sorted(folder.glob(f"*_{part}.pt"))
-
-
-def _require_fit(path: Path, weights: PublishedWeights) -> None:
-    weights.family.fits(read_weights(path))
-
-
-def _google_drive(file: str) -> dict[str, str]:
-    """The page is as its authors link it; the address of the content itself is from memory."""
-    return {
-        "page": f"https://drive.google.com/file/d/{file}/view",
-        "address": f"https://drive.usercontent.google.com/download?id={file}&export=download&confirm=t",
-    }
+    return {part: found[0] for part, found in files.items()}
