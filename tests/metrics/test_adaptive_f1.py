@@ -8,13 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.metrics import precision_score, recall_score
 
 from regard.metrics.adaptive_f1 import (
     ESTIMATION_THRESHOLDS,
     FORECAST_ARIA_THRESHOLDS,
     FORECAST_EGO4D_THRESHOLDS,
-    AdaptiveF1,
+    chosen,
+    f1_of,
     recall_precision,
     rescaled_published,
 )
@@ -55,15 +57,18 @@ def test_rescaled_maps_equal_the_golden_ones_from_logits_and_from_log_densities(
     torch.testing.assert_close(rescaled_published(log_density(logits)), rescaled, atol=1e-6, rtol=0)
 
 
+def sweep(logits: torch.Tensor, label_map: torch.Tensor, thresholds: tuple[float, ...]) -> tuple[np.ndarray, ...]:
+    """Recall and precision averaged over frames, as the papers do, and the F1 of the two."""
+    recall, precision = (r.double().mean(0).numpy() for r in recall_precision(logits, label_map, thresholds))
+    return recall, precision, f1_of(recall, precision)
+
+
 @pytest.mark.parametrize("name", SWEEPS)
 def test_the_whole_sweep_equals_the_golden_one(golden, published: dict, name: str):
     logits, label_map, gaze_type, _ = golden
-    score = AdaptiveF1(SWEEPS[name])
-    for start in range(0, 24, 5):
-        part = slice(start, start + 5)
-        score.update(log_density(logits[part]), label_map[part], valid=gaze_type[part] == 0)
-    found = [[s.threshold, s.recall, s.precision, s.f1] for s in score.sweep()]
-    np.testing.assert_allclose(found, published[name], atol=1e-6, rtol=0)
+    fixation = gaze_type == 0
+    found = np.stack([SWEEPS[name], *sweep(log_density(logits[fixation]), label_map[fixation], SWEEPS[name])], axis=1)
+    np.testing.assert_allclose(found, published[name], atol=7e-8, rtol=0)
 
 
 def test_the_oracle_equals_the_published_choice(golden, published: dict):
@@ -73,11 +78,10 @@ def test_the_oracle_equals_the_published_choice(golden, published: dict):
         ("csts/aria_av_gaze_forecast", FORECAST_ARIA_THRESHOLDS, 0),
         ("glc/adaptive_f1/egteagaze", ESTIMATION_THRESHOLDS, 1),
     ):
-        score = AdaptiveF1(thresholds)
-        score.update(logits, label_map, valid=gaze_type == fixation)
-        best = score.score("oracle")
-        found = [best.f1, best.recall, best.precision, best.threshold]
-        assert found == pytest.approx(published[key], abs=1e-6)
+        counted = gaze_type == fixation
+        recall, precision, f1 = sweep(logits[counted], label_map[counted], thresholds)
+        best = chosen(f1, thresholds, "oracle")
+        assert [f1[best], recall[best], precision[best], thresholds[best]] == pytest.approx(published[key], abs=1e-6)
 
 
 def test_one_frame_worked_by_hand():
@@ -100,58 +104,59 @@ def test_recall_and_precision_agree_with_sklearn():
             assert precision[i, k].item() == pytest.approx(precision_score(truth, above), abs=1e-5)
 
 
-@settings(max_examples=20)
-@given(st.lists(st.integers(0, 7), min_size=1, max_size=6), st.integers(1, 3))
-def test_the_score_does_not_depend_on_how_the_frames_arrive(sizes: list[int], workers: int):
-    logits, label_map = frames(sum(sizes), seed=len(sizes))
-    whole = AdaptiveF1(ESTIMATION_THRESHOLDS)
-    whole.update(logits, label_map)
-    parts = [AdaptiveF1(ESTIMATION_THRESHOLDS) for _ in range(workers)]
-    for i, (p, q) in enumerate(zip(logits.split(sizes), label_map.split(sizes), strict=True)):
-        parts[i % workers].update(p, q)
-    for other in parts[1:]:
-        parts[0].merge(other)
-    assert parts[0].num_frames == whole.num_frames
-    np.testing.assert_allclose([s.f1 for s in parts[0].sweep()], [s.f1 for s in whole.sweep()], rtol=1e-6)
+def test_frames_are_scored_one_by_one_however_they_arrive():
+    logits, label_map = frames(150)
+    whole = torch.stack(recall_precision(logits, label_map, ESTIMATION_THRESHOLDS))
+    parts = [
+        torch.stack(recall_precision(p, q, ESTIMATION_THRESHOLDS))
+        for p, q in zip(logits.split([0, 1, 49, 100]), label_map.split([0, 1, 49, 100]), strict=True)
+    ]
+    assert torch.equal(torch.cat(parts, dim=1), whole)
+
+
+@settings(max_examples=30)
+@given(
+    arrays(np.float32, (3, 5, 7), elements=st.sampled_from([-4.0, 0.0, 0.5, 1.0, 7.0])),
+    arrays(np.float32, (3, 5, 7), elements=st.sampled_from([0.0, 0.001, 0.0011, 1.0])),
+    st.sets(st.floats(0, 1, width=32), min_size=1, max_size=5).map(sorted),
+)
+def test_counts_are_those_of_a_pass_for_each_threshold(maps: np.ndarray, labels: np.ndarray, thresholds: list[float]):
+    logits, label_map = torch.from_numpy(maps), torch.from_numpy(labels)
+    recall, precision = recall_precision(logits, label_map, thresholds)
+    gazed = label_map > 0.001
+    for k, threshold in enumerate(thresholds):
+        above = rescaled_published(logits) > threshold
+        hit = (above & gazed).sum((1, 2))
+        torch.testing.assert_close(recall[:, k], hit / (gazed.sum((1, 2)) + 1e-6))
+        torch.testing.assert_close(precision[:, k], hit / (above.sum((1, 2)) + 1e-6))
 
 
 def test_a_threshold_chosen_elsewhere_is_not_chosen_again():
-    validation, test = AdaptiveF1(FORECAST_EGO4D_THRESHOLDS), AdaptiveF1(FORECAST_EGO4D_THRESHOLDS)
-    validation.update(*frames(20, seed=1))
-    test.update(*frames(20, seed=2))
-    chosen = validation.score("oracle").threshold
-    assert test.score(chosen).threshold == chosen
-    assert test.score(chosen).f1 <= test.score("oracle").f1
+    validation, test = (sweep(*frames(20, seed=seed), FORECAST_EGO4D_THRESHOLDS)[2] for seed in (1, 2))
+    best = chosen(validation, FORECAST_EGO4D_THRESHOLDS, "oracle")
+    assert chosen(test, FORECAST_EGO4D_THRESHOLDS, FORECAST_EGO4D_THRESHOLDS[best]) == best
+    assert test[best] <= test[chosen(test, FORECAST_EGO4D_THRESHOLDS, "oracle")]
     with pytest.raises(ValueError, match="not in the sweep"):
-        test.score(0.5)
+        chosen(test, FORECAST_EGO4D_THRESHOLDS, 0.5)
 
 
-def test_frames_that_do_not_count_are_nan_in_the_rows_and_absent_from_the_score():
+def test_the_first_of_equally_good_thresholds_is_chosen_in_each_sweep():
+    f1 = np.array([[0.1, 0.5, 0.5], [0.7, 0.2, 0.7]])
+    assert chosen(f1, (0.1, 0.2, 0.3), "oracle").tolist() == [1, 0]
+    assert chosen(f1, (0.1, 0.2, 0.3), 0.3).tolist() == [2, 2]
+
+
+def test_a_nan_in_either_map_is_nan_and_leaves_its_neighbours_alone():
     logits, label_map = frames(4)
-    label_map[3] = torch.nan
-    valid = torch.tensor([True, False, True, True])
-    score, expected = AdaptiveF1(ESTIMATION_THRESHOLDS), AdaptiveF1(ESTIMATION_THRESHOLDS)
-    recall, precision = score.update(logits, label_map, valid=valid)
-    expected.update(logits[[0, 2]], label_map[[0, 2]])
-    assert score.num_frames == 2
-    assert score.sweep() == expected.sweep()
-    assert recall.isnan().all(1).tolist() == [False, True, False, True]
-    assert precision.isnan().all(1).tolist() == [False, True, False, True]
+    logits[1, 0, 0], label_map[3, 0, 0] = torch.nan, torch.nan
+    for score in recall_precision(logits, label_map, ESTIMATION_THRESHOLDS):
+        assert score.isnan().all(1).tolist() == [False, True, False, True]
+        assert not score[::2].isnan().any()
 
 
-def test_a_nan_prediction_is_not_passed_over_in_silence():
-    logits, label_map = frames(3)
-    logits[1, 0, 0] = torch.nan
-    score = AdaptiveF1(ESTIMATION_THRESHOLDS)
-    score.update(logits, label_map)
-    assert np.isnan(score.score(0.02).f1)
-
-
-def test_nothing_scored_is_nan():
-    score = AdaptiveF1(ESTIMATION_THRESHOLDS)
-    score.update(torch.zeros(0, 8, 8), torch.zeros(0, 8, 8))
-    assert np.isnan(score.score("oracle").f1)
-    assert score.num_frames == 0
+def test_no_maps_give_no_scores():
+    recall, precision = recall_precision(torch.zeros(0, 8, 8), torch.zeros(0, 8, 8), ESTIMATION_THRESHOLDS)
+    assert recall.shape == precision.shape == (0, len(ESTIMATION_THRESHOLDS))
 
 
 def test_a_flat_prediction_predicts_nothing():
@@ -161,34 +166,23 @@ def test_a_flat_prediction_predicts_nothing():
     assert not precision.any()
 
 
-def test_thresholds_must_increase_and_agree():
-    with pytest.raises(ValueError, match="increasing"):
-        AdaptiveF1([0.2, 0.1])
-    with pytest.raises(ValueError, match="at least one"):
-        AdaptiveF1([])
-    with pytest.raises(ValueError, match="differ"):
-        AdaptiveF1([0.1]).merge(AdaptiveF1([0.2]))
-
-
-def test_forty_thousand_maps_stay_under_200_mb():
+def test_ten_thousand_maps_stay_under_100_mb():
     """A process of its own, because only a fresh peak of resident memory says what the maps took."""
     program = """
 import resource, torch
 torch.set_num_threads(1)
-from regard.metrics.adaptive_f1 import FORECAST_EGO4D_THRESHOLDS, AdaptiveF1
+from regard.metrics.adaptive_f1 import FORECAST_EGO4D_THRESHOLDS, recall_precision
 from regard.ops.heatmap import published_label_maps
 generator = torch.Generator().manual_seed(0)
-score = AdaptiveF1(FORECAST_EGO4D_THRESHOLDS)
-score.update(torch.zeros(1, 64, 64), published_label_maps(torch.full((1, 2), 0.5)))
+noise, label_map = torch.randn(64, 64, generator=generator), published_label_maps(torch.full((2,), 0.5))
+recall_precision(noise[None], label_map[None], FORECAST_EGO4D_THRESHOLDS)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-noise = torch.randn(500, 64, 64, generator=generator)
-for _ in range(80):
-    score.update(noise, published_label_maps(torch.rand(500, 2, generator=generator)))
+recall, _ = recall_precision(noise.expand(10_000, 64, 64), label_map.expand(10_000, 64, 64), FORECAST_EGO4D_THRESHOLDS)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(score.num_frames, after - before)
+print(len(recall), after - before)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     num_frames, grown = (int(n) for n in done.stdout.split())
     kilobyte = 1 if sys.platform == "darwin" else 1024
-    assert num_frames == 40_001
-    assert grown * kilobyte < 200e6, f"grew by {grown * kilobyte / 1e6:.0f} MB"
+    assert num_frames == 10_000
+    assert grown * kilobyte < 100e6, f"grew by {grown * kilobyte / 1e6:.0f} MB"

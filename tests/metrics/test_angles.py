@@ -5,54 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from scipy.spatial.transform import Rotation
 
 from regard.metrics.angles import (
-    angular_error_deg,
     centre_of_mass_angle_published,
-    gaze_angular_error_deg,
     normalised_distance,
 )
+from regard.ops.geometry import visual_angle_deg
 from regard.types import Camera
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gaze_antic_misc"
 CAMERA = Camera(height=100, width=200, matrix=np.array([[100.0, 0, 99.5], [0, 100.0, 49.5], [0, 0, 1]]))
-VECTORS = arrays(np.float64, (4, 3), elements=st.floats(-1, 1)).filter(
-    lambda v: (np.linalg.norm(v, axis=1) > 0.1).all()
-)
 
 
-def test_angular_error_worked_by_hand():
-    a = torch.tensor([[0.0, 0, 1], [0, 0, 2], [0, 0, 1], [0, 0, 0]])
-    b = torch.tensor([[0.0, 1, 1], [0, 0, 1], [0, 0, -1], [0, 0, 1]])
-    torch.testing.assert_close(angular_error_deg(a, b), torch.tensor([45.0, 0, 180, math.nan]), equal_nan=True)
-
-
-@given(VECTORS, VECTORS)
-def test_angular_error_agrees_with_the_arc_cosine_and_is_symmetric(a: np.ndarray, b: np.ndarray):
-    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    found = angular_error_deg(torch.from_numpy(a), torch.from_numpy(b))
-    np.testing.assert_allclose(found.numpy(), np.rad2deg(np.arccos(cosine.clip(-1, 1))), atol=2e-6)
-    torch.testing.assert_close(found, angular_error_deg(torch.from_numpy(b), torch.from_numpy(a)))
-
-
-def test_angular_error_of_a_known_turn_is_its_angle():
-    turn = Rotation.from_rotvec([0.0, np.deg2rad(12.5), 0.0])
-    forward = np.array([0.0, 0.0, 1.0])
-    found = angular_error_deg(torch.from_numpy(forward), torch.from_numpy(turn.apply(forward)))
-    assert found.item() == pytest.approx(12.5)
-
-
-def test_gaze_angular_error_worked_by_hand():
+def test_visual_angle_worked_by_hand():
     # The focal length is half the width: the right border lies at 45 degrees, the lower one at atan(50 / 100).
     middle, right, low = torch.tensor([[0.5, 0.5], [1.0, 0.5], [0.5, 1.0]], dtype=torch.float64)
-    assert gaze_angular_error_deg(right, middle, CAMERA).item() == pytest.approx(45.0)
-    assert gaze_angular_error_deg(low, middle, CAMERA).item() == pytest.approx(math.degrees(math.atan(0.5)))
+    assert visual_angle_deg(right, middle, CAMERA).item() == pytest.approx(45.0)
+    assert visual_angle_deg(low, middle, CAMERA).item() == pytest.approx(math.degrees(math.atan(0.5)))
     off_image = torch.tensor([1.5, 0.5], dtype=torch.float64)
-    assert gaze_angular_error_deg(off_image, middle, CAMERA).item() == pytest.approx(math.degrees(math.atan(2)))
+    assert visual_angle_deg(off_image, middle, CAMERA).item() == pytest.approx(math.degrees(math.atan(2)))
 
 
 def test_normalised_distance_worked_by_hand():
@@ -64,9 +35,9 @@ def test_normalised_distance_worked_by_hand():
 def test_unknown_gaze_has_no_error_and_no_points_have_none():
     known, unknown = torch.tensor([[0.5, 0.5]]), torch.tensor([[math.nan, math.nan]])
     assert normalised_distance(known, unknown).isnan().all()
-    assert gaze_angular_error_deg(unknown, known, CAMERA).isnan().all()
+    assert visual_angle_deg(unknown, known, CAMERA).isnan().all()
     assert normalised_distance(torch.zeros(0, 2), torch.zeros(0, 2)).shape == (0,)
-    assert gaze_angular_error_deg(torch.zeros(0, 2), torch.zeros(0, 2), CAMERA).shape == (0,)
+    assert visual_angle_deg(torch.zeros(0, 2), torch.zeros(0, 2), CAMERA).shape == (0,)
 
 
 def test_centre_of_mass_angle_equals_the_golden_one():

@@ -7,15 +7,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from regard.errors import TableError
-from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, AdaptiveF1
+from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, chosen, f1_of, recall_precision
 from regard.metrics.table import (
-    bootstrap_interval,
     corpus_f1,
     corpus_f1_interval,
     f1_columns,
     groups_of,
-    item_table,
-    masked_mean,
     mean_over_runs,
     paired_difference,
     paired_f1_difference,
@@ -28,7 +25,7 @@ def scores(num_recordings: int, num_items: int, *, between: float, within: float
     """Items of several recordings, whose means differ by `between` and whose items differ by `within`."""
     rng = np.random.default_rng(seed)
     mean = np.repeat(rng.normal(0, between, num_recordings), num_items)
-    return item_table(
+    return pd.DataFrame(
         {
             "recording": np.repeat([f"r{i}" for i in range(num_recordings)], num_items),
             "time_s": np.tile(np.arange(num_items) / 10, num_recordings),
@@ -37,36 +34,27 @@ def scores(num_recordings: int, num_items: int, *, between: float, within: float
     )
 
 
-def f1_table(n: int) -> tuple[pd.DataFrame, AdaptiveF1]:
+def f1_table(n: int) -> pd.DataFrame:
+    """Every fifth item is not scored."""
     generator = torch.Generator().manual_seed(0)
     point = torch.rand(n, 2, generator=generator)
     logits = torch.randn(n, 16, 16, generator=generator) + 200 * gaussian_maps(point, (16, 16), sigma_cells=2.0)
-    score = AdaptiveF1(ESTIMATION_THRESHOLDS)
-    valid = torch.arange(n) % 5 != 0
-    rows = score.update(logits, published_label_maps(point, (16, 16)), valid=valid)
+    point[::5] = torch.nan
+    rows = recall_precision(logits, published_label_maps(point, (16, 16)), ESTIMATION_THRESHOLDS)
     columns = {"recording": [f"r{i % 4}" for i in range(n)], "time_s": np.arange(n) / 10}
-    return item_table(columns | f1_columns(*rows, ESTIMATION_THRESHOLDS)), score
+    return pd.DataFrame(columns | {k: v.numpy() for k, v in f1_columns(*rows, ESTIMATION_THRESHOLDS).items()})
 
 
-def test_a_table_takes_tensors_arrays_and_lists():
-    table = item_table({"recording": ["a", "b"], "time_s": np.array([0.0, 0.5]), "nss": torch.tensor([1.0, np.nan])})
-    assert list(table.columns) == ["recording", "time_s", "nss"]
-    assert table["nss"].isna().tolist() == [False, True]
-    with pytest.raises(ValueError, match="one length"):
-        item_table({"recording": ["a"], "nss": [1.0, 2.0]})
-
-
-def test_masked_mean_ignores_what_stands_under_the_mask():
-    values = torch.tensor([1.0, np.nan, 3.0], requires_grad=True)
-    mean = masked_mean(values, torch.tensor([True, False, True]))
-    mean.backward()
-    assert mean.item() == 2.0
-    assert values.grad.tolist() == [0.5, 0.0, 0.5]
-    assert masked_mean(torch.ones(2), torch.zeros(2, dtype=torch.bool)).isnan()
+def interval(values: np.ndarray, groups: np.ndarray | None = None, **options) -> tuple[float, float]:
+    """Of the mean; without groups each value is its own."""
+    groups = np.arange(len(values)) if groups is None else groups
+    table = pd.DataFrame({"recording": groups, "time_s": 0.0, "value": values})
+    row = summarise(table, ["value"], **options).iloc[0]
+    return row["low"], row["high"]
 
 
 def test_groups_are_recordings_or_blocks_of_them():
-    table = item_table({"recording": ["a", "a", "a", "b"], "time_s": [0.0, 4.9, 5.0, 0.0]})
+    table = pd.DataFrame({"recording": ["a", "a", "a", "b"], "time_s": [0.0, 4.9, 5.0, 0.0]})
     assert groups_of(table).tolist() == [0, 0, 0, 1]
     assert groups_of(table, block_s=5.0).tolist() == [0, 0, 1, 2]
 
@@ -76,31 +64,29 @@ def test_bootstrap_of_single_items_agrees_with_scipy():
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    ours = bootstrap_interval(values, num_draws=4000)
-    assert ours.low == pytest.approx(theirs.low, abs=0.02)
-    assert ours.high == pytest.approx(theirs.high, abs=0.02)
+    assert interval(values, num_draws=4000) == pytest.approx(theirs, abs=0.02)
 
 
 def test_bootstrap_of_groups_of_one_size_is_the_bootstrap_of_their_means():
     table = scores(12, 50, between=1.0, within=0.1)
-    clustered = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table))
-    of_means = bootstrap_interval(table.groupby("recording")["nss"].mean().to_numpy())
+    clustered = interval(table["nss"].to_numpy(), groups_of(table))
+    of_means = interval(table.groupby("recording")["nss"].mean().to_numpy())
     # Groups are numbered in the order of their names, and so are the means.
     np.testing.assert_allclose(clustered, of_means)
 
 
 def test_correlated_frames_make_the_honest_interval_much_wider():
     table = scores(10, 100, between=1.0, within=0.5)
-    honest = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table))
-    naive = bootstrap_interval(table["nss"].to_numpy())
-    assert honest.high - honest.low > 5 * (naive.high - naive.low)
+    honest = interval(table["nss"].to_numpy(), groups_of(table))
+    naive = interval(table["nss"].to_numpy())
+    assert honest[1] - honest[0] > 5 * (naive[1] - naive[0])
 
 
 def test_about_95_of_100_intervals_hold_the_truth():
     hits = 0
     for seed in range(100):
         table = scores(25, 4, between=1.0, within=1.0, seed=seed)
-        low, high = bootstrap_interval(table["nss"].to_numpy(), groups=groups_of(table), num_draws=300)
+        low, high = interval(table["nss"].to_numpy(), groups_of(table), num_draws=300)
         hits += low <= 0 <= high
     assert 86 <= hits <= 99
 
@@ -108,10 +94,10 @@ def test_about_95_of_100_intervals_hold_the_truth():
 @given(st.integers(0, 1000), st.floats(-5, 5), st.floats(0.1, 3))
 def test_intervals_move_and_stretch_with_the_values(seed: int, shift: float, scale: float):
     values = np.random.default_rng(seed).normal(size=20)
-    plain = bootstrap_interval(values, num_draws=50)
-    moved = bootstrap_interval(scale * values + shift, num_draws=50)
+    plain = interval(values, num_draws=50)
+    moved = interval(scale * values + shift, num_draws=50)
     np.testing.assert_allclose(moved, np.array(plain) * scale + shift, atol=1e-9)
-    assert plain.low <= plain.high
+    assert plain[0] <= plain[1]
 
 
 def test_one_recording_alone_says_nothing_about_others_but_its_blocks_do():
@@ -140,21 +126,39 @@ def test_an_empty_table_has_empty_scores():
 
 def test_the_same_seed_gives_the_same_interval():
     values = np.random.default_rng(0).normal(size=30)
-    assert bootstrap_interval(values, seed=3) == bootstrap_interval(values, seed=3)
-    assert bootstrap_interval(values, seed=3) != bootstrap_interval(values, seed=4)
+    assert interval(values, seed=3) == interval(values, seed=3)
+    assert interval(values, seed=3) != interval(values, seed=4)
+
+
+def test_scores_of_the_same_items_share_their_draws_and_others_do_without_theirs():
+    table = scores(6, 10, between=1.0, within=1.0)
+    table["kl"], table["auc"] = table["nss"].where(table["recording"] != "r3"), 2 * table["nss"]
+    rows = summarise(table, ["nss", "kl", "auc"])
+    pd.testing.assert_frame_equal(rows[["low", "high"]][2:], 2 * rows[["low", "high"]][:1].set_axis([2]))
+    without = table[table["recording"] != "r3"]
+    pd.testing.assert_frame_equal(rows[1:2], summarise(without, ["kl"]).set_axis([1]))
+
+
+def test_draws_are_the_same_however_many_are_made_at_once(monkeypatch: pytest.MonkeyPatch):
+    table = scores(7, 3, between=1.0, within=1.0)
+    at_once = summarise(table, ["nss"])
+    monkeypatch.setattr("regard.metrics.table.DRAWN_AT_ONCE", 30)
+    pd.testing.assert_frame_equal(summarise(table, ["nss"]), at_once)
 
 
 def test_the_corpus_f1_can_be_recomputed_from_the_table():
-    table, score = f1_table(50)
+    table = f1_table(50)
+    recall, precision = (
+        np.array([table[f"{name}@{t:.10g}"].mean() for t in ESTIMATION_THRESHOLDS]) for name in ("recall", "precision")
+    )
+    f1 = f1_of(recall, precision)
     for policy in ("oracle", 0.004, 0.018):
-        from_table, streamed = corpus_f1(table, policy), score.score(policy)
-        assert from_table.threshold == pytest.approx(streamed.threshold)
-        assert from_table.f1 == pytest.approx(streamed.f1, rel=1e-6)
-        assert from_table.recall == pytest.approx(streamed.recall, rel=1e-6)
+        i = chosen(f1, ESTIMATION_THRESHOLDS, policy)
+        assert corpus_f1(table, policy) == pytest.approx((ESTIMATION_THRESHOLDS[i], f1[i], recall[i], precision[i]))
 
 
 def test_the_f1_interval_holds_the_f1_and_the_oracle_is_never_worse():
-    table, _ = f1_table(60)
+    table = f1_table(60)
     fixed, oracle = (corpus_f1_interval(table, p, num_draws=200) for p in (0.02, "oracle"))
     assert fixed.low <= corpus_f1(table, 0.02).f1 <= fixed.high
     assert oracle.low >= fixed.low
@@ -195,7 +199,7 @@ def test_tables_that_cannot_be_paired_are_refused():
 
 def test_items_of_several_horizons_and_overlapping_clips_are_told_apart():
     times = {"recording": ["r"] * 4, "clip_s": [0.0, 0.0, 0.5, 0.5], "time_s": [1.0, 1.5, 1.0, 1.5]}
-    table = item_table({**times, "ahead_s": [0.5, 1.0, 0.1, 0.6], "nss": [1.0, 2.0, 3.0, 4.0]})
+    table = pd.DataFrame({**times, "ahead_s": [0.5, 1.0, 0.1, 0.6], "nss": [1.0, 2.0, 3.0, 4.0]})
     single = table.assign(ahead_s=table["ahead_s"].astype("float32").astype(float), nss=table["nss"] + [1, 2, 3, 4])
     rows = paired_difference(table, single.sample(frac=1, random_state=1), ["nss"], block_s=0.1)
     assert rows["num_items"][0] == 4
@@ -206,7 +210,7 @@ def test_items_of_several_horizons_and_overlapping_clips_are_told_apart():
 
 
 def test_the_paired_f1_difference_is_that_of_the_two_corpus_scores_on_their_common_items():
-    table, _ = f1_table(80)
+    table = f1_table(80)
     blurred = table.copy()
     sweep = [c for c in table if c.startswith(("recall@", "precision@"))]
     blurred[sweep] = table[sweep] * 0.9
@@ -224,7 +228,7 @@ def test_the_paired_f1_difference_is_that_of_the_two_corpus_scores_on_their_comm
 
 
 def test_the_f1_of_a_table_against_itself_does_not_differ():
-    table, _ = f1_table(20)
+    table = f1_table(20)
     assert paired_f1_difference(table, table, "oracle")[:3] == (0.0, 0.0, 0.0)
 
 

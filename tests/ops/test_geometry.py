@@ -18,7 +18,6 @@ from regard.ops.geometry import (
     from_pixel,
     inside,
     project,
-    rotate_points,
     to_pixel,
     visual_angle_deg,
     yaw_pitch_to_direction,
@@ -27,6 +26,9 @@ from regard.types import Camera
 
 POINTS = arrays(np.float64, (5, 2), elements=st.floats(-2, 3)).map(torch.from_numpy)
 ANGLES = arrays(np.float64, (5, 2), elements=st.floats(-1.4, 1.4)).map(torch.from_numpy)
+VECTORS = arrays(np.float64, (4, 3), elements=st.floats(-1, 1)).filter(
+    lambda v: (np.linalg.norm(v, axis=1) > 0.1).all()
+)
 MATRIX = np.array([[890.0, 0.0, 805.5], [0.0, 892.0, 590.25], [0.0, 0.0, 1.0]])
 PINHOLE = Camera(height=1200, width=1600, matrix=MATRIX)
 WIDE = Camera(
@@ -65,24 +67,6 @@ def test_cells_hold_their_points_and_the_border_belongs_to_the_last():
     assert inside(point).tolist() == [True, True, True, True, False, False]
 
 
-def test_rotation_worked_by_hand():
-    # Turned clockwise, the stored image's top-left corner becomes the top-right one.
-    corner = torch.tensor([0.0, 0.0])
-    assert rotate_points(corner, 90).tolist() == [1.0, 0.0]
-    assert rotate_points(corner, 180).tolist() == [1.0, 1.0]
-    assert rotate_points(corner, 270).tolist() == [0.0, 1.0]
-
-
-@pytest.mark.parametrize(("degrees", "quarters"), [(0, 0), (90, 1), (180, 2), (270, 3)])
-def test_points_turn_with_the_pixels(degrees, quarters: int):
-    image = np.zeros((3, 5))
-    image[2, 1] = 1
-    point = rotate_points(torch.tensor([1.5 / 5, 2.5 / 3]), degrees)
-    turned = np.rot90(image, -quarters)
-    column, row = cell_of(point, turned.shape).tolist()
-    assert turned[row, column] == 1
-
-
 def test_yaw_and_pitch_worked_by_hand():
     both = torch.tensor([np.pi / 4, np.pi / 4])
     spherical = yaw_pitch_to_direction(both, convention="spherical")
@@ -110,6 +94,14 @@ def test_angles_worked_by_hand():
     a = torch.stack([x, x, x, x, torch.zeros(3)])
     b = torch.stack([z, x, -x, x + z / 5, x])
     torch.testing.assert_close(angle_between_deg(a, b), torch.tensor([90.0, 0, 180, 45, np.nan]), equal_nan=True)
+
+
+@given(VECTORS, VECTORS)
+def test_angles_agree_with_the_arc_cosine_and_are_symmetric(a: np.ndarray, b: np.ndarray):
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    found = angle_between_deg(torch.from_numpy(a), torch.from_numpy(b))
+    np.testing.assert_allclose(found.numpy(), np.rad2deg(np.arccos(cosine.clip(-1, 1))), atol=2e-6)
+    torch.testing.assert_close(found, angle_between_deg(torch.from_numpy(b), torch.from_numpy(a)))
 
 
 def test_a_tiny_angle_is_exact_and_has_a_gradient():

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.ndimage import zoom
 
 from regard.ops.heatmap import (
     argmax_point,
@@ -16,8 +15,6 @@ from regard.ops.heatmap import (
     min_max,
     onto_whole,
     published_label_maps,
-    resample,
-    soft_argmax,
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "gaze_antic_misc"
@@ -116,40 +113,6 @@ def test_argmax_point_is_the_centre_of_the_highest_cell():
     torch.testing.assert_close(point[0], torch.tensor([3.5 / 4, 1.5 / 2]))
     torch.testing.assert_close(point[1], torch.tensor([0.5 / 4, 0.5 / 2]))
     assert point[2].isnan().all()
-
-
-def test_soft_argmax_finds_the_gaussian_s_middle_and_has_a_gradient():
-    point = torch.tensor([0.4, 0.6], dtype=torch.float64, requires_grad=True)
-    found = soft_argmax(gaussian_maps(point, (50, 80), sigma_cells=2.0).log())
-    torch.testing.assert_close(found, point)
-    found.sum().backward()
-    torch.testing.assert_close(point.grad, torch.ones(2, dtype=torch.float64))
-
-
-def test_soft_argmax_of_two_peaks_lies_between_them():
-    density = torch.tensor([[0.25, 0.0, 0.0, 0.75]])
-    torch.testing.assert_close(soft_argmax(density.log()), torch.tensor([0.25 * 0.125 + 0.75 * 0.875, 0.5]))
-
-
-def test_resample_worked_by_hand():
-    density = torch.tensor([[1.0, 2.0, 3.0]])
-    torch.testing.assert_close(resample(density, (1, 2)), torch.tensor([[2.0, 4.0]]))
-    torch.testing.assert_close(resample(density, (2, 3)), torch.tensor([[0.5, 1.0, 1.5]] * 2))
-
-
-@given(SIZES, SIZES)
-def test_resample_keeps_the_mass_and_the_middle_of_the_mass(old: tuple[int, int], new: tuple[int, int]):
-    density = random_density(3, *old)
-    torch.testing.assert_close(resample(density, new).sum((-2, -1)), torch.ones(3, dtype=torch.float64))
-    enlarged = resample(density, (old[0] * 2, old[1] * 3))
-    torch.testing.assert_close(soft_argmax(enlarged.log()), soft_argmax(density.log()))
-    torch.testing.assert_close(resample(enlarged, old), density)
-
-
-def test_resample_to_whole_tiles_equals_a_nearest_neighbour_zoom():
-    density = random_density(3, 4)
-    tiles = zoom(density.numpy(), (2, 3), order=0, grid_mode=True, mode="nearest") / 6
-    np.testing.assert_allclose(resample(density, (6, 12)).numpy(), tiles, rtol=1e-12)
 
 
 def test_min_max_reaches_nearly_one_and_leaves_flat_maps_at_zero():

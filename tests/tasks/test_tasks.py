@@ -11,6 +11,7 @@ from scipy.stats import entropy
 from torch import Tensor, nn
 
 from regard.batch import Batch
+from regard.errors import RecipeError
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
 from regard.ops.heatmap import gaussian_maps
 from regard.tasks import DensityScoring, GazeAnticipation, GazeEstimation, GazeKL
@@ -191,6 +192,12 @@ def test_the_summary_is_the_mean_of_the_rows_with_an_interval_around_it(items):
     recall, precision = summary["value"]["recall"], summary["value"]["precision"]
     assert summary["value"]["f1"] == pytest.approx(2 * recall * precision / (recall + precision), abs=1e-5)
     assert summary["policy"]["f1"].endswith("best on this data")
+
+
+@pytest.mark.parametrize("thresholds", [(), (0.1, 0.1), (0.2, 0.1)])
+def test_thresholds_that_do_not_increase_are_refused(thresholds: tuple[float, ...]):
+    with pytest.raises(RecipeError, match="higher than the one before"):
+        DensityScoring(thresholds=thresholds)
 
 
 def test_a_given_threshold_is_used_and_said(items):

@@ -7,26 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.metrics.heatmaps import centre_of_mass_published
-from regard.ops.geometry import angle_between_deg, visual_angle_deg
-from regard.types import Camera
-
-
-def angular_error_deg(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*b 3"]) -> Float[Tensor, "*b"]:
-    """Angle between two gaze directions of any length, in degrees; 0 is perfect.
-
-    NaN for a zero vector, which has no direction. Source: Kellnhofer et al., Gaze360, ICCV 2019.
-    """
-    return angle_between_deg(a, b)
-
-
-def gaze_angular_error_deg(
-    predicted: Float[Tensor, "*b 2"], target: Float[Tensor, "*b 2"], camera: Camera
-) -> Float[Tensor, "*b"]:
-    """Angle in degrees between two normalised gaze points as the scene camera sees them; 0 is perfect.
-
-    Also scores gaze off the image, as far as the camera's calibration reaches; NaN beyond.
-    """
-    return visual_angle_deg(predicted, target, camera)
+from regard.ops.geometry import angle_between_deg
 
 
 def normalised_distance(predicted: Float[Tensor, "*b 2"], target: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b"]:

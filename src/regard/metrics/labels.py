@@ -55,12 +55,6 @@ def class_accuracy(confusion: Int64[np.ndarray, "c c"]) -> Float64[np.ndarray, "
     return np.where(items > 0, np.diag(confusion) / np.maximum(items, 1), np.nan)
 
 
-def overall_accuracy(confusion: Int64[np.ndarray, "c c"]) -> float:
-    """Share of all items that were answered rightly; NaN without items."""
-    items = confusion.sum()
-    return float(np.trace(confusion) / items) if items else float("nan")
-
-
 def mean_class_accuracy(confusion: Int64[np.ndarray, "c c"], *, empty: Empty = "leave_out") -> float:
     """Mean of the classes' own accuracies; NaN without items.
 
@@ -115,7 +109,7 @@ def paired_mean_class(
 
     The columns are the label's name and name_correct. Raises TableError where the tables share no item.
     """
-    both = paired(table, other)
+    both = paired(table, other, [label, f"{label}_correct"])
     gain = (both[f"{label}_correct of other"] - both[f"{label}_correct"]).to_numpy(np.float64)
     classes = both[label].to_numpy(np.int64)
     interval = mean_class_interval(gain, classes, groups=groups_of(both, block_s=block_s), seed=seed)

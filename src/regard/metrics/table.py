@@ -8,17 +8,16 @@ Intervals come from a bootstrap over *groups* of items, because frames of one re
 frames drawn at random would make intervals far too narrow. Source: Field and Welsh, Bootstrapping clustered data, 2007.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from regard.errors import TableError
-from regard.metrics.adaptive_f1 import F1Score, Policy, f1_sweep, pick
+from regard.metrics.adaptive_f1 import Policy, chosen, f1_of
 
 ITEM = ("recording", "clip_s", "time_s", "ahead_s")
 """The columns that say which item a row is, as far as a table has them: the same moment may be asked about by several
@@ -26,6 +25,10 @@ clips, and from several moments before it."""
 
 TICK_S = 1e-4
 """Moments of two tables this near to each other are the same: one table may have kept them in single precision."""
+
+
+DRAWN_AT_ONCE = 2**18
+"""How many groups one step of the bootstrap draws: a few MB, however many groups a table has."""
 
 
 class Difference(NamedTuple):
@@ -37,6 +40,15 @@ class Difference(NamedTuple):
     num_items: int
 
 
+class F1Score(NamedTuple):
+    """One point of the sweep. All three lie in [0, 1]; higher is better; NaN when no frame was scored."""
+
+    threshold: float
+    f1: float
+    recall: float
+    precision: float
+
+
 class Interval(NamedTuple):
     """A confidence interval; NaN at both ends where there are fewer than two groups to draw from."""
 
@@ -44,27 +56,14 @@ class Interval(NamedTuple):
     high: float
 
 
-def item_table(columns: Mapping[str, Tensor | np.ndarray | Sequence]) -> pd.DataFrame:
-    """A score table from columns of equal length (tensors from any device). Raises ValueError where lengths differ."""
-    plain = {k: v.detach().cpu().numpy() if isinstance(v, Tensor) else v for k, v in columns.items()}
-    if len({len(v) for v in plain.values()}) > 1:
-        raise ValueError(f"columns must have one length, got { {k: len(v) for k, v in plain.items()} }")
-    return pd.DataFrame(plain)
-
-
 def f1_columns(
     recall: Float[Tensor, "n k"], precision: Float[Tensor, "n k"], thresholds: Sequence[float]
 ) -> dict[str, Tensor]:
-    """Columns for `item_table` from what `AdaptiveF1.update` returns."""
+    """The columns of a score table that keep the sweep of each item."""
     names = [f"{t:.10g}" for t in thresholds]
     return {f"recall@{t}": recall[:, i] for i, t in enumerate(names)} | {
         f"precision@{t}": precision[:, i] for i, t in enumerate(names)
     }
-
-
-def masked_mean(values: Float[Tensor, "*b"], valid: Bool[Tensor, "*b"]) -> Float[Tensor, ""]:
-    """Mean of the values where `valid`, whatever stands elsewhere; NaN where nothing is valid. Has a gradient."""
-    return torch.where(valid, values, 0).sum() / valid.sum()
 
 
 def groups_of(table: pd.DataFrame, *, block_s: float | None = None) -> Int64[np.ndarray, "n"]:
@@ -79,22 +78,6 @@ def groups_of(table: pd.DataFrame, *, block_s: float | None = None) -> Int64[np.
     return blocks.groupby(["recording", "block"]).ngroup().to_numpy(np.int64)
 
 
-def bootstrap_interval(
-    values: Float64[np.ndarray, "n"],
-    *,
-    groups: Int64[np.ndarray, "n"] | None = None,
-    level: float = 0.95,
-    num_draws: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """Percentile interval of the mean: as many groups as there are, drawn with replacement, `num_draws` times.
-
-    Without `groups` each item is its own group. NaN values are left out, and groups of nothing else too.
-    """
-    means = _bootstrap_means(values[:, None], groups, num_draws=num_draws, seed=seed)[:, 0]
-    return _percentiles(means, level)
-
-
 def summarise(
     table: pd.DataFrame,
     metrics: Sequence[str],
@@ -104,16 +87,24 @@ def summarise(
     num_draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row per metric: mean over the scored items, its interval (low, high), and the number of scored items."""
-    groups = groups_of(table, block_s=block_s)
-    rows = []
-    for metric in metrics:
-        values = table[metric].to_numpy(np.float64)
-        interval = bootstrap_interval(values, groups=groups, level=level, num_draws=num_draws, seed=seed)
-        scored = values[~np.isnan(values)]
-        mean = scored.mean() if len(scored) else np.nan
-        rows.append({"metric": metric, "mean": mean, **interval._asdict(), "num_items": len(scored)})
-    return pd.DataFrame(rows, columns=["metric", "mean", "low", "high", "num_items"])
+    """One row per metric: mean over the scored items, its interval (low, high), and the number of scored items.
+
+    The interval is of percentiles of the mean: as many groups as there are, drawn with replacement, `num_draws` times.
+    Groups without a scored item are left out.
+    """
+    groups, values = groups_of(table, block_s=block_s), table[list(metrics)].to_numpy(np.float64)
+    known = ~np.isnan(values)
+    alike: dict[bytes, list[int]] = {}
+    for i in range(len(metrics)):
+        alike.setdefault(known[:, i].tobytes(), []).append(i)
+    means = np.empty((num_draws, len(metrics)))
+    for same in alike.values():  # scores of the same items share their draws
+        means[:, same] = _bootstrap_means(values[:, same], groups, num_draws=num_draws, seed=seed)
+    mean, count = _nan_mean(values), known.sum(axis=0)
+    intervals = [_percentiles(means[:, i], level)._asdict() for i in range(len(metrics))]
+    rows = zip(metrics, mean, intervals, count, strict=True)
+    columns = ["metric", "mean", "low", "high", "num_items"]
+    return pd.DataFrame([{"metric": m, "mean": v, **i, "num_items": n} for m, v, i, n in rows], columns=columns)
 
 
 def corpus_f1(table: pd.DataFrame, policy: Policy) -> F1Score:
@@ -122,7 +113,10 @@ def corpus_f1(table: pd.DataFrame, policy: Policy) -> F1Score:
     Raises ValueError where the table has no F1 columns, or not that threshold.
     """
     thresholds, values = _f1_values(table)
-    return _f1_of_means(_nan_mean(values), thresholds, policy)
+    recall, precision = np.split(_nan_mean(values), 2)
+    f1 = f1_of(recall, precision)
+    i = int(chosen(f1, thresholds, policy))
+    return F1Score(thresholds[i], float(f1[i]), float(recall[i]), float(precision[i]))
 
 
 def corpus_f1_interval(
@@ -137,7 +131,7 @@ def corpus_f1_interval(
     """Bootstrap interval of `corpus_f1(...).f1`; under "oracle" each draw chooses its own best threshold."""
     thresholds, values = _f1_values(table)
     means = _bootstrap_means(values, groups_of(table, block_s=block_s), num_draws=num_draws, seed=seed)
-    return _percentiles(np.array([_f1_of_means(m, thresholds, policy).f1 for m in means]), level)
+    return _percentiles(_f1_of_means(means, thresholds, policy), level)
 
 
 def mean_over_runs(summaries: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -165,7 +159,7 @@ def paired_difference(
     An interval that leaves out 0 is a difference that the choice of recordings (or blocks) does not explain.
     Raises TableError where an item stands twice in one table, or the two tables share none.
     """
-    both = paired(table, other)
+    both = paired(table, other, metrics)
     differences = {m: both[f"{m} of other"] - both[m] for m in metrics}
     gains = both[["recording", "time_s"]].assign(**differences)
     rows = summarise(gains, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
@@ -188,29 +182,29 @@ def paired_f1_difference(
     threshold in each draw. Raises as `paired_difference` and `corpus_f1` do.
     """
     (thresholds, first), (other_thresholds, second) = _f1_values(table), _f1_values(other)
-    rows = paired(table.assign(row=np.arange(len(table))), other.assign(row=np.arange(len(other))))
+    rows = paired(table.assign(row=np.arange(len(table))), other.assign(row=np.arange(len(other))), ["row"])
     first, second = first[rows["row"]], second[rows["row of other"]]
     scored = ~np.isnan(first).all(axis=1) & ~np.isnan(second).all(axis=1)
     rows, values = rows.loc[scored], np.concatenate([first, second], axis=1)[scored]
 
-    def difference(means: Float64[np.ndarray, "m"]) -> float:
-        one, two = np.split(means, [2 * len(thresholds)])
-        return _f1_of_means(two, other_thresholds, policy).f1 - _f1_of_means(one, thresholds, policy).f1
+    def difference(means: Float64[np.ndarray, "n m"]) -> Float64[np.ndarray, "n"]:
+        one, two = np.split(means, [2 * len(thresholds)], axis=1)
+        return _f1_of_means(two, other_thresholds, policy) - _f1_of_means(one, thresholds, policy)
 
-    groups = groups_of(rows, block_s=block_s)
-    draws = _bootstrap_means(values, groups, num_draws=num_draws, seed=seed)
-    interval = _percentiles(np.array([difference(means) for means in draws]), level)
-    return Difference(difference(_nan_mean(values)), *interval, num_items=len(rows))
+    draws = _bootstrap_means(values, groups_of(rows, block_s=block_s), num_draws=num_draws, seed=seed)
+    interval = _percentiles(difference(draws), level)
+    return Difference(float(difference(_nan_mean(values)[None])[0]), *interval, num_items=len(rows))
 
 
-def paired(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    """The items in both tables, side by side: the columns of the second are called "... of other"."""
+def paired(table: pd.DataFrame, other: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The items in both tables with these columns, side by side: those of the second are called "... of other"."""
     keys = [name for name in ITEM if name in table and name in other]
     ticks = [f"{name} ticks" for name in keys]
 
     def keyed(part: pd.DataFrame) -> pd.DataFrame:
         values = (part[k] if k == "recording" else (part[k] / TICK_S).round().astype(np.int64) for k in keys)
-        return part.assign(**dict(zip(ticks, values, strict=True)))
+        kept = part[[*dict.fromkeys(["recording", "time_s", *keys, *columns])]]
+        return kept.assign(**dict(zip(ticks, values, strict=True)))
 
     table, other = keyed(table), keyed(other)
     for name, part in (("first", table), ("second", other)):
@@ -232,47 +226,49 @@ def paired(table: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return both
 
 
-def _f1_values(table: pd.DataFrame) -> tuple[list[float], Float64[np.ndarray, "n m"]]:
+def _f1_values(table: pd.DataFrame) -> tuple[list[float], Float[np.ndarray, "n m"]]:
     """The table's thresholds, and its recall columns followed by its precision columns."""
     names = [c.removeprefix("recall@") for c in table.columns if c.startswith("recall@")]
     if not names:
         raise ValueError(f"the table has no recall@... columns, only {list(table.columns)}")
     columns = [f"recall@{n}" for n in names] + [f"precision@{n}" for n in names]
-    return [float(n) for n in names], table[columns].to_numpy(np.float64)
+    return [float(n) for n in names], table[columns].to_numpy()
 
 
-def _f1_of_means(means: Float64[np.ndarray, "m"], thresholds: Sequence[float], policy: Policy) -> F1Score:
-    recall, precision = np.split(means, 2)
-    return pick(f1_sweep(recall, precision, thresholds), policy)
+def _f1_of_means(
+    means: Float64[np.ndarray, "n m"], thresholds: Sequence[float], policy: Policy
+) -> Float64[np.ndarray, "n"]:
+    f1 = f1_of(*np.split(means, 2, axis=1))
+    return np.take_along_axis(f1, chosen(f1, thresholds, policy)[:, None], axis=1)[:, 0]
 
 
-def _nan_mean(values: Float64[np.ndarray, "n m"]) -> Float64[np.ndarray, "m"]:
-    known = ~np.isnan(values)
-    count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+def _nan_mean(values: Float[np.ndarray, "n m"]) -> Float64[np.ndarray, "m"]:
+    count = np.count_nonzero(~np.isnan(values), axis=0)
+    return np.where(count > 0, np.nansum(values, axis=0, dtype=np.float64) / np.maximum(count, 1), np.nan)
 
 
 def _bootstrap_means(
-    values: Float64[np.ndarray, "n m"], groups: Int64[np.ndarray, "n"] | None, *, num_draws: int, seed: int
+    values: Float[np.ndarray, "n m"], groups: Int64[np.ndarray, "n"], *, num_draws: int, seed: int
 ) -> Float64[np.ndarray, "draws m"]:
     """Mean of each column in each draw of groups; NaN where fewer than two groups hold a known value."""
-    known = ~np.isnan(values)
-    if groups is None:
-        groups = np.arange(len(values))
-    _, group = np.unique(groups[known.any(axis=1)], return_inverse=True)
-    num_groups = int(group.max()) + 1 if len(group) else 0
-    if num_groups < 2:
+    rows = np.flatnonzero(~np.isnan(values).all(axis=1))
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    starts = np.flatnonzero(np.diff(groups[rows], prepend=-1))
+    n = len(starts)
+    if n < 2:
         return np.full((num_draws, values.shape[1]), np.nan)
-    sums, counts = np.zeros((num_groups, values.shape[1])), np.zeros((num_groups, values.shape[1]))
-    np.add.at(sums, group, np.where(known, values, 0)[known.any(axis=1)])
-    np.add.at(counts, group, known[known.any(axis=1)])
+    values = values[rows]
+    known = ~np.isnan(values)
+    sums = np.add.reduceat(np.where(known, values, 0), starts, dtype=np.float64)
+    counts = np.add.reduceat(known, starts, dtype=np.float64)
     generator = np.random.default_rng(seed)
-    means = np.empty((num_draws, values.shape[1]))
-    for i in range(num_draws):
-        times = np.bincount(generator.integers(num_groups, size=num_groups), minlength=num_groups)
+    means = []
+    for size in np.diff([*range(0, num_draws, max(1, DRAWN_AT_ONCE // n)), num_draws]):
+        drawn = generator.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
         count = times @ counts
-        means[i] = np.where(count > 0, times @ sums / np.maximum(count, 1), np.nan)
-    return means
+        means.append(np.where(count > 0, times @ sums / np.maximum(count, 1), np.nan))
+    return np.concatenate(means)
 
 
 def _percentiles(draws: Float64[np.ndarray, "n"], level: float) -> Interval:

@@ -15,7 +15,7 @@ from torch import Tensor
 from regard.types import Camera
 
 NEWTON_STEPS = 20
-"""Enough for every lens tried; Newton's method doubles the digits with each step once it is near."""
+"""At most. Newton's method doubles the digits with each step once it is near, so a small step is the last."""
 MAX_STEP = 0.3
 """In the plane at distance 1: a longer leap could land beyond the place where a lens polynomial turns back."""
 
@@ -46,13 +46,6 @@ def cell_of(point: Float[Tensor, "*b 2"], size: tuple[int, int]) -> Int64[Tensor
     last = torch.tensor([size[1] - 1, size[0] - 1], device=point.device)
     cell = (point.nan_to_num() * point.new_tensor([size[1], size[0]])).floor()
     return torch.minimum(cell.clamp_min(0), last).long()
-
-
-def rotate_points(point: Float[Tensor, "*b 2"], degrees: Literal[0, 90, 180, 270]) -> Float[Tensor, "*b 2"]:
-    """Where a point of the stored image lies once the image is turned clockwise by `degrees` for display."""
-    x, y = point.unbind(-1)
-    turned = {0: (x, y), 90: (1 - y, x), 180: (1 - x, 1 - y), 270: (y, 1 - x)}[degrees]
-    return torch.stack(turned, dim=-1)
 
 
 def yaw_pitch_to_direction(yaw_pitch: Float[Tensor, "*b 2"], *, convention: Convention) -> Float[Tensor, "*b 3"]:
@@ -86,8 +79,11 @@ def angle_between_deg(a: Float[Tensor, "*b 3"], b: Float[Tensor, "*b 3"]) -> Flo
 
 
 def visual_angle_deg(a: Float[Tensor, "*b 2"], b: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "*b"]:
-    """Angle in degrees between two normalised image points as the camera sees them."""
-    return angle_between_deg(camera_rays(a, camera), camera_rays(b, camera))
+    """Angle in degrees between two normalised image points as the camera sees them; 0 for the same.
+
+    Points off the image too, as far as the camera's calibration reaches; NaN beyond.
+    """
+    return angle_between_deg(*camera_rays(torch.stack(torch.broadcast_tensors(a, b)), camera))
 
 
 def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "*b 3"]:
@@ -100,9 +96,11 @@ def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "
     straight, found = bent, bent
     for _ in range(NEWTON_STEPS):
         found, slope = _bend(straight, camera)
-        step = torch.linalg.solve_ex(slope, (found - bent)[..., None]).result[..., 0]
+        step = _solve(slope, found - bent)
         length = torch.linalg.vector_norm(step, dim=-1, keepdim=True)
         straight = straight - step * (MAX_STEP / length).clamp_max(1)
+        if not (length.square() > torch.finfo(length.dtype).eps).any():
+            break
     found, slope = _bend(straight, camera)
     # Beyond the lens's true field the polynomial turns back, and shows the picture mirrored or upside down.
     upright = (torch.linalg.det(slope) > 0) & (slope.diagonal(dim1=-2, dim2=-1).sum(-1) > 0)
@@ -115,6 +113,13 @@ def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "
         ray = torch.cat([straight * torch.sinc(theta / torch.pi), theta.cos()], dim=-1)
         met = met & (theta[..., 0] < torch.pi / 2)
     return torch.where(met[..., None], ray, torch.nan)
+
+
+def _solve(matrix: Float[Tensor, "*b 2 2"], vector: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
+    """Cramer's rule; not finite where the matrix is singular."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    x, y = vector.unbind(-1)
+    return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / (a * d - b * c)[..., None]
 
 
 def camera_of_view(camera: Camera, *, scale: tuple[float, float], shift: tuple[float, float]) -> Camera:

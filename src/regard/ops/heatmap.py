@@ -39,10 +39,11 @@ def published_label_maps(
     h, w = size
     columns, on_columns = _cut_kernel(point[..., 0] * w, w, kernel_cells)
     rows, on_rows = _cut_kernel(point[..., 1] * h, h, kernel_cells)
+    on_map = (on_columns & on_rows)[..., None]
+    rows, columns = torch.where(on_map, rows, 1 / h), torch.where(on_map, columns, 1 / w)
+    rows = torch.where(point.isnan().any(-1)[..., None], torch.nan, rows)
     maps = rows[..., :, None] * columns[..., None, :]
-    maps = maps / maps.sum(dim=(-2, -1), keepdim=True)
-    maps = torch.where((on_columns & on_rows)[..., None, None], maps, 1 / (h * w))
-    return torch.where(point.isnan().any(-1)[..., None, None], torch.nan, maps)
+    return maps / maps.sum(dim=(-2, -1), keepdim=True)
 
 
 def log_density(logits: Float[Tensor, "*b h w"], *, temperature: float = 1.0) -> Float[Tensor, "*b h w"]:
@@ -56,32 +57,9 @@ def argmax_point(density: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b 2"]:
     Works on any increasing function of the density (logits, log density). A map with NaN gives a NaN point.
     """
     h, w = density.shape[-2:]
-    flat = density.flatten(-2)
-    best = flat.argmax(-1)
+    highest, best = density.flatten(-2).max(-1)
     point = torch.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], dim=-1).to(density.dtype)
-    return torch.where(flat.isnan().any(-1)[..., None], torch.nan, point)
-
-
-def soft_argmax(log_density: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b 2"]:
-    """The expected gaze point: mean of the cell centres under the density, normalised; has a gradient.
-
-    Between two peaks it names a place where nobody looks; `argmax_point` does not.
-    """
-    h, w = log_density.shape[-2:]
-    density = log_density.exp()
-    x = (density.sum(-2) * _centres(w, like=density)).sum(-1)
-    y = (density.sum(-1) * _centres(h, like=density)).sum(-1)
-    return torch.stack([x, y], dim=-1)
-
-
-def resample(density: Float[Tensor, "*b h w"], size: tuple[int, int]) -> Float[Tensor, "*b new_h new_w"]:
-    """The same density on a grid of (height, width) `size`, exact by area for any ratio: the mass stays.
-
-    A cell's mass is spread evenly over its area, so enlarging gives flat tiles and not a smooth map.
-    """
-    rows = _overlap(density.shape[-2], size[0], like=density)
-    columns = _overlap(density.shape[-1], size[1], like=density)
-    return rows @ density @ columns.T
+    return torch.where(highest.isnan()[..., None], torch.nan, point)
 
 
 def onto_whole(
@@ -127,13 +105,6 @@ def _centres(n: int, *, like: Tensor) -> Float[Tensor, "n"]:
 def _bell(x: Float[Tensor, "*b"], n: int, sigma_cells: float) -> Float[Tensor, "*b n"]:
     distance_cells = (x[..., None] - _centres(n, like=x)) * n
     return torch.softmax(-0.5 * (distance_cells / sigma_cells) ** 2, dim=-1)
-
-
-def _overlap(n: int, m: int, *, like: Tensor) -> Float[Tensor, "m n"]:
-    """Share of each of n equal cells that lies in each of m equal cells; integers until the last step."""
-    new = torch.arange(m, device=like.device)[:, None] * n
-    old = torch.arange(n, device=like.device)[None, :] * m
-    return (torch.minimum(new + n, old + m) - torch.maximum(new, old)).clamp_min(0).to(like.dtype) / m
 
 
 def _cover(n: int, start: float, end: float, *, like: Tensor) -> Float[Tensor, "m n"]:

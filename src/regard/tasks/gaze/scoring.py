@@ -1,5 +1,6 @@
 """What estimation and anticipation share: how a density answer is scored, row by row and summed up."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,10 +13,16 @@ from torch import Tensor
 from regard.batch import Batch
 from regard.errors import RecipeError
 from regard.metrics import angles, heatmaps
-from regard.metrics.adaptive_f1 import ESTIMATION_THRESHOLDS, Policy, recall_precision, rescaled_published
+from regard.metrics.adaptive_f1 import (
+    CELLS_AT_ONCE,
+    ESTIMATION_THRESHOLDS,
+    Policy,
+    recall_precision,
+    rescaled_published,
+)
 from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
 from regard.models.baselines import CentrePrior
-from regard.ops.geometry import inside
+from regard.ops.geometry import inside, visual_angle_deg
 from regard.ops.heatmap import argmax_point, density_onto_whole, gaussian_maps, log_density, published_label_maps
 from regard.tasks.gaze.losses import DensityLoss
 from regard.types import Camera, GazeState, Prediction
@@ -56,6 +63,13 @@ class DensityScoring:
     centre_of_mass: bool = False
 
     def __post_init__(self) -> None:
+        if not self.thresholds or (np.diff(self.thresholds) <= 0).any():
+            raise RecipeError(
+                "task.scoring.thresholds",
+                found=f"{list(self.thresholds)}",
+                wanted="at least one, each higher than the one before",
+                do="sort them, and take out what stands there twice",
+            )
         policy = self.policy
         if policy != "oracle" and not any(abs(policy - t) < 1e-9 for t in self.thresholds):
             near = min(self.thresholds, key=lambda t: abs(t - policy))
@@ -91,30 +105,50 @@ class DensityScoring:
         """
         counted = self.counted(state, point)
         point = torch.where(counted[:, None], point, torch.nan).float()
-        density = log_density(logits.float(), temperature=temperature)
-        h, w = density.shape[-2:]
-        target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
-        prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
-        peak = argmax_point(density)
-        recall, precision = recall_precision(logits.float(), published_label_maps(point, (h, w)), self.thresholds)
+        frames = max(1, CELLS_AT_ONCE // math.prod(logits.shape[1:]))
+        parts = [
+            self._of_maps(maps.float(), points, temperature)
+            for maps, points in zip(logits.split(frames), point.split(frames), strict=True)
+        ]
+        values = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        recall, precision, peak = (values.pop(name) for name in ("recall", "precision", "peak"))
         values = {
             "counted": counted,
             "x": point[:, 0],
             "y": point[:, 1],
             "predicted_x": peak[:, 0],
             "predicted_y": peak[:, 1],
+            **values,
+            "distance": angles.normalised_distance(peak, point),
+            "angle_deg": _angles_deg(peak, point, cameras),
+            **f1_columns(recall, precision, self.thresholds),
+        }
+        return {name: value.cpu().numpy() for name, value in values.items()}
+
+    def _of_maps(
+        self, logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"], temperature: float
+    ) -> dict[str, Tensor]:
+        """What is scored of each map; only maps whose point is known are looked at, but for their "peak"."""
+        density = log_density(logits, temperature=temperature)
+        peak = argmax_point(density)
+        known = ~point.isnan().any(-1)
+        logits, density, point = logits[known], density[known], point[known]
+        h, w = density.shape[-2:]
+        target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
+        prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
+        recall, precision = recall_precision(logits, published_label_maps(point, (h, w)), self.thresholds)
+        scores = {
             "nss": heatmaps.nss(density, point),
             "information_gain_bits": heatmaps.information_gain(density, prior, point),
             "auc": heatmaps.auc_judd(density, point),
             "kl": heatmaps.kl(density, target),
             "cc": heatmaps.cc(density, target),
             "sim": heatmaps.sim(density, target),
-            "distance": angles.normalised_distance(peak, point),
-            "angle_deg": _angles_deg(peak, point, cameras),
-            **(_of_centre(logits.float(), point) if self.centre_of_mass else {}),
-            **f1_columns(recall, precision, self.thresholds),
+            **(_of_centre(logits, point) if self.centre_of_mass else {}),
+            "recall": recall,
+            "precision": precision,
         }
-        return {name: value.cpu().numpy() for name, value in values.items()}
+        return {"peak": peak} | {name: _where_known(score, known) for name, score in scores.items()}
 
     def describe(self, items: pd.DataFrame) -> str:
         """The protocol in one line."""
@@ -151,7 +185,14 @@ class DensityScoring:
 
 def blocks_of(items: pd.DataFrame) -> float | None:
     """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
-    return None if len(set(items["recording"])) > 1 else BLOCK_S
+    return None if len(items["recording"].unique()) > 1 else BLOCK_S
+
+
+def _where_known(score: Float[Tensor, "m *k"], known: Bool[Tensor, "n"]) -> Float[Tensor, "n *k"]:
+    """The scores in the rows that are known, NaN in the others."""
+    rows = score.new_full((len(known), *score.shape[1:]), torch.nan)
+    rows[known] = score
+    return rows
 
 
 def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> dict[str, Tensor]:
@@ -169,7 +210,7 @@ def _angles_deg(
     angle = torch.full((len(point),), torch.nan, device=point.device)
     for camera in {id(c): c for c in cameras if c is not None}.values():
         of_it = torch.tensor([c is camera for c in cameras], device=point.device)
-        angle[of_it] = angles.gaze_angular_error_deg(predicted[of_it], point[of_it], camera)
+        angle[of_it] = visual_angle_deg(predicted[of_it], point[of_it], camera)
     return angle
 
 
