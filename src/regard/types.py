@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int8
@@ -147,17 +147,27 @@ class Camera:
     model: Literal["pinhole", "fisheye624"] = "pinhole"
 
 
+class FileState(NamedTuple):
+    """Which state of a file was read: where one of these differs, it is another file by now."""
+
+    num_bytes: int
+    changed_ns: int
+    inode: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaStream:
     """One picture or sound stream of a file. `index` is the stream's number in the file; None means the default one.
 
     `start_s` is the moment on the recording's clock at which the stream's own zero lies: 0 for the video itself and for
-    the sound in the video's file.
+    the sound in the video's file. `state` is that of the file when the recording was opened, from which gaze and clock
+    were made; reading another one is refused. None: nothing was made from it.
     """
 
     path: Path
     index: int | None = None
     start_s: float = 0.0
+    state: FileState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

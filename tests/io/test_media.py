@@ -197,7 +197,7 @@ def test_pickle_keeps_the_index_and_not_the_open_file(tmp_path: Path):
     video = Video(made.vfr_with_b_frames(tmp_path))
     expected = frames_of(video)
     again = pickle.loads(pickle.dumps(video))
-    assert "_facts" in vars(again)
+    assert "_look" in vars(again)
     assert np.array_equal(frames_of(again), expected)
 
 

@@ -8,7 +8,8 @@ from scipy.signal import resample_poly
 
 from regard.errors import FileError
 from regard.io import Sound, Video
-from regard.io.media.sound import has_sound, place_packets
+from regard.io.media.looks import has_sound
+from regard.io.media.sound_look import place_packets
 
 RATE_HZ = 22_050
 CODECS = {

@@ -25,6 +25,7 @@ from regard.clips.sampling.window import TOLERANCE_S, Sampler
 from regard.clips.sound import Hearing
 from regard.errors import ClockError, FileError, RecipeError, RegardError
 from regard.io import open_sound, open_video
+from regard.io.media.looks import look_at_many
 from regard.sources import FrameSource, SoundSource
 from regard.transforms.place import Transform, target_size
 from regard.types import Clip, Recording
@@ -86,6 +87,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
 
         None stands for the video of a recording that has none, where nobody needs pictures.
         """
+        look_at_many(r.video for r in recordings if r.video is not None)
         usable: list[Recording] = []
         videos: list[FrameSource | None] = []
         for recording in recordings:

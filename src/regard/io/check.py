@@ -1,6 +1,7 @@
 """What is good, odd or unusable about a recording, before anybody computes with it. Facts only; nothing is printed."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,14 +69,13 @@ def check_recording(recording: Recording) -> RecordingCheck:
     A file that cannot be read is a finding here, not an exception.
     """
     findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
-    video = open_video(recording.require_video())
+    stream = recording.require_video()
     try:
-        findings += _picture(video)
-        times_s = video.times_s
+        with closing(open_video(stream)) as video:
+            findings += _picture(video)
+            times_s = video.times_s
     except RegardError as problem:
         return RecordingCheck(findings=(*findings, _unreadable("picture", problem, "unusable")))
-    finally:
-        video.close()
     findings += _frame_times(times_s)
     findings += _clocks(recording, times_s)
     findings += _sound(recording, float(times_s[-1]))
@@ -185,14 +185,12 @@ def _sound(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
     if recording.audio is None:
         yield Finding(level="note", name="sound", text="none")
         return
-    sound = open_sound(recording.audio)
     try:
-        end_s = sound.duration_s
+        with closing(open_sound(recording.audio)) as sound:
+            end_s = sound.duration_s
     except RegardError as problem:
         yield _unreadable("sound", problem, "warning")
         return
-    finally:
-        sound.close()
     short = last_frame_s - end_s > SOUND_SHORT_S
     yield Finding(
         level="warning" if short else "ok",

@@ -13,6 +13,7 @@ from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missin
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.devices.folder import open_folder, video_files
+from regard.io.media.container import unchanged
 from regard.io.media.sound import Sound
 from regard.io.media.video import Video
 from regard.types import MediaStream, Recording
@@ -81,7 +82,11 @@ def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
 
 
 def open_video(stream: MediaStream) -> "Video | AriaVideo | LaterVideo":
-    """The pictures of a stream, on the recording's clock: a FrameSource that can be closed."""
+    """The pictures of a stream, on the recording's clock: a FrameSource that can be closed.
+
+    Raises FileError where the file has changed since the recording was opened.
+    """
+    _require_unchanged(stream)
     if _is_vrs(stream.path):
         _require_default(stream)
         source = AriaVideo(stream.path)
@@ -91,7 +96,11 @@ def open_video(stream: MediaStream) -> "Video | AriaVideo | LaterVideo":
 
 
 def open_sound(stream: MediaStream) -> "Sound | AriaSound | LaterSound":
-    """The sound of a stream, on the recording's clock: a SoundSource that can be closed."""
+    """The sound of a stream, on the recording's clock: a SoundSource that can be closed.
+
+    Raises FileError where the file has changed since the recording was opened.
+    """
+    _require_unchanged(stream)
     if _is_vrs(stream.path):
         _require_default(stream)
         source = AriaSound(stream.path)
@@ -166,6 +175,12 @@ class LaterSound:
 
 def _is_vrs(path: Path) -> bool:
     return path.suffix.lower() == ".vrs"
+
+
+def _require_unchanged(stream: MediaStream) -> None:
+    if stream.state is not None:
+        with unchanged(stream.path, stream.state):
+            return
 
 
 def _require_default(stream: MediaStream) -> None:

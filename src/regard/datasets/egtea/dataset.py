@@ -33,7 +33,7 @@ from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip,
 from regard.datasets.held_out import hold_out, splits_with
 from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
 from regard.errors import FileError, RecipeError
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import has_sound
 from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 

@@ -34,6 +34,7 @@ from regard.io.devices.aria_vrs import (
     to_camera,
     upright_calibration,
 )
+from regard.io.media.container import state_of
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
@@ -79,6 +80,7 @@ def open_aria(path: Path) -> Recording:
     Raises FileError, TableError, ClockError, and MissingExtraError without projectaria-tools.
     """
     folder, vrs = (path, _only_vrs(path)) if path.is_dir() else (path.parent, path)
+    state = state_of(vrs)
     provider = open_vrs(vrs)
     frame_ns = picture_times_ns(provider, vrs)
     gaze, notes = None, []
@@ -100,11 +102,12 @@ def open_aria(path: Path) -> Recording:
     else:
         notes.append("no MPS eye gaze beside the VRS: there is nothing to score against")
     resolved = vrs.resolve()
+    pictures = MediaStream(path=vrs, state=state)
     return Recording(
         id=resolved.parent.name if path.is_dir() else resolved.stem,
         subject="unknown",
-        video=MediaStream(path=vrs),
-        audio=MediaStream(path=vrs) if has_microphones(provider) else None,
+        video=pictures,
+        audio=pictures if has_microphones(provider) else None,
         gaze=gaze,
         camera=to_camera(upright_calibration(provider, vrs)),
         notes=tuple(notes),

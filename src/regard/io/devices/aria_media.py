@@ -15,7 +15,8 @@ from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 from regard.errors import ClockError, FileError
 from regard.io.devices.aria_vrs import MICROPHONES, RGB, VrsFile, lies_on_its_side, picture_times_ns, stream_id
-from regard.io.media.sound import SEAM_S, resampled
+from regard.io.media.sound import resampled
+from regard.io.media.sound_look import SEAM_S
 from regard.io.media.time_index import TimeIndex
 from regard.io.media.upright import Turn, Upright
 

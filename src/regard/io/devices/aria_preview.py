@@ -18,9 +18,9 @@ from regard.errors import FileError, MissingExtraError
 from regard.io.devices.aria import STAMP, find_eye_gaze, read_directions, read_gaze
 from regard.io.devices.aria_vrs import RGB, quiet, to_camera
 from regard.io.devices.folder import video_files
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.types import MediaStream, Recording
+from regard.types import Recording
 
 if TYPE_CHECKING:
     from projectaria_tools.core.calibration import CameraCalibration, DeviceCalibration
@@ -56,11 +56,12 @@ def open_preview(folder: Path) -> Recording:
             + ASSUMED_SIZE.removeprefix("DVT-"),
             *found,
         ]
+    picture, sound = media_streams(video)
     return Recording(
         id=folder.resolve().name,
         subject="unknown",
-        video=MediaStream(path=video),
-        audio=MediaStream(path=video) if has_sound(video) else None,
+        video=picture,
+        audio=sound,
         gaze=gaze,
         camera=to_camera(camera),
         notes=tuple(notes),

@@ -58,10 +58,10 @@ from jaxtyping import Float64, Int8
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_overlap
 from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import GazeState, GazeTrack, MediaStream, Recording
+from regard.types import GazeState, GazeTrack, Recording
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
 
@@ -99,11 +99,12 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         notes += found
     labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
     resolved = video.resolve()
+    picture, sound = media_streams(video)
     return Recording(
         id=resolved.parent.name if path.is_dir() else resolved.stem,
         subject="unknown",
-        video=MediaStream(path=video),
-        audio=MediaStream(path=video) if has_sound(video) else None,
+        video=picture,
+        audio=sound,
         gaze=gaze,
         camera=read_camera(camera) if camera else None,
         segments=read_labels(labels) if labels else (),

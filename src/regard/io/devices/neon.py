@@ -24,9 +24,9 @@ from jaxtyping import Bool, Float64, Int64
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import onto_video_clock
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
+from regard.types import Camera, GazeState, GazeTrack, Recording
 
 SCENE_SIZE = (1200, 1600)
 """(height, width) in pixels of the scene image that gaze and calibration refer to."""
@@ -61,11 +61,12 @@ def open_neon(path: Path) -> Recording:
         camera = read_calibration(path / "calibration.bin")
     else:
         notes.append("no calibration.bin that fits the video: angles in degrees cannot be computed")
+    picture, sound = media_streams(video)
     return Recording(
         id=path.resolve().name,
         subject=str(about.get("wearer_name") or about.get("wearer_id") or "unknown"),
-        video=MediaStream(path=video),
-        audio=MediaStream(path=video) if has_sound(video) else None,
+        video=picture,
+        audio=sound,
         gaze=gaze,
         camera=camera,
         notes=tuple(notes),

@@ -25,10 +25,10 @@ from jaxtyping import Bool
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import video_files
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
+from regard.types import Camera, GazeState, GazeTrack, Recording
 
 STAMP = "timestamp [ns]"
 EXPORT_AGAIN = "download 'Timeseries Data + Scene Video' from Pupil Cloud again"
@@ -77,11 +77,12 @@ def open_pupil_cloud(path: Path) -> Recording:
     state = np.where(_has(table, "fixation id"), GazeState.FIXATION, GazeState.TRACKED)
     camera = path / "scene_camera.json"
     notes = [] if camera.is_file() else ["no scene_camera.json: angles in degrees cannot be computed"]
+    picture, sound = media_streams(video)
     return Recording(
         id=path.resolve().name,
         subject=_wearer(path / "info.json"),
-        video=MediaStream(path=video),
-        audio=MediaStream(path=video) if has_sound(video) else None,
+        video=picture,
+        audio=sound,
         gaze=GazeTrack(
             time_s=time_s,
             point=np.where(lost[:, None], np.nan, point),

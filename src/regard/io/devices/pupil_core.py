@@ -21,10 +21,10 @@ from jaxtyping import Float64
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import drop_doubtful
-from regard.io.media.sound import has_sound
+from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import GazeState, GazeTrack, MediaStream, Recording
+from regard.types import GazeState, GazeTrack, Recording
 
 FRAME_TIMES = ("# timestamps [seconds]", "timestamps [seconds]", "timestamp")
 """The frames' column, as different versions of Pupil Player name it."""
@@ -48,11 +48,12 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
         frame_s = frames.times_s
     stamps = _frame_times(path / "world_timestamps.csv")
     gaze, notes = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
+    picture, sound = media_streams(video)
     return Recording(
         id=path.resolve().name,
         subject="unknown",
-        video=MediaStream(path=video),
-        audio=MediaStream(path=video) if has_sound(video) else None,
+        video=picture,
+        audio=sound,
         gaze=gaze,
         notes=(*notes, "Pupil Player exports no camera: angles in degrees cannot be computed"),
     )

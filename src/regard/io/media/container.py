@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +15,33 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from regard.errors import FileError
+from regard.types import FileState
 
 S = TypeVar("S", VideoStream, AudioStream)
+
+
+def state_of(path: Path) -> FileState | None:
+    """The file's state now; None where there is none."""
+    try:
+        about = path.stat()
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return None
+    return FileState(num_bytes=about.st_size, changed_ns=about.st_mtime_ns, inode=about.st_ino)
+
+
+@contextmanager
+def unchanged(path: Path, state: FileState | None) -> Iterator[None]:
+    """Raises FileError, instead of whatever else the block raised, where the file is no longer in that state."""
+    try:
+        yield
+    finally:
+        if (now := state_of(path)) != state:
+            raise FileError(
+                path,
+                found="no such file" if now is None else "it changed while it was read",
+                wanted="a file that stays as it is",
+                do="check the path" if now is None else "wait until it is written, then open it again",
+            )
 
 
 def open_media(path: Path) -> InputContainer:
@@ -25,10 +51,12 @@ def open_media(path: Path) -> InputContainer:
         raise FileError(path, found="no such file", wanted=wanted, do="check the path")
     if path.is_dir():
         raise FileError(path, found="a folder", wanted=wanted, do="name a file inside it")
+    if not path.is_file():
+        raise FileError(path, found="a pipe or a device", wanted=wanted, do="save it as a file first")
     try:
         if path.stat().st_size == 0:
             raise FileError(path, found="an empty file", wanted=wanted, do="copy or record it again")
-        return av.open(str(path), metadata_errors="ignore")
+        return av.open(f"file:{path}", metadata_errors="ignore")  # a bare name like pipe:0 or 12:30.mp4 is a protocol
     except PermissionError as error:
         raise FileError(path, found="a file that may not be read", wanted=wanted, do="check permissions") from error
     except FFmpegError as error:

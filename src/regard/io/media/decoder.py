@@ -31,7 +31,6 @@ class FrameDecoder:
     def __init__(self, path: Path, stream: int | None, *, table: PacketTable, index: TimeIndex, threads: int) -> None:
         self._path, self._table, self._index = path, table, index
         self._reader = PacketReader(path, choose_video, stream, table=table, threads=threads)
-        self._number_of = None if index.pts is None else {p: n for n, p in enumerate(index.pts.tolist())}
         self._keys = np.flatnonzero(table.key)
         self._ready: deque[tuple[int, av.VideoFrame]] = deque()
         self._last: tuple[int, av.VideoFrame] | None = None
@@ -111,11 +110,11 @@ class FrameDecoder:
             self._reader.position = -1
             raise self._damaged(number, error.strerror or str(error)) from error
         for frame in decoded:
-            if self._number_of is None:
+            if self._index.pts is None:
                 self._ready.append((self._count, frame))
                 self._count += 1
-            elif frame.pts is not None and frame.pts in self._number_of:
-                self._ready.append((self._number_of[frame.pts], frame))
+            elif (shown := self._index.find(frame.pts)) is not None:
+                self._ready.append((shown, frame))
 
     def _is_before(self, packet: int, last: int) -> bool:
         """True for a packet shown before frame `last`: what lies beyond it may be asked for next, and is decoded."""

@@ -4,7 +4,7 @@ A demux pass reads the header fields of every packet in a few milliseconds. That
 container's own seek, is what says which frame or sound lies where.
 """
 
-from bisect import bisect_right
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -47,13 +47,27 @@ class PacketTable:
     def __len__(self) -> int:
         return len(self.key)
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that the columns take."""
+        columns = (self.pts, self.dts, self.duration, self.pos, self.key, self.hidden)
+        return sum(c.nbytes for c in columns if c is not None)
+
+    def find(self, pts: int, pos: int) -> int | None:
+        """Number of the packet with that time at that place in the file; None where the table has none."""
+        if self.pts is None:
+            return None
+        found = np.flatnonzero((self.pos == pos) & (self.pts == pts))
+        return int(found[-1]) if len(found) else None
+
 
 def read_table(
     container: InputContainer, path: Path, stream: VideoStream | AudioStream, *, head: int
 ) -> tuple[PacketTable, list[VideoFrame | AudioFrame]]:
     """Every packet of the stream, and its first `head` decoded frames (fewer if there are not as many)."""
-    rows: list[tuple] = []
     frames: list[VideoFrame | AudioFrame] = []
+    columns = [array("q") for _ in range(6)]
+    lacks = [False, False]
     stream.codec_context.thread_count = 1
     is_vp8 = stream.codec_context.name == "vp8"
     try:
@@ -64,7 +78,11 @@ def read_table(
                 continue
             # bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, section 9.1)
             hidden = packet.is_discard or (is_vp8 and not bytes(packet)[0] & 0x10)
-            rows.append((packet.pts, packet.dts, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden))
+            lacks[0] |= packet.pts is None
+            lacks[1] |= packet.dts is None
+            row = (packet.pts or 0, packet.dts or 0, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden)
+            for column, value in zip(columns, row, strict=True):
+                column.append(value)
     except FFmpegError as error:
         raise FileError(
             path,
@@ -72,22 +90,22 @@ def read_table(
             wanted="a complete file",
             do="copy or record it again",
         ) from error
-    if not rows:
+    pts, dts, duration, pos, key, hidden = (np.array(column, np.int64) for column in columns)
+    if len(pos) == 0:
         raise FileError(
             path,
             found=f"a {stream.type} stream ({stream.index}) without any data",
             wanted="at least one packet",
             do="copy or record the file again",
         )
-    pts, dts, duration, pos, key, hidden = zip(*rows, strict=True)
     table = PacketTable(
         tick_s=float(stream.time_base or 0),
-        pts=None if None in pts else np.array(pts, np.int64),
-        dts=None if None in dts else np.array(dts, np.int64),
-        duration=np.array(duration, np.int64),
-        pos=np.array(pos, np.int64),
-        key=np.array(key, bool),
-        hidden=np.array(hidden, bool),
+        pts=None if lacks[0] else pts,
+        dts=None if lacks[1] else dts,
+        duration=duration,
+        pos=pos,
+        key=key.astype(bool),
+        hidden=hidden.astype(bool),
     )
     return table, frames[:head]
 
@@ -121,9 +139,7 @@ class PacketReader(Generic[S]):
     ) -> None:
         self._path, self._choose, self._index = path, choose, index
         self._table, self._threads = table, threads
-        self._keys: list[int] = np.flatnonzero(table.key).tolist()
-        times = range(len(table)) if table.pts is None else table.pts.tolist()
-        self._number_of = {(t, b): n for n, (t, b) in enumerate(zip(times, table.pos.tolist(), strict=True))}
+        self._keys = np.flatnonzero(table.key)
         self._packets: Iterator[av.Packet] = iter(())
         self._may_seek = table.pts is not None
         self._open()
@@ -148,8 +164,8 @@ class PacketReader(Generic[S]):
         packet before is tried, and then the file is walked from its beginning. Raises FFmpegError where it breaks off.
         """
         if self._may_seek and first > 0:
-            reach = bisect_right(self._keys, first)
-            for key in reversed(self._keys[max(0, reach - 2) : reach]):
+            reach = int(np.searchsorted(self._keys, first, side="right"))
+            for key in reversed(self._keys[max(0, reach - 2) : reach].tolist()):
                 if self._land(key, first):
                     return
         if not self._is_fresh:
@@ -169,7 +185,7 @@ class PacketReader(Generic[S]):
             return False
         if landed is None or landed.pts is None:
             return False
-        number = self._number_of.get((landed.pts, landed.pos or 0))
+        number = self._table.find(landed.pts, landed.pos or 0)
         if number is None or number > first:
             return False
         try:

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import gcd
 from pathlib import Path
 from types import TracebackType
@@ -15,48 +14,21 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from jaxtyping import Float32, Float64, Int64
+from jaxtyping import Float32
 
 from regard.errors import FileError
-from regard.io.media.container import choose_sound, open_media, sound_streams, video_streams
-from regard.io.media.packets import MisledSeekError, PacketReader, PacketTable, read_table
-from regard.io.media.video import Video
+from regard.io.media.container import choose_sound, unchanged
+from regard.io.media.kept import found_once
+from regard.io.media.packets import MisledSeekError, PacketReader
+from regard.io.media.sound_look import SoundLook, cut_from, look_at_sound
 from regard.sources import SoundSource
 
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
 lowest rate is ten frames, and each codec overlaps its windows."""
 
-HEAD_FRAMES = 4
-"""Decoded to learn whether the codec has a fixed number of samples in a packet; the first may be cut."""
-
-SEAM_S = 0.005
-"""Stamps that leave less than this between two packets are rounding (Matroska: 1 ms) or jitter, not a pause."""
-
 RESAMPLER_TAPS = 64
 """Samples of the lower rate around a sample that can influence it: FFmpeg's filter has 32 taps at that rate."""
-
-
-def has_sound(path: Path | str) -> bool:
-    """True where the file has a sound stream that can be decoded; nothing but its header is read."""
-    with open_media(Path(path)) as container:
-        return bool(sound_streams(container))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Facts:
-    """What the first look at a sound stream finds out."""
-
-    table: PacketTable
-    pts: Int64[np.ndarray, "n"]
-    sample_at: Int64[np.ndarray, "n"]
-    """Number of each packet's first sample, counted from the first that is heard."""
-    constant: int | None
-    """Samples in every packet, where the codec has a fixed number."""
-    rate_hz: int
-    start_s: float
-    """When sample 0 is heard, on the recording's clock."""
-    end_s: float
 
 
 class Sound:
@@ -96,63 +68,28 @@ class Sound:
     def _opened(self) -> PacketReader[AudioStream]:
         """This process's own reader: one inherited through a fork shares its file position with the parent."""
         if self._reader is None or self._process != os.getpid():
-            self._reader = PacketReader(self.path, choose_sound, self.stream, table=self._facts.table, threads=1)
+            self._reader = PacketReader(self.path, choose_sound, self.stream, table=self._look.table, threads=1)
             self._process = os.getpid()
         return self._reader
 
     @cached_property
-    def _facts(self) -> _Facts:
-        with open_media(self.path) as container:
-            stream = choose_sound(container, self.path, self.stream)
-            table, head = read_table(container, self.path, stream, head=HEAD_FRAMES)
-            has_video = bool(video_streams(container))
-            rate = stream.codec_context.sample_rate
-        pts = table.pts
-        if pts is None:
-            raise self._unusable("its packets carry no times")
-        frames = [frame for frame in head if isinstance(frame, AudioFrame)]
-        if not frames or not rate:
-            raise self._unusable("the decoder gives no samples")
-        tick = table.tick_s
-        sizes = {frame.samples for frame in frames[1:]}
-        constant = sizes.pop() if len(sizes) == 1 and len(frames) == HEAD_FRAMES else None
-        # an encoder's priming is cut from the head: whole packets, and the beginning of the first that is heard
-        first_pts = int(pts[0]) if frames[0].pts is None else frames[0].pts
-        heard = max(0, int(np.searchsorted(pts, first_pts, side="right")) - 1)
-        cut = _cut_from(frames[0], int(pts[heard]), ticks=tick * rate, constant=constant)
-        zero_s = Video(self.path).first_stamp_s if has_video else first_pts * tick
-        return _Facts(
-            table=table,
-            pts=pts,
-            sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant) - cut,
-            constant=constant,
-            rate_hz=rate,
-            start_s=first_pts * tick - zero_s,
-            end_s=float((pts[-1] + table.duration[-1]) * tick) - zero_s,
-        )
-
-    def _unusable(self, what: str) -> FileError:
-        return FileError(
-            self.path,
-            found=f"sound that cannot be decoded: {what}",
-            wanted="sound in a common codec (AAC, MP3, PCM, Opus)",
-            do="convert it, for example: ffmpeg -i FILE -c:v copy -c:a aac OUT.mp4",
-        )
+    def _look(self) -> SoundLook:
+        return found_once(self.path, SoundLook, self.stream, partial(look_at_sound, self.path, self.stream))
 
     @property
     def start_s(self) -> float:
         """The moment on the recording's clock at which the sound begins; negative where it begins before the video."""
-        return self._facts.start_s
+        return self._look.start_s
 
     @property
     def duration_s(self) -> float:
         """The moment on the recording's clock at which the sound ends."""
-        return self._facts.end_s
+        return self._look.end_s
 
     @property
     def rate_hz(self) -> int:
         """The rate at which the sound was recorded."""
-        return self._facts.rate_hz
+        return self._look.rate_hz
 
     def samples_between(
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
@@ -161,21 +98,22 @@ class Sound:
 
         Samples lie on one grid, counted from the sound's first sample, so neighbouring stretches join without a seam;
         the start is rounded to it, by at most half a sample. One channel is the mean of all that were recorded.
-        Raises FileError, with the time, where the file is damaged.
+        Raises FileError, with the time, where the file is damaged, and where it is no longer the one that was indexed.
         """
-        return resampled(
-            lambda begin, end: self._recorded(begin, end, channels),
-            self.rate_hz,
-            rate_hz,
-            first=round((start_s - self.start_s) * rate_hz),
-            count=max(0, round((end_s - start_s) * rate_hz)),
-        )
+        with unchanged(self.path, self._look.state):
+            return resampled(
+                lambda begin, end: self._recorded(begin, end, channels),
+                self.rate_hz,
+                rate_hz,
+                first=round((start_s - self.start_s) * rate_hz),
+                count=max(0, round((end_s - start_s) * rate_hz)),
+            )
 
     def _recorded(self, first: int, last: int, channels: int) -> Float32[np.ndarray, "c n"]:
         """Samples [first, last) as recorded, counted from the sound's first; silence where there are none."""
-        facts = self._facts
+        look = self._look
         out = np.zeros((channels, last - first), np.float32)
-        at = facts.sample_at
+        at = look.sample_at
         if last <= max(at[0], first):
             return out
         begin = max(0, int(np.searchsorted(at, first, side="right")) - 1)
@@ -188,15 +126,15 @@ class Sound:
             while (item := reader.next_packet()) is not None and at[item[0]] < last:
                 number, packet = item
                 for frame in self._decode(number, packet, forgive=number < begin):
-                    cut = _cut_from(
-                        frame, int(facts.pts[number]), ticks=facts.table.tick_s * facts.rate_hz, constant=facts.constant
+                    cut = cut_from(
+                        frame, int(look.pts[number]), ticks=look.table.tick_s * look.rate_hz, constant=look.constant
                     )
                     start = int(at[number]) + cut - first
                     _paste(out, _mixed(convert, frame, channels), start)
         except MisledSeekError:
             return self._recorded(first, last, channels)
         except FFmpegError as error:
-            raise self._damaged(first / facts.rate_hz + facts.start_s, error) from error
+            raise self._damaged(first / look.rate_hz + look.start_s, error) from error
         return out
 
     def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[AudioFrame]:
@@ -206,8 +144,8 @@ class Sound:
         except FFmpegError as error:
             if forgive:
                 return []
-            facts = self._facts
-            raise self._damaged(facts.sample_at[number] / facts.rate_hz + facts.start_s, error) from error
+            look = self._look
+            raise self._damaged(look.sample_at[number] / look.rate_hz + look.start_s, error) from error
 
     def _damaged(self, time_s: float, error: FFmpegError) -> FileError:
         return FileError(
@@ -216,35 +154,6 @@ class Sound:
             wanted="sound there",
             do="copy or record the file again, or leave that stretch out",
         )
-
-
-def _cut_from(frame: AudioFrame, pts: int, *, ticks: float, constant: int | None) -> int:
-    """How many samples the decoder cut from the head of the packet stamped `pts`; `ticks` are samples per tick."""
-    if frame.pts is None or frame.pts <= pts:
-        return 0
-    return constant - frame.samples if constant else round((frame.pts - pts) * ticks)
-
-
-def place_packets(
-    time_s: Float64[np.ndarray, "n"],
-    duration_s: Float64[np.ndarray, "n"],
-    rate_hz: int,
-    *,
-    heard: int,
-    constant: int | None,
-) -> Int64[np.ndarray, "n"]:
-    """Number of each packet's first sample, counted from that of packet `heard`.
-
-    Packets follow each other without a seam, because their stamps are rounded and jitter; a jump of SEAM_S or more
-    is a pause and is kept. `constant` is the codec's fixed number of samples in a packet, where it has one.
-    """
-    stamped = np.rint((time_s - time_s[heard]) * rate_hz).astype(np.int64).tolist()
-    lengths = np.rint(duration_s * rate_hz).astype(np.int64).tolist()
-    placed, follow = [], stamped[0]
-    for stamp, length in zip(stamped, lengths, strict=True):
-        placed.append(follow if abs(stamp - follow) < SEAM_S * rate_hz else stamp)
-        follow = placed[-1] + (constant or length)
-    return np.array(placed, np.int64) - placed[heard]
 
 
 def resampled(

@@ -30,6 +30,13 @@ class TimeIndex:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    def find(self, pts: int | None) -> int | None:
+        """Number of the shown frame with that stamp; None where no frame has it."""
+        if self.pts is None or pts is None:
+            return None
+        number = int(np.searchsorted(self.pts, pts))
+        return number if number < len(self.pts) and self.pts[number] == pts else None
+
     @property
     def half_frame_s(self) -> float:
         """Half of the usual time between two frames; of the only frame's duration where there is but one."""

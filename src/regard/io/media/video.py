@@ -2,35 +2,21 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from av.video.frame import VideoFrame
 from jaxtyping import Float, Float64, UInt8
 
-from regard.errors import ClockError, FileError
-from regard.io.media.container import choose_video, open_media
+from regard.errors import ClockError
+from regard.io.media.container import unchanged
 from regard.io.media.decoder import FrameDecoder
-from regard.io.media.packets import PacketTable, read_table
-from regard.io.media.time_index import TimeIndex, index_frames
-from regard.io.media.upright import Turn, Upright, turn_of
+from regard.io.media.looks import video_look
+from regard.io.media.upright import Upright
+from regard.io.media.video_look import VideoLook
 
 DECODER_THREADS = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Facts:
-    """What the first look at a video file finds out."""
-
-    table: PacketTable
-    index: TimeIndex
-    first_stamp_s: float
-    turn: Turn
-    size: tuple[int, int]
-    pixel_aspect: float
 
 
 class Video:
@@ -72,53 +58,28 @@ class Video:
         return {**self.__dict__, "_decoder": None, "_upright": None}
 
     @cached_property
-    def _facts(self) -> _Facts:
-        with open_media(self.path) as container:
-            stream = choose_video(container, self.path, self.stream)
-            rate = stream.average_rate or stream.guessed_rate
-            table, head = read_table(container, self.path, stream, head=1)
-            aspect = float(stream.sample_aspect_ratio or 1)
-        if not head or not isinstance(first := head[0], VideoFrame):
-            raise self._undecodable()
-        turn = turn_of(first)
-        index = index_frames(table, first_pts=first.pts, frame_s=float(1 / rate) if rate else 1 / 25)
-        stamps = index.pts if index.pts is not None else table.dts
-        return _Facts(
-            table=table,
-            index=index,
-            first_stamp_s=0.0 if stamps is None else float(stamps[0]) * table.tick_s,
-            turn=turn,
-            size=(first.width, first.height) if turn[0] else (first.height, first.width),
-            pixel_aspect=1 / aspect if turn[0] else aspect,
-        )
-
-    def _undecodable(self) -> FileError:
-        return FileError(
-            self.path,
-            found="a video stream of which no frame can be decoded",
-            wanted="at least one whole frame",
-            do="copy or record the file again",
-        )
+    def _look(self) -> VideoLook:
+        return video_look(self.path, self.stream)
 
     @property
     def times_s(self) -> Float64[np.ndarray, "n"]:
         """Presentation time of each shown frame, in order; the first is 0."""
-        return self._facts.index.time_s
+        return self._look.index.time_s
 
     @property
     def end_s(self) -> float:
         """The moment at which the last frame stops being shown."""
-        return self._facts.index.end_s
+        return self._look.index.end_s
 
     @property
     def first_stamp_s(self) -> float:
         """The first shown frame's time on the container's own clock, which other streams of the file share."""
-        return self._facts.first_stamp_s
+        return self._look.first_stamp_s
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the upright picture in pixels, as stored: see `pixel_aspect`."""
-        return self._facts.size
+        return self._look.size
 
     @property
     def pixel_aspect(self) -> float:
@@ -126,12 +87,12 @@ class Video:
 
         Frames keep the stored pixels. To show a picture undistorted, make it this much wider.
         """
-        return self._facts.pixel_aspect
+        return self._look.pixel_aspect
 
     @property
     def is_turned(self) -> bool:
         """True where the stored pictures were turned or mirrored to be upright, as the file's display matrix says."""
-        return any(self._facts.turn)
+        return any(self._look.turn)
 
     def frames_at(
         self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int] | None = None
@@ -139,10 +100,11 @@ class Video:
         """The RGB frame shown at each asked moment, in any order, scaled to (height, width) `size` where given.
 
         A moment up to half a frame before the first frame or after the last one's end gives that frame; farther
-        outside raises ClockError. Raises FileError, with the time, where the file is damaged.
+        outside raises ClockError. Raises FileError, with the time, where the file is damaged, and where it is no longer
+        the one whose frames' times were read.
         """
         times_s = np.asarray(times_s, np.float64)
-        index = self._facts.index
+        index = self._look.index
         outside = ~index.covers(times_s)
         if outside.any():
             raise ClockError(
@@ -154,18 +116,19 @@ class Video:
         size = size or self.size
         numbers, place = np.unique(index.shown_at(times_s), return_inverse=True)
         rows = np.empty((len(numbers), *size, 3), np.uint8)
-        decoder, upright = self._opened()
-        for row, (_, frame) in enumerate(decoder.frames(numbers.tolist())):
-            rows[row] = upright.rgb(frame, size)
+        with unchanged(self.path, self._look.state):
+            decoder, upright = self._opened()
+            for row, (_, frame) in enumerate(decoder.frames(numbers.tolist())):
+                rows[row] = upright.rgb(frame, size)
         return rows if np.array_equal(place, np.arange(len(rows))) else rows[place]
 
     def _opened(self) -> tuple[FrameDecoder, Upright]:
         """This process's own decoder: one inherited through a fork shares its file position with the parent."""
         if self._decoder is None or self._upright is None or self._process != os.getpid():
-            facts = self._facts
+            look = self._look
             self._decoder = FrameDecoder(
-                self.path, self.stream, table=facts.table, index=facts.index, threads=self._threads
+                self.path, self.stream, table=look.table, index=look.index, threads=self._threads
             )
-            self._upright = Upright(facts.turn)
+            self._upright = Upright(look.turn)
             self._process = os.getpid()
         return self._decoder, self._upright
