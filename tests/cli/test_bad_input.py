@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,6 +212,28 @@ def test_a_neon_recording_without_a_time_file(refused, world, name):
     error = refused("predict", world)
     assert error.where == str(world / name)
     assert error.found == "no such file"
+
+
+def test_bad_input_is_refused_without_assertions_too(world, gaze_table, tmp_path):
+    """`python -O` leaves every `assert` out: none of them may be what finds a user's mistake."""
+    (tmp_path / "text.mp4").write_text("this is not a film\n" * 50)
+    (tmp_path / "empty.mp4").touch()
+    with_words(gaze_table).to_csv(world / "gaze.csv", index=False)
+    paths = [str(p) for p in (tmp_path / "text.mp4", tmp_path / "empty.mp4", world, tmp_path / "nowhere")]
+    code = f"""
+from pathlib import Path
+from regard.cli import main
+from regard.clips import ClipDataset, EveryFrame
+from regard.types import MediaStream, Recording
+assert False, "not left out"
+wrong = tuple(Recording(id=p, subject="s", video=MediaStream(path=Path(p))) for p in {paths[:2]})
+good = Recording(id="good", subject="s", video=MediaStream(path=Path({str(world / "video.mp4")!r})))
+clips = ClipDataset((*wrong, good), EveryFrame(), needs=frozenset(["video"]), on_error="skip")
+print(len(clips.unusable), [main([verb, path]) for verb in ("check", "show") for path in {paths}])
+"""
+    run = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.stdout.splitlines()[-1:] == [f"2 {[2] * 8}"], run.stderr
+    assert "Traceback" not in run.stderr
 
 
 def test_an_empty_folder(refused, tmp_path):

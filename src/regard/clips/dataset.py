@@ -93,7 +93,13 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         for recording in recordings:
             try:
                 video = None if recording.video is None else open_video(recording.video)
-                assert video is None or len(video.times_s)
+                if video is not None and not len(video.times_s):
+                    raise FileError(
+                        recording.require_video().path,
+                        found="a video that shows no frame",
+                        wanted="at least one",
+                        do="leave the recording out, or copy it again",
+                    )
             except RegardError as error:
                 if self.on_error == "raise":
                     raise
