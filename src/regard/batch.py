@@ -1,23 +1,94 @@
 """Sample and Batch: the nouns that carry tensors. A Sample is one Clip made ready; a Batch is several of them stacked.
 
 Every field that an example may lack is None as a whole, and every moment it may lack is False in a mask: no sentinel
-numbers. Points are normalised to the picture *as it now is*: a transform that crops the video moves the points too, so
-a point outside [0, 1] lies outside the crop. Invalid points are NaN.
+numbers; invalid points are NaN. What a field runs along, how it is padded and what has it is said once, by its
+declaration in Sample; stacking, masking and asking for it read that.
+
+A Sample's points are normalised to the picture as it was recorded, whatever its pixels became; its `view` says which
+part of that picture they show. A Batch's are normalised to what is seen, so a point outside [0, 1] lies beside it.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int8, Int64, UInt8
 from torch import Tensor
 
-from regard.types import Clip
+from regard.types import Camera, Clip, GazeState
 
 Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label"]
 """What a task or a model may ask of the data."""
 
-FIELDS: tuple[Field, ...] = get_args(Field)
+
+class View(NamedTuple):
+    """Which part of the recorded picture is seen: its sides there, normalised. Mirrored, left lies right of right."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+    def apply(self, point: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2"]:
+        """Points of the recorded picture, normalised to what is seen."""
+        start, end = self._corners(point)
+        return (point - start) / (end - start)
+
+    def undo(self, point: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2"]:
+        """Points of what is seen, normalised to the recorded picture."""
+        start, end = self._corners(point)
+        return start + point * (end - start)
+
+    def clamp(self, point: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n 2"]:
+        """Points of the recorded picture, those beside the view moved to its border, on which they lie exactly."""
+        start, end = self._corners(point)
+        return point.clamp(start.minimum(end), start.maximum(end))
+
+    def cropped(self, *, left: float, top: float, right: float, bottom: float) -> "View":
+        """A part of what is seen, whose sides are normalised to what is seen."""
+        width, height = self.right - self.left, self.bottom - self.top
+        return View(
+            self.left + left * width, self.top + top * height, self.left + right * width, self.top + bottom * height
+        )
+
+    def mirrored(self) -> "View":
+        """Left for right."""
+        return self._replace(left=self.right, right=self.left)
+
+    def camera(self, camera: Camera) -> Camera:
+        """The camera of the view: it counts as many pixels as the whole picture did, and sees the same angles."""
+        if self == View():
+            return camera
+        matrix = np.eye(3)
+        sides = ((self.left, self.right, camera.width), (self.top, self.bottom, camera.height))
+        for axis, (start, end, pixels) in enumerate(sides):
+            scale = 1 / (end - start)
+            matrix[axis, axis], matrix[axis, 2] = scale, scale / 2 - start * scale * pixels - 0.5
+        return replace(camera, matrix=matrix @ camera.matrix)
+
+    def _corners(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        return like.new_tensor([self.left, self.top]), like.new_tensor([self.right, self.bottom])
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """What a field of a Sample says of itself."""
+
+    along: Literal["frames", "asked", "clip"]
+    """Its first axis: the shown frames, the asked moments, or none, where it is one thing a clip."""
+    need: Field | None = None
+    """What the data must have for it."""
+    pad: float | bool | int | None = None
+    """What stands where there is nothing; None repeats the last entry."""
+    mask: str | None = None
+    """The field that is True where this one is valid."""
+    is_point: bool = False
+
+
+SPEC = "spec"
+"""Where a dataclass field keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,29 +96,50 @@ class Sample:
     """One example: t shown frames, u asked moments."""
 
     clip: Clip
-    video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = None
+    video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("frames", "video")}
+    )
     """RGB; uint8 as decoded, float once normalised."""
-    flow: Float[Tensor, "t 2 h w"] | None = None
+    flow: Float[Tensor, "t 2 h w"] | None = field(default=None, metadata={SPEC: FieldSpec("frames", "flow")})
     """Optical flow (u, v) from each shown frame to the video's next, in pixels of this picture, right and down."""
-    sound: Float[Tensor, "t f k"] | None = None
+    sound: Float[Tensor, "t f k"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("frames", "sound", mask="sound_valid")}
+    )
     """One log-power spectrogram window (f frequency bins, k time columns) for each shown frame."""
-    sound_valid: Bool[Tensor, "t"] | None = None
+    sound_valid: Bool[Tensor, "t"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("frames", "sound", pad=False)}
+    )
     """True where the recording has sound for that frame's window."""
-    gaze_point: Float[Tensor, "u 2"] | None = None
+    gaze_point: Float[Tensor, "u 2"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=torch.nan, mask="gaze_valid", is_point=True)}
+    )
     """Where the wearer looked at the asked moments: the target."""
-    gaze_valid: Bool[Tensor, "u"] | None = None
-    gaze_state: Int8[Tensor, "u"] | None = None
+    gaze_valid: Bool[Tensor, "u"] | None = field(default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=False)})
+    gaze_state: Int8[Tensor, "u"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=int(GazeState.LOST), mask="gaze_valid")}
+    )
     """GazeState of the asked moments."""
-    observed_point: Float[Tensor, "t 2"] | None = None
+    observed_point: Float[Tensor, "t 2"] | None = field(
+        default=None,
+        metadata={SPEC: FieldSpec("frames", "observed_gaze", pad=torch.nan, mask="observed_valid", is_point=True)},
+    )
     """Where the wearer looked at the shown frames: an input, for models that are fed gaze."""
-    observed_valid: Bool[Tensor, "t"] | None = None
-    label: dict[str, int] | None = None
+    observed_valid: Bool[Tensor, "t"] | None = field(
+        default=None, metadata={SPEC: FieldSpec("frames", "observed_gaze", pad=False)}
+    )
+    label: dict[str, int] | None = field(default=None, metadata={SPEC: FieldSpec("clip", "label")})
     """Class of the clip by label name ("verb": 3)."""
-    part: Float[Tensor, "4"] | None = None
-    """Which part of the recorded picture this one is: its (left, top, right, bottom) there; None for all of it.
+    view: View = field(default=View(), metadata={SPEC: FieldSpec("clip")})
 
-    Normalised. Where it is mirrored, left lies right of right.
-    """
+    def with_points(self, change: Callable[[Tensor], Tensor]) -> "Sample":
+        """The same sample with all its points changed."""
+        return replace(
+            self, **{n: change(p) for n, s in FIELDS.items() if s.is_point and (p := getattr(self, n)) is not None}
+        )
+
+
+FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata[SPEC] for f in fields(Sample) if SPEC in f.metadata}
+"""Every field that a Batch has of its Samples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +161,29 @@ class Batch:
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
-    part: Float[Tensor, "b 4"] | None = None
+    view: Float[Tensor, "b 4"] | None = None
+    """The sides of each View; None where all see the whole picture."""
     skipped: tuple[str, ...] = ()
     """One line for each example that could not be read and was left out on the user's wish (`on_error="skip"`)."""
 
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """What each example sees of its recorded picture."""
+        return (View(),) * len(self) if self.view is None else tuple(View(*sides) for sides in self.view.tolist())
+
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
         """The same batch with every tensor on `device`."""
-        moved = {}
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if isinstance(value, Tensor):
-                moved[f.name] = value.to(device, non_blocking=non_blocking)
-            elif f.name == "label" and value is not None:
-                moved[f.name] = {k: v.to(device, non_blocking=non_blocking) for k, v in value.items()}
-        return replace(self, **moved)
+        return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Batch":
         """The same batch in page-locked memory, from which a GPU copies faster; a DataLoader calls this."""
-        tensors = {f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
-        label = None if self.label is None else {k: v.pin_memory() for k, v in self.label.items()}
-        return replace(self, **tensors, label=label)
+        return self._with_tensors(Tensor.pin_memory)
+
+    def _with_tensors(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        tensors = {n: change(v) for n, v in values.items() if isinstance(v, Tensor)}
+        dicts = {n: {k: change(t) for k, t in v.items()} for n, v in values.items() if isinstance(v, dict)}
+        return replace(self, **tensors, **dicts)

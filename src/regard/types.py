@@ -237,8 +237,8 @@ class Clip:
 
     `frame_s` are the frames shown to the model, `gaze_s` the moments asked about: equal for estimation, later for
     anticipation. Sound may be read up to `heard_until_s`, and nothing after it. `segment` is the labelled stretch that
-    the clip was cut from, if any. `frame_valid` is False where a too-short stretch was filled up by repeating its last
-    frame; None means that every frame is real.
+    the clip was cut from, if any; `person` whom it is about, where it is not the wearer. `frame_valid` is False where a
+    too-short stretch was filled up by repeating its last frame; None means that every frame is real.
     """
 
     recording: Recording
@@ -246,6 +246,7 @@ class Clip:
     gaze_s: Float64[np.ndarray, "u"]
     labels: Mapping[str, int] = field(default_factory=dict)
     segment: Segment | None = None
+    person: str | None = None
     frame_valid: Bool[np.ndarray, "t"] | None = None
 
     @property
@@ -254,7 +255,8 @@ class Clip:
         return float(self.frame_s[-1])
 
     def __str__(self) -> str:
-        return f"{self.recording.id} [{self.frame_s[0]:.3f}..{self.frame_s[-1]:.3f} s]"
+        whom = "" if self.person is None else f" {self.person}"
+        return f"{self.recording.id}{whom} [{self.frame_s[0]:.3f}..{self.frame_s[-1]:.3f} s]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

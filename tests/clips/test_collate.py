@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from regard.batch import Sample
+from regard.batch import Sample, View
 from regard.clips import Skipped
 from regard.clips.collate import collate
 from regard.errors import RecipeError
+from regard.models import CentrePrior
+from regard.tasks import GazeEstimation
+from regard.transforms import CentreCrop
 from regard.types import Clip, GazeState, MediaStream, Recording
 
 RECORDING = Recording(id="r", subject="s", video=MediaStream(path=Path("none.mp4")))
@@ -60,10 +63,29 @@ def test_a_frame_repeated_to_fill_up_a_clip_is_neither_shown_nor_asked_about():
     assert batch.video is None
 
 
-def test_a_mirrored_picture_beside_one_that_is_not():
-    mirrored = replace(sample(1), part=torch.tensor([1.0, 0.0, 0.0, 1.0]))
-    assert collate([sample(1)]).part is None
-    assert torch.equal(collate([sample(1), mirrored]).part, torch.tensor([[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.0, 1.0]]))
+def test_a_batch_has_the_points_of_what_each_example_sees():
+    right = replace(sample(1), view=View().cropped(left=0.25, top=0.0, right=1.0, bottom=0.5).mirrored())
+    batch = collate([sample(1), right])
+    assert batch.views == (View(), View(1.0, 0.0, 0.25, 0.5))
+    assert torch.equal(batch.view, torch.tensor([[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.25, 0.5]]))
+    torch.testing.assert_close(batch.gaze_point[:, 0], torch.tensor([[0.5, 0.5], [2 / 3, 1.0]]))
+
+
+def test_a_stream_without_a_file_makes_examples_too():
+    """Frames and their times are enough; a transform, a batch and an answer follow."""
+    frame_s = 100 + np.arange(4) / 30
+    live = Clip(recording=Recording(id="stream", subject="somebody"), frame_s=frame_s, gaze_s=frame_s)
+    example = Sample(clip=live, video=torch.zeros(4, 3, 24, 32, dtype=torch.uint8))
+    batch = collate([CentreCrop(16)(example, generator=torch.Generator())])
+    task = GazeEstimation(CentrePrior())
+    (answer,) = task.predictions(task.answer(batch), batch)
+    assert answer.recording == "stream"
+    assert answer.time_s.tolist() == frame_s.tolist()
+
+
+def test_a_clip_about_somebody_names_whom():
+    clip = Clip(recording=RECORDING, frame_s=np.zeros(1), gaze_s=np.zeros(1), person="p2")
+    assert str(clip) == "r p2 [0.000..0.000 s]"
 
 
 def test_what_could_not_be_read_is_named_and_the_rest_is_kept():

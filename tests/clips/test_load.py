@@ -179,6 +179,15 @@ def test_a_video_that_cannot_be_opened_is_named_at_once_or_listed(recording, tmp
     assert "text.mp4" in dataset([recording(), wrong], on_error="skip").unusable[0]
 
 
+def test_a_video_that_shows_no_frame_is_named(recording, monkeypatch):
+    class Empty:
+        times_s = np.zeros(0)
+
+    monkeypatch.setattr("regard.clips.dataset.open_video", lambda stream: Empty())
+    with pytest.raises(FileError, match="shows no frame"):
+        dataset([recording()])
+
+
 def test_a_missing_field_is_named_with_its_recording_before_anything_runs(recording):
     with pytest.raises(RecipeError, match=r"blind\n.*no gaze"):
         dataset([recording(), recording("blind", gaze=None)])
@@ -205,7 +214,7 @@ def test_a_recording_without_video_shows_its_gaze_and_nothing_else(recording):
     assert sample.label == {"verb": 1}
     flipped = dataset([blind], sampler, transforms=(HorizontalFlip(p=1.0),), needs=data.needs)[2]
     torch.testing.assert_close(
-        flipped.observed_point, sample.observed_point * torch.tensor([-1, 1]) + torch.tensor([1, 0])
+        flipped.view.apply(flipped.observed_point), sample.observed_point * torch.tensor([-1, 1]) + torch.tensor([1, 0])
     )
     with pytest.raises(RecipeError, match=r"gaze only\n.*gaze without video"):
         dataset([blind])

@@ -130,7 +130,9 @@ def changed(sample: Sample, *steps) -> Sample:
 
 def assert_golden(sample: Sample, golden: Golden, name: str) -> None:
     np.testing.assert_allclose(sample.video.permute(1, 0, 2, 3), golden.arrays[name], atol=2e-6)
-    np.testing.assert_allclose(sample.gaze_point, golden.arrays[name.replace("frames", "gaze")][:, :2], atol=2e-6)
+    np.testing.assert_allclose(
+        sample.view.apply(sample.gaze_point), golden.arrays[name.replace("frames", "gaze")][:, :2], atol=2e-6
+    )
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -121,8 +121,8 @@ def test_an_answer_in_the_users_terms_has_its_window_and_its_attention():
 def test_the_attention_of_who_saw_a_part_lies_where_the_part_lies():
     task, given = ActionRecognition(egohar().eval()), batch(1)
     maps = [
-        task.predictions(task.answer(given), replace(given, part=part))[0].attention
-        for part in (None, torch.tensor([[0.5, 0.0, 1.0, 1.0]]))
+        task.predictions(task.answer(given), replace(given, view=view))[0].attention
+        for view in (None, torch.tensor([[0.5, 0.0, 1.0, 1.0]]))
     ]
     whole, right = (np.asarray(m) for m in maps)
     np.testing.assert_allclose(right, np.concatenate([np.full_like(whole, np.nan), whole], axis=-1), rtol=1e-6)

@@ -13,9 +13,9 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from regard.batch import Batch, Sample
+from regard.batch import FIELDS, Batch, Sample
 from regard.errors import RecipeError
-from regard.types import Clip, GazeState
+from regard.types import Clip
 
 __all__ = ["Skipped"]
 
@@ -29,32 +29,25 @@ class Skipped:
 
 def collate(samples: Sequence[Sample | Skipped]) -> Batch:
     """One Batch of all samples that could be read; the others are named in `Batch.skipped`."""
-    read = [s for s in samples if isinstance(s, Sample)]
+    read = [s.with_points(s.view.apply) for s in samples if isinstance(s, Sample)]
+    skipped = tuple(s.reason for s in samples if isinstance(s, Skipped))
+    if not read:
+        none = torch.zeros(0, 0, dtype=torch.bool)
+        return Batch(clips=(), frame_valid=none, asked_valid=none, ahead_s=none.float(), skipped=skipped)
     clips = tuple(s.clip for s in read)
-    t = max((len(c.frame_s) for c in clips), default=0)
-    u = max((len(c.gaze_s) for c in clips), default=0)
-    ahead = [torch.from_numpy(c.gaze_s - c.frame_s[-1]).float() for c in clips]
+    t, u = max(len(c.frame_s) for c in clips), max(len(c.gaze_s) for c in clips)
+    stacked = {
+        "frames": lambda name, pad: _field(read, name, t, pad),
+        "asked": lambda name, pad: _field(read, name, u, pad),
+        "clip": lambda name, _: _facts(read, name),
+    }
     return Batch(
         clips=clips,
-        frame_valid=_stack([_frame_valid(c) for c in clips], t, False)
-        if clips
-        else torch.zeros(0, 0, dtype=torch.bool),
-        asked_valid=_stack([_asked_valid(c) for c in clips], u, False)
-        if clips
-        else torch.zeros(0, 0, dtype=torch.bool),
-        ahead_s=_stack(ahead, u) if clips else torch.zeros(0, 0),
-        video=_field(read, "video", t),
-        flow=_field(read, "flow", t),
-        sound=_field(read, "sound", t),
-        sound_valid=_field(read, "sound_valid", t, False),
-        gaze_point=_field(read, "gaze_point", u, torch.nan),
-        gaze_valid=_field(read, "gaze_valid", u, False),
-        gaze_state=_field(read, "gaze_state", u, int(GazeState.LOST)),
-        observed_point=_field(read, "observed_point", t, torch.nan),
-        observed_valid=_field(read, "observed_valid", t, False),
-        label=_labels(read),
-        part=_parts(read),
-        skipped=tuple(s.reason for s in samples if isinstance(s, Skipped)),
+        frame_valid=_stack([_frame_valid(c) for c in clips], t, False),
+        asked_valid=_stack([_asked_valid(c) for c in clips], u, False),
+        ahead_s=_stack([torch.from_numpy(c.gaze_s - c.frame_s[-1]).float() for c in clips], u),
+        skipped=skipped,
+        **{name: stacked[spec.along](name, spec.pad) for name, spec in FIELDS.items()},
     )
 
 
@@ -106,24 +99,20 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     return out.resize_(shape)
 
 
-def _parts(samples: list[Sample]) -> Tensor | None:
-    if all(s.part is None for s in samples):
+def _facts(samples: list[Sample], name: str) -> Tensor | dict[str, Tensor] | None:
+    """What is one thing a clip; of a mapping, as labels are, each of its entries."""
+    facts = [fact for s in samples if (fact := getattr(s, name)) is not None]
+    if not facts:
         return None
-    whole = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    return torch.stack([whole if s.part is None else s.part for s in samples])
-
-
-def _labels(samples: list[Sample]) -> dict[str, Tensor] | None:
-    labels = [s.label for s in samples if s.label is not None]
-    if not labels:
-        return None
-    names = labels[0].keys()
+    if not isinstance(facts[0], dict):
+        return torch.tensor(facts)
     for sample in samples:
-        if sample.label is None or sample.label.keys() != names:
+        own = getattr(sample, name) or {}
+        if own.keys() != facts[0].keys():
             raise RecipeError(
                 str(sample.clip),
-                found=f"labels {sorted(sample.label or ())}",
-                wanted=f"{sorted(names)}, as the other clips of the batch have",
+                found=f"{name}s {sorted(own)}",
+                wanted=f"{sorted(facts[0])}, as the other clips of the batch have",
                 do="let the dataset give every segment of a kind the same labels",
             )
-    return {name: torch.tensor([label[name] for label in labels]) for name in names}
+    return {key: torch.tensor([fact[key] for fact in facts]) for key in facts[0]}

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, get_worker_info
 
@@ -13,7 +12,6 @@ from regard.clips.cores import START_METHOD, usable_cores
 from regard.clips.dataset import ClipDataset
 from regard.clips.order import EpochOrder, RankBatches, balancing, generator_for
 from regard.errors import RegardError
-from regard.types import Clip, Recording
 
 __all__ = ["ClipLoader", "loader"]
 
@@ -45,7 +43,7 @@ class ClipLoader(DataLoader):
                 finally:
                     # held by its own traceback, it would keep the workers until some later collection of garbage
                     del batch
-            clips = tuple(_with_own(c, recordings[c.recording.id]) for c in batch.clips)
+            clips = tuple(replace(c, recording=recordings[c.recording.id]) for c in batch.clips)
             self._given = epoch, given
             yield replace(batch, clips=clips)
 
@@ -113,14 +111,6 @@ def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardErro
         return batch
     light = tuple(replace(c, recording=replace(c.recording, gaze=None, segments=(), faces=())) for c in batch.clips)
     return replace(batch, clips=light)
-
-
-def _with_own(clip: Clip, own: Recording) -> Clip:
-    """The clip with all of its recording again, and with the camera of the picture as transforms left it."""
-    camera = clip.recording.camera
-    if camera is not None and own.camera is not None and not np.array_equal(camera.matrix, own.camera.matrix):
-        own = replace(own, camera=camera)
-    return replace(clip, recording=own)
 
 
 def _start_worker(worker: int) -> None:

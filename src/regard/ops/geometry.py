@@ -4,10 +4,8 @@ Points are normalised (x, y) with (0, 0) the image's top-left corner. A *pixel* 
 the first pixel, as OpenCV's calibrations do, so x = 0 is pixel -0.5. Camera axes: x right, y down, z forward.
 """
 
-from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
@@ -120,28 +118,6 @@ def _solve(matrix: Float[Tensor, "*b 2 2"], vector: Float[Tensor, "*b 2"]) -> Fl
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
     x, y = vector.unbind(-1)
     return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / (a * d - b * c)[..., None]
-
-
-def camera_of_view(camera: Camera, *, scale: tuple[float, float], shift: tuple[float, float]) -> Camera:
-    """The camera of a part of its picture, or of its mirror image: every normalised point p became p * scale + shift.
-
-    The part counts as many pixels as the whole picture did. Mirrored, angles between directions stay what they were.
-    """
-    matrix = np.diag([*scale, 1.0])
-    size = (camera.width, camera.height)
-    matrix[:2, 2] = [s / 2 + d * n - 0.5 for s, d, n in zip(scale, shift, size, strict=True)]
-    return replace(camera, matrix=matrix @ camera.matrix)
-
-
-def part_of_view(
-    part: Float[Tensor, "4"] | None, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]
-) -> Float[Tensor, "4"]:
-    """Which part of the recorded picture is seen, after every normalised point p became p * scale + shift.
-
-    A part is (left, top, right, bottom), mirrored where left lies right of right. `part` was seen before; None is all.
-    """
-    start, end = torch.tensor([0.0, 0.0, 1.0, 1.0]).split(2) if part is None else part.split(2)
-    return torch.cat([start + (corner - shift) / scale * (end - start) for corner in (0.0, 1.0)])
 
 
 def project(ray: Float[Tensor, "*b 3"], camera: Camera) -> Float[Tensor, "*b 2"]:

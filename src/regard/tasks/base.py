@@ -18,15 +18,6 @@ __all__ = ["Task"]
 
 _BATCH_FIELDS = {f.name for f in fields(Batch)}
 
-_FIELD_OF: dict[str, Field] = {
-    "video": "video",
-    "flow": "flow",
-    "sound": "sound",
-    "sound_valid": "sound",
-    "observed_point": "observed_gaze",
-    "observed_valid": "observed_gaze",
-}
-
 
 class Task(ABC):
     """One question, asked of one model.
@@ -57,8 +48,7 @@ class Task(ABC):
     @property
     def inputs(self) -> frozenset[Field]:
         """What the model reads."""
-        found = {_FIELD_OF[name] for name in self._inputs if name in _FIELD_OF}
-        return frozenset(f for f in FIELDS if f in found)
+        return frozenset(need for name in self._inputs if name in FIELDS and (need := FIELDS[name].need))
 
     @property
     def needs(self) -> frozenset[Field]:

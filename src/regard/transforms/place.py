@@ -1,9 +1,9 @@
 """Changes to where things are in a Sample: pixels and points move together, and all frames of a clip share one draw.
 
 A transform holds only numbers. Whatever is random comes from the generator it is handed, so a clip's augmentation
-depends on nothing else. Points stay normalised to the picture as it becomes: after a crop a point may lie outside
-[0, 1], which says that the gaze left the picture. Whether such a target counts is a choice of its own
-(see gaze_outside.py), because published systems differ in it.
+depends on nothing else. Points stay those of the recorded picture, and the sample's view says which part of it the
+pixels now show. Whether a target beside that part counts is a choice of its own (see gaze.py), because published
+systems differ in it.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,6 @@ from typing_extensions import override
 
 from regard.batch import Sample
 from regard.errors import RecipeError
-from regard.ops.geometry import camera_of_view, part_of_view
 
 __all__ = [
     "CentreCrop",
@@ -189,47 +188,27 @@ def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def mirrored(sample: Sample) -> Sample:
-    """Left for right, in pixels, motion and points."""
+    """Left for right, in pixels, motion and view."""
     flow = None if sample.flow is None else sample.flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
-    turned = replace(sample, video=None if sample.video is None else sample.video.flip(-1), flow=flow)
-    return _move(turned, scale=torch.tensor([-1.0, 1.0]), shift=torch.tensor([1.0, 0.0]))
+    video = None if sample.video is None else sample.video.flip(-1)
+    return replace(sample, video=video, flow=flow, view=sample.view.mirrored())
 
 
 def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
-    """Keep the pixels from (top, left) on; points become normalised to what is kept."""
+    """Keep the pixels from (top, left) on."""
     assert sample.video is not None
     h, w = sample.video.shape[-2:]
-    scale = torch.tensor([w / width, h / height])
-    shift = torch.tensor([-left / width, -top / height])
+    view = sample.view.cropped(left=left / w, top=top / h, right=(left + width) / w, bottom=(top + height) / h)
     rows, columns = slice(top, top + height), slice(left, left + width)
     flow = None if sample.flow is None else sample.flow[..., rows, columns]
-    return _move(replace(sample, video=sample.video[..., rows, columns], flow=flow), scale=scale, shift=shift)
-
-
-def _move(sample: Sample, *, scale: Float[Tensor, "2"], shift: Float[Tensor, "2"]) -> Sample:
-    """Every point p of the sample becomes p * scale + shift, and the camera that of the picture as it now is."""
-    gaze, observed, recording = sample.gaze_point, sample.observed_point, sample.clip.recording
-    if recording.camera is not None:
-        camera = camera_of_view(recording.camera, scale=_two(scale), shift=_two(shift))
-        recording = replace(recording, camera=camera)
-    return replace(
-        sample,
-        clip=replace(sample.clip, recording=recording),
-        gaze_point=None if gaze is None else gaze * scale.to(gaze) + shift.to(gaze),
-        observed_point=None if observed is None else observed * scale.to(observed) + shift.to(observed),
-        part=part_of_view(sample.part, scale=scale, shift=shift),
-    )
-
-
-def _two(numbers: Float[Tensor, "2"]) -> tuple[float, float]:
-    return float(numbers[0]), float(numbers[1])
+    return replace(sample, video=sample.video[..., rows, columns], flow=flow, view=view)
 
 
 def known_points(sample: Sample) -> Float[Tensor, "n 2"]:
-    """Those asked points of a sample that are not NaN."""
+    """Those asked points of a sample that are not NaN, normalised to what is seen."""
     if sample.gaze_point is None:
         return torch.zeros(0, 2)
-    return sample.gaze_point[torch.isfinite(sample.gaze_point).all(dim=-1)]
+    return sample.view.apply(sample.gaze_point[torch.isfinite(sample.gaze_point).all(dim=-1)])
 
 
 def _offset(points_px: Float[Tensor, "n"], length: int, kept: int, generator: torch.Generator) -> int:

@@ -97,4 +97,5 @@ class EgoHARFlip(Transform):
         video_of(sample, self)
         if uniform(0.0, 1.0, generator) >= self.p:
             return sample
-        return replace(mirrored(sample), gaze_point=sample.gaze_point, observed_point=sample.observed_point)
+        turned = mirrored(sample)
+        return turned.with_points(lambda point: turned.view.undo(sample.view.apply(point)))

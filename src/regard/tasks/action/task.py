@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.batch import Batch, Field
+from regard.batch import Batch, Field, View
 from regard.clips.order import generator_for
 from regard.errors import RecipeError
 from regard.ops.action_losses import slot_targets
@@ -259,9 +259,10 @@ def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
 def in_picture(maps: Float[Tensor, "1 s h w"], batch: Batch, i: int) -> Float[Tensor, "1 s h2 w2"]:
     """The maps of clip number i over all of its recording's picture: NaN where the model was shown nothing."""
     maps = maps.detach().float().cpu()
-    if batch.part is None:
+    view = batch.views[i]
+    if view == View():
         return maps
-    whole, seen = (onto_whole(m, tuple(batch.part[i].tolist())) for m in (maps, torch.ones_like(maps)))
+    whole, seen = (onto_whole(m, view) for m in (maps, torch.ones_like(maps)))
     return whole / seen
 
 

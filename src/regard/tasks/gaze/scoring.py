@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
-from regard.batch import Batch
+from regard.batch import Batch, View
 from regard.errors import RecipeError
 from regard.metrics import angles, heatmaps
 from regard.metrics.adaptive_f1 import (
@@ -239,7 +239,8 @@ def batch_rows(
         "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
         "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
     }
-    cameras = [c.recording.camera for c in clips]
+    seen_by = [(own := c.recording.camera) and v.camera(own) for c, v in zip(batch.clips, batch.views, strict=True)]
+    cameras = [seen_by[i] for i in clip_of]
     scores = scoring.columns(
         logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
     )
@@ -254,9 +255,8 @@ def batch_predictions(
     Where the model saw a part of the picture, its map is laid where that part is; see `density_onto_whole`.
     """
     densities = log_density(logits.float(), temperature=temperature).cpu()
-    parts = [None] * len(batch) if batch.part is None else [tuple(part) for part in batch.part.tolist()]
     answers = []
-    for clip, density, part, real in zip(batch.clips, densities, parts, batch.asked_valid.cpu(), strict=True):
+    for clip, density, view, real in zip(batch.clips, densities, batch.views, batch.asked_valid.cpu(), strict=True):
         time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
         answers.append(
             Prediction(
@@ -264,7 +264,7 @@ def batch_predictions(
                 model=model,
                 time_s=time_s,
                 seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
-                log_density=(density if part is None else density_onto_whole(density, part))[real].numpy(),
+                log_density=(density if view == View() else density_onto_whole(density, view))[real].numpy(),
                 temperature=temperature,
             )
         )
