@@ -10,7 +10,7 @@ part of that picture they show. A Batch's are normalised to what is seen, so a p
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -87,8 +87,8 @@ class FieldSpec:
     is_point: bool = False
 
 
-SPEC = "spec"
-"""Where a dataclass field keeps it."""
+def _is(spec: FieldSpec) -> Any:
+    return field(default=None, metadata={"spec": spec})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,40 +96,29 @@ class Sample:
     """One example: t shown frames, u asked moments."""
 
     clip: Clip
-    video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("frames", "video")}
-    )
+    video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = _is(FieldSpec("frames", "video"))
     """RGB; uint8 as decoded, float once normalised."""
-    flow: Float[Tensor, "t 2 h w"] | None = field(default=None, metadata={SPEC: FieldSpec("frames", "flow")})
+    flow: Float[Tensor, "t 2 h w"] | None = _is(FieldSpec("frames", "flow"))
     """Optical flow (u, v) from each shown frame to the video's next, in pixels of this picture, right and down."""
-    sound: Float[Tensor, "t f k"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("frames", "sound", mask="sound_valid")}
-    )
+    sound: Float[Tensor, "t f k"] | None = _is(FieldSpec("frames", "sound", mask="sound_valid"))
     """One log-power spectrogram window (f frequency bins, k time columns) for each shown frame."""
-    sound_valid: Bool[Tensor, "t"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("frames", "sound", pad=False)}
-    )
+    sound_valid: Bool[Tensor, "t"] | None = _is(FieldSpec("frames", "sound", pad=False))
     """True where the recording has sound for that frame's window."""
-    gaze_point: Float[Tensor, "u 2"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=torch.nan, mask="gaze_valid", is_point=True)}
+    gaze_point: Float[Tensor, "u 2"] | None = _is(
+        FieldSpec("asked", "gaze", pad=torch.nan, mask="gaze_valid", is_point=True)
     )
     """Where the wearer looked at the asked moments: the target."""
-    gaze_valid: Bool[Tensor, "u"] | None = field(default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=False)})
-    gaze_state: Int8[Tensor, "u"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("asked", "gaze", pad=int(GazeState.LOST), mask="gaze_valid")}
-    )
+    gaze_valid: Bool[Tensor, "u"] | None = _is(FieldSpec("asked", "gaze", pad=False))
+    gaze_state: Int8[Tensor, "u"] | None = _is(FieldSpec("asked", "gaze", pad=int(GazeState.LOST), mask="gaze_valid"))
     """GazeState of the asked moments."""
-    observed_point: Float[Tensor, "t 2"] | None = field(
-        default=None,
-        metadata={SPEC: FieldSpec("frames", "observed_gaze", pad=torch.nan, mask="observed_valid", is_point=True)},
+    observed_point: Float[Tensor, "t 2"] | None = _is(
+        FieldSpec("frames", "observed_gaze", pad=torch.nan, mask="observed_valid", is_point=True)
     )
     """Where the wearer looked at the shown frames: an input, for models that are fed gaze."""
-    observed_valid: Bool[Tensor, "t"] | None = field(
-        default=None, metadata={SPEC: FieldSpec("frames", "observed_gaze", pad=False)}
-    )
-    label: dict[str, int] | None = field(default=None, metadata={SPEC: FieldSpec("clip", "label")})
+    observed_valid: Bool[Tensor, "t"] | None = _is(FieldSpec("frames", "observed_gaze", pad=False))
+    label: dict[str, int] | None = _is(FieldSpec("clip", "label"))
     """Class of the clip by label name ("verb": 3)."""
-    view: View = field(default=View(), metadata={SPEC: FieldSpec("clip")})
+    view: View = field(default=View(), metadata={"spec": FieldSpec("clip")})
 
     def with_points(self, change: Callable[[Tensor], Tensor]) -> "Sample":
         """The same sample with all its points changed."""
@@ -138,7 +127,7 @@ class Sample:
         )
 
 
-FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata[SPEC] for f in fields(Sample) if SPEC in f.metadata}
+FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata["spec"] for f in fields(Sample) if f.metadata}
 """Every field that a Batch has of its Samples."""
 
 

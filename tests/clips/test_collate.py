@@ -1,11 +1,11 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from regard.batch import Sample, View
+from regard.batch import FIELDS, Batch, Sample, View
 from regard.clips import Skipped
 from regard.clips.collate import collate
 from regard.errors import RecipeError
@@ -69,6 +69,20 @@ def test_a_batch_has_the_points_of_what_each_example_sees():
     assert batch.views == (View(), View(1.0, 0.0, 0.25, 0.5))
     assert torch.equal(batch.view, torch.tensor([[0.0, 0.0, 1.0, 1.0], [1.0, 0.0, 0.25, 0.5]]))
     torch.testing.assert_close(batch.gaze_point[:, 0], torch.tensor([[0.5, 0.5], [2 / 3, 1.0]]))
+
+
+def test_every_field_of_a_sample_is_one_of_a_batch_and_its_mask_is_padded_with_false():
+    assert FIELDS.keys() == {f.name for f in fields(Sample)} - {"clip"}
+    assert FIELDS.keys() <= {f.name for f in fields(Batch)}
+    masks = {spec.mask for spec in FIELDS.values() if spec.mask}
+    assert {FIELDS[mask].pad for mask in masks} == {False}
+    assert all(FIELDS[s.mask].along == s.along for s in FIELDS.values() if s.mask)
+
+
+def test_a_batch_moves_as_a_whole():
+    batch = collate([sample(2, label={"verb": 1})]).to("meta")
+    tensors = [getattr(batch, f.name) for f in fields(Batch)]
+    assert {t.device.type for t in (*tensors, batch.label["verb"]) if isinstance(t, torch.Tensor)} == {"meta"}
 
 
 def test_a_stream_without_a_file_makes_examples_too():
