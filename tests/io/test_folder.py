@@ -56,6 +56,39 @@ def test_named_states_are_kept(walk):
         gaze_of(walk, "timestamp_s,x,y,gaze_state\n0.1,0.5,0.5,blink\n")
 
 
+@pytest.mark.parametrize("missing", ["", "NA", "nan", "."])
+def test_a_missing_value_is_lost_gaze_in_every_column(walk, missing):
+    table = f"timestamp_s,x,y,valid,gaze_state\n0.1,0.5,0.5,1,Fixation\n0.2,{missing},{missing},1,fixation\n"
+    table += f"0.3,0.5,0.5,{missing},fixation\n0.4,0.5,0.5,1,{missing}\n"
+    assert gaze_of(walk, table).gaze.state.tolist() == [GazeState.FIXATION, 0, 0, 0]
+
+
+def test_a_missing_class_is_no_class(walk):
+    (walk / "labels.csv").write_text("start_s,end_s,kind,name,verb\n0,1,action,a,3\n1,2,action,b,NA\n")
+    assert [s.labels for s in read_labels(walk / "labels.csv")] == [{"verb": 3}, {}]
+
+
+def test_a_class_of_5000_digits_is_refused(walk):
+    (walk / "labels.csv").write_text(f"start_s,end_s,kind,name,verb\n0,1,action,a,{'7' * 5000}\n")
+    with pytest.raises(TableError, match="a number of 5000 digits in column 'verb', line 2"):
+        read_labels(walk / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("[" * 100_000, "nested too deep"),
+        ('{"model": "\\ud800"}', "half of a character pair"),
+        ("[1, 2]", "JSON that is a list"),
+        ("{", "not JSON"),
+    ],
+)
+def test_json_that_describes_nothing_is_one_clear_error(walk, content, found):
+    (walk / "camera.json").write_text(content)
+    with pytest.raises(FileError, match=found):
+        read_camera(walk / "camera.json")
+
+
 @pytest.mark.parametrize(
     ("table", "kind", "match"),
     [
@@ -66,7 +99,6 @@ def test_named_states_are_kept(walk):
         ("timestamp_s,x_px\n0,0\n", TableError, "the columns? x, y"),
         ("timestamp_s,x,y\n0,left,0\n", TableError, "'left'.*line 2"),
         ("timestamp_s,x,y,valid\n0,0,0,2\n", TableError, "2 in column 'valid', line 2"),
-        ("timestamp_s,x,y,valid\n0,0,0,\n", TableError, "nothing in column 'valid'"),
         ("timestamp_s,x,y,confidence\n0,0,0,98\n", TableError, "98 in column 'confidence', line 2"),
         ("", TableError, "an empty file"),
     ],

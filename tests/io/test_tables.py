@@ -1,3 +1,4 @@
+import os
 from contextlib import suppress
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import FileError, RegardError, TableError
-from regard.io.tables import Column, read_columns, read_header, read_table, write_table
+from regard.io.tables import Column, _read_cells, _read_plain, read_columns, read_header, read_table, write_table
 
 TIME_X = (Column("time_s"), Column("x", empty=True))
 
@@ -136,6 +137,90 @@ def test_written_numbers_come_back_bit_for_bit(tmp_path_factory, rows, line_end)
     wanted = np.array([np.nan if x is None else x for _, x in rows], np.float64)
     np.testing.assert_array_equal(table["x"].to_numpy(), wanted)
     assert table.index.tolist() == list(range(2, 2 + len(rows)))
+
+
+CELL = st.sampled_from(
+    [
+        "1",
+        "-2.5",
+        "+3",
+        " 4 ",
+        "1e300",
+        "1e400",
+        "inf",
+        "1_0",
+        "nan",
+        "NaN",
+        "NA",
+        ".",
+        "",
+        "  ",
+        "x",
+        '"5"',
+        '"a,b"',
+        "0x1",
+    ]
+)
+KIND = st.sampled_from(["number", "integer", "text"])
+
+
+@given(
+    rows=st.lists(st.lists(CELL, min_size=2, max_size=2) | st.lists(CELL, max_size=3), max_size=6),
+    kinds=st.tuples(KIND, KIND),
+    empty=st.booleans(),
+    line_end=st.sampled_from(["\n", "\r\n", "\r", "\n\n"]),
+)
+def test_the_fast_parser_reads_what_the_strict_one_reads_or_leaves_it_to_it(
+    tmp_path_factory, rows, kinds, empty, line_end
+):
+    path = tmp_path_factory.getbasetemp() / "either.csv"
+    path.write_text(line_end.join(["a,b", *(",".join(row) for row in rows)]), newline="")
+    columns = tuple(Column(name, kind, empty=empty) for name, kind in zip("ab", kinds, strict=True))
+    places = dict(zip(columns, (0, 1), strict=True))
+    fast = _read_plain(path, places, header_line=1, num_columns=2)
+    if fast is not None:
+        strict = _read_cells(path, places, num_columns=2)
+        pd.testing.assert_frame_equal(fast, strict, check_index_type=False)
+
+
+def test_a_plain_table_is_left_to_the_fast_parser(path, monkeypatch):
+    monkeypatch.setattr("regard.io.tables.cells_of", lambda _: pytest.fail("read cell by cell"))
+    table = read(path, b'\xef\xbb\xbf"time_s",x,note\r\n0,1,\xc3\xa4\r\n\r\n1, 2,\r\n2,NA,\r\n3,.,\r\n4,,z\r\n')
+    assert table["time_s"].tolist() == [0, 1, 2, 3, 4]
+    assert table["x"].tolist()[:2] == [1, 2]
+    assert np.isnan(table["x"][2:].to_numpy()).all()
+    assert table.index.tolist() == [2, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize("spelling", ["", "nan", "NaN", "NA", "na", "N/A", "null", "NULL", "None", "."])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_every_usual_spelling_of_a_missing_value_is_nan(path, spelling, quoted):
+    cell = f'"{spelling}"' if quoted else spelling
+    assert np.isnan(read(path, f"time_s,x\n0,{cell}\n")["x"]).all()
+
+
+def test_a_table_of_several_blocks_keeps_its_line_numbers(path, monkeypatch):
+    monkeypatch.setattr("regard.io.csv_text.BLOCK_BYTES", 64)
+    lines = ["time_s,x", *(f"{i},{i}.5" for i in range(100))]
+    lines.insert(50, "")
+    table = read(path, "\n".join(lines))
+    assert table["time_s"].tolist() == list(range(100))
+    assert table.index.tolist() == [n for n in range(2, 103) if n != 51]
+    with pytest.raises(TableError, match="1 values in line 90"):
+        read(path, "\n".join([*lines[:89], "7", *lines[89:]]))
+
+
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(path, monkeypatch):
+    monkeypatch.setattr("regard.io.csv_text.MAX_LINE", 100)
+    with pytest.raises(TableError, match="a line of more than 100 characters"):
+        read(path, "time_s,x\n" + "0" * 200)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "gaze.csv")
+    with pytest.raises(FileError, match="a pipe or a device"):
+        read_header(tmp_path / "gaze.csv")
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

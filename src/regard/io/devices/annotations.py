@@ -1,7 +1,7 @@
 """What a plain folder says beside its gaze: labelled segments, faces, the camera; see `regard.io.devices.folder`."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,12 @@ from jaxtyping import Float64
 
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
-from regard.io.tables import Column, read_columns, read_header
+from regard.io.json_text import read_json
+from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import Camera, FaceTrack, Segment
+
+MAX_DIGITS = 9
+"""Of a label's class: nobody has more than a milliard."""
 
 NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
 """How many distortion coefficients each camera model may have."""
@@ -33,7 +37,18 @@ def read_labels(path: Path) -> tuple[Segment, ...]:
             wanted="start_s < end_s",
             do="repair that line",
         )
+    for name in dict.fromkeys(names):
+        table[name] = table[name].where(~table[name].str.lower().isin(EMPTY), "")
     whole = [n for n in dict.fromkeys(names) if all(not cell or cell.isdecimal() for cell in table[n])]
+    for name in whole:
+        long = table.index[(table[name].str.len() > MAX_DIGITS).to_numpy()]
+        if len(long):
+            raise TableError(
+                path,
+                found=f"a number of {len(table.loc[long[0], name])} digits in column '{name}', line {long[0]}",
+                wanted=f"a class counted from 0, of {MAX_DIGITS} digits at most",
+                do="repair that line",
+            )
     segments = (
         Segment(
             start_s=float(row["start_s"]),
@@ -85,8 +100,9 @@ def read_faces(path: Path) -> tuple[FaceTrack, ...]:
 def read_camera(path: Path) -> Camera:
     """camera.json as a Camera."""
     wanted = '{"height", "width", "matrix": 3x3, optional "distortion" and "model"}'
+    do = "repair or remove the file"
+    about: Any = read_json(path, wanted=wanted, do=do)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
         model = about.get("model", "pinhole")
         if model not in tuple(NUM_DISTORTION):
             raise ValueError(f"model {model!r}")
@@ -99,10 +115,8 @@ def read_camera(path: Path) -> Camera:
         )
         if wrong := _wrong_with(camera):
             raise ValueError(wrong)
-    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, OSError) as problem:
-        raise FileError(
-            path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do="repair or remove the file"
-        ) from problem
+    except (ValueError, OverflowError, KeyError, TypeError) as problem:
+        raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
     return camera
 
 

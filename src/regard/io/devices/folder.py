@@ -22,10 +22,11 @@ gaze.csv, one line per measurement, in time order, no time twice:
 
     timestamp_s          seconds
     x_px,y_px   or  x,y  pixels of the upright video, or normalised; (0, 0) is the top-left corner of the image either
-                         way. Off-screen values are kept. Both empty (or nan): the gaze is lost there.
-    valid                optional, 1 or 0; 0: lost, whatever the point says
+                         way. Off-screen values are kept. Both empty (or NA, nan, null, "."): the gaze is lost there.
+    valid                optional, 1 or 0; 0 or empty: lost, whatever the point says
     confidence           optional, 0 to 1; below `min_confidence`: lost
-    gaze_state           optional: lost, tracked, fixation, saccade or pursuit; without it every valid gaze is "tracked"
+    gaze_state           optional: lost (or empty), tracked, fixation, saccade or pursuit; without the column every
+                         valid gaze is "tracked"
 
 labels.csv, one line per segment [start_s, end_s), in any order; segments may overlap:
 
@@ -60,7 +61,7 @@ from regard.io.clock import require_increasing, require_overlap
 from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.io.tables import Column, read_columns, read_header
+from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, Recording
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
@@ -137,7 +138,7 @@ def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence
             Column("timestamp_s"),
             Column(x, empty=True),
             Column(y, empty=True),
-            Column("valid", required=False),
+            Column("valid", required=False, empty=True),
             Column("confidence", required=False, empty=True),
             Column("gaze_state", "text", required=False),
         ),
@@ -186,14 +187,15 @@ def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, 
 
 
 def _read_states(path: Path, table: pd.DataFrame) -> Int8[np.ndarray, "n"]:
-    names = {state.name.lower(): state.value for state in GazeState}
-    cells = table["gaze_state"].tolist()
+    known = {state.name.lower(): state.value for state in GazeState}
+    names = known | dict.fromkeys(EMPTY, GazeState.LOST.value)
+    cells = table["gaze_state"].str.lower().tolist()
     for line, cell in zip(table.index, cells, strict=True):
         if cell not in names:
             raise TableError(
                 path,
                 found=f"'{cell}' in column 'gaze_state', line {line}",
-                wanted=f"one of {', '.join(names)}",
+                wanted=f"one of {', '.join(known)}",
                 do="repair or remove the column",
             )
     return np.array([names[cell] for cell in cells], np.int8)

@@ -15,7 +15,6 @@ most.
 Format: docs.pupil-labs.com/neon, "Native Recording Data"; layouts followed: pupil-labs/pl-neon-recording@df16ae5.
 """
 
-import json
 import zlib
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import onto_video_clock
+from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.types import Camera, GazeState, GazeTrack, Recording
@@ -48,7 +48,8 @@ def is_neon(folder: Path) -> bool:
 
 def open_neon(path: Path) -> Recording:
     """A native Neon folder as a Recording. Raises FileError or ClockError."""
-    about = _read_info(path / "info.json")
+    info = path / "info.json"
+    about = read_json(info, wanted="Neon's info.json", do=COPY_AGAIN) if info.exists() else {}
     video = _scene_video(path)
     with Video(video) as frames:
         frame_s, size = frames.times_s, frames.size
@@ -100,16 +101,6 @@ def read_calibration(path: Path) -> Camera:
         matrix=data["matrix"].astype(np.float64),
         distortion=data["distortion"].astype(np.float64),
     )
-
-
-def _read_info(path: Path) -> dict:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as problem:
-        raise FileError(path, found=f"not JSON: {problem}", wanted="Neon's info.json", do=COPY_AGAIN) from problem
-    return about if isinstance(about, dict) else {}
 
 
 def _scene_video(folder: Path) -> Path:

@@ -15,8 +15,8 @@ not tell saccades from pursuit. Pixels are taken as in `regard.io.devices.neon`.
 docs.pupil-labs.com/neon, "Pupil Cloud data format".
 """
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +25,10 @@ from jaxtyping import Bool
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import video_files
+from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.io.tables import Column, read_columns, read_header
+from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import Camera, GazeState, GazeTrack, Recording
 
 STAMP = "timestamp [ns]"
@@ -114,12 +115,13 @@ def _has(table: pd.DataFrame, name: str) -> Bool[np.ndarray, "n"]:
     """True where a line has an id in that column."""
     if name not in table:
         return np.zeros(len(table), bool)
-    return ~table[name].str.lower().isin(("", "nan")).to_numpy()
+    return ~table[name].str.lower().isin(EMPTY).to_numpy()
 
 
 def _read_camera(path: Path, size: tuple[int, int]) -> Camera:
+    wanted, do = "camera_matrix and distortion_coefficients", f"{EXPORT_AGAIN}; or remove it and go without angles"
+    about: Any = read_json(path, wanted=wanted, do=do)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
         coefficients = about.get("distortion_coefficients", about.get("dist_coefs"))
         return Camera(
             height=size[0],
@@ -127,18 +129,10 @@ def _read_camera(path: Path, size: tuple[int, int]) -> Camera:
             matrix=np.array(about["camera_matrix"], np.float64).reshape(3, 3),
             distortion=np.array(coefficients, np.float64).reshape(-1),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise FileError(
-            path,
-            found=f"{type(problem).__name__}: {problem}",
-            wanted="camera_matrix and distortion_coefficients",
-            do=EXPORT_AGAIN + "; or remove scene_camera.json and go without angles",
-        ) from problem
+    except (ValueError, KeyError, TypeError) as problem:
+        raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
 
 
 def _wearer(path: Path) -> str:
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        return str(about.get("wearer_name") or about.get("wearer_id") or "unknown")
-    except (OSError, ValueError, AttributeError):
-        return "unknown"
+    about = read_json(path, wanted="info.json of the export", do=EXPORT_AGAIN) if path.exists() else {}
+    return str(about.get("wearer_name") or about.get("wearer_id") or "unknown")
