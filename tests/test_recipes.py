@@ -71,7 +71,7 @@ def shrink(content: dict) -> None:
     if model["class_path"] not in LARGE or "width" in model.get("init_args", {}):
         return
     model["init_args"] = {**model.get("init_args", {}), **LARGE[model["class_path"]]}
-    content["training"].pop("start", None)
+    content["training"].pop("pretrained", None)
     content["training"]["precision"] = "32-true"
     data = content["data"]
     if data.get("decode_size"):

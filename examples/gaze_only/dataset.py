@@ -28,8 +28,7 @@ from typing_extensions import override
 
 from regard.datasets.egtea.labels import numbered_classes
 from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ
-from regard.datasets.held_out import hold_out, splits_with
-from regard.datasets.on_disk import unknown_split
+from regard.datasets.held_out import hold_out, splits_with, unknown_split
 from regard.errors import FileError
 from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, Recording, Segment

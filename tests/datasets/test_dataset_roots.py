@@ -6,14 +6,11 @@ import fake_roots as fake
 import pytest
 
 from regard.cli import main
-from regard.datasets import AriaEveryday, Ego4DGaze, Egtea, aria_everyday, ego4d_gaze
-from regard.datasets.aria_everyday_check import check_aria_everyday
-from regard.datasets.ego4d_gaze_check import check_ego4d_gaze
+from regard.datasets import aria_everyday, ego4d_gaze
+from regard.datasets.check import check_root, on_disk, recognise
 from regard.datasets.egtea import check as egtea_check
 from regard.datasets.egtea import names
-from regard.datasets.egtea.check import check_egtea
 from regard.datasets.held_out import hold_out
-from regard.datasets.recognise import recognise
 from regard.io.media.glance import glance
 
 CLIP = "OP01-R01-PastaSalad-1400-1900-F000032-F000047"
@@ -36,7 +33,7 @@ def levels(found) -> dict[str, str]:
 
 
 def test_a_whole_egtea_root_is_whole(egtea, capsys):
-    found = check_egtea(Egtea(egtea))
+    found = check_root(egtea, "egtea")
     assert found.is_whole, found
     assert found["clips"].text == "6 of 6, none missing"
     assert found["train_split1"].text == "4 clips, as published"
@@ -45,7 +42,7 @@ def test_a_whole_egtea_root_is_whole(egtea, capsys):
     printed = capsys.readouterr().out
     assert "egtea: " in printed
     assert "whole" in printed
-    assert "regard train recipes/estimation_egtea_glc.yaml" in printed
+    assert "regard train estimation_egtea_glc" in printed
 
 
 def test_what_an_egtea_root_lacks_has_too_much_or_broken_is_one_line_each(egtea, capsys):
@@ -57,7 +54,7 @@ def test_what_an_egtea_root_lacks_has_too_much_or_broken_is_one_line_each(egtea,
     (gaze / "P01-R02-TurkeySandwich.txt").rename(gaze / "P09-R02-TurkeySandwich.txt")
     (egtea / "action_annotation" / "test_split1.txt").write_text(f"{CLIP} 1 1 1\n")
     fake.film(next(egtea.rglob("OP01-*-400-1200-*.mp4")), num_frames=4, rate_hz=30)
-    found = check_egtea(Egtea(egtea))
+    found = check_root(egtea, "egtea")
     assert not found.is_whole
     assert found["test_split1"].text == "1 clips, the official list has 2"
     assert found["clips"].text == f"4 of 5; missing are {CLIP}"
@@ -74,23 +71,23 @@ def test_what_an_egtea_root_lacks_has_too_much_or_broken_is_one_line_each(egtea,
 
 def test_gaze_that_outlasts_its_video_is_suspected(egtea):
     fake.film(egtea / "Raw_Videos" / "OP01-R01-PastaSalad.mp4", num_frames=30, rate_hz=24)
-    found = check_egtea(Egtea(egtea))
+    found = check_root(egtea, "egtea")
     assert "OP01-R01-PastaSalad" in found["gaze and video"].text
     assert "OP01-R01-PastaSalad" in found["short videos"].text
 
 
 def test_lists_without_videos_and_videos_without_lists(tmp_path, small_egtea):
     lists = fake.egtea(tmp_path / "lists", clips=False, sessions=False)
-    assert levels(check_egtea(Egtea(lists)))["videos"] == "unusable"
+    assert levels(check_root(lists, "egtea"))["videos"] == "unusable"
     videos = tmp_path / "videos"
     fake.film(videos / f"{CLIP}.mp4", num_frames=2, rate_hz=24)
-    assert levels(check_egtea(Egtea(videos)))["labels"] == "unusable"
+    assert levels(check_root(videos, "egtea"))["labels"] == "unusable"
 
 
 def test_clips_with_other_frame_numbers_are_noted(egtea):
     path = next(egtea.rglob(f"{CLIP}.mp4"))
     path.rename(path.with_name(CLIP.replace("F000032-F000047", "F000028-F000051") + ".mp4"))
-    found = check_egtea(Egtea(egtea))
+    found = check_root(egtea, "egtea")
     assert levels(found)["frame numbers"] == "note"
     assert found["clips"].level == "ok"
 
@@ -99,12 +96,12 @@ def test_ego4d_says_what_is_there_and_counts_its_clips(tmp_path, capsys):
     facts = ego4d_gaze.published()
     root = fake.ego4d(tmp_path / "root", [*list(facts.train)[:2], "4e07da0c-450f-4c37-95e9-e793cb5d8f7f"])
     next((root / "v2" / "gaze").glob("1e83*.csv")).write_text("norm_pos_x,confidence\n0,1\n")
-    found = check_ego4d_gaze(Ego4DGaze(root))
+    found = check_root(root, "ego4d_gaze")
     assert found["videos"].text.startswith("2 of 27; missing are ")
     assert "4e07da0c" in found["extra videos"].text
-    assert "norm_pos_y" in found["gaze text"].text
-    assert found["train clips"].text == f"{sum(map(len, list(facts.train.values())[:2]))} of 15310 of 5 s"
-    assert found["test clips"].text == "0 of 5202 of 5 s"
+    assert "norm_pos_y" in found["unreadable"].text
+    assert found["train clips"].text == f"{len(next(iter(facts.train.values())))} of 15310"
+    assert found["test clips"].text == "0 of 5202"
     assert found["short videos"].level == "warning"
     assert main(["check", str(root)]) == 1
     printed = capsys.readouterr().out
@@ -114,10 +111,10 @@ def test_ego4d_says_what_is_there_and_counts_its_clips(tmp_path, capsys):
 
 def test_a_whole_ego4d_root_lacks_nothing_but_length_and_sound(tmp_path):
     facts = ego4d_gaze.published()
-    found = check_ego4d_gaze(Ego4DGaze(fake.ego4d(tmp_path / "root", [*facts.train, *facts.test])))
+    found = check_root(fake.ego4d(tmp_path / "root", [*facts.train, *facts.test]), "ego4d_gaze")
     assert {f.name for f in found.findings if f.level not in ("ok", "note")} == {"short videos", "silent videos"}
     assert found["sound"].value == 2
-    assert found["test clips"].text == "5202 of 5202 of 5 s"
+    assert found["test clips"].text == "5202 of 5202"
 
 
 def test_aria_says_which_sequences_lack_what(tmp_path, capsys):
@@ -126,7 +123,7 @@ def test_aria_says_which_sequences_lack_what(tmp_path, capsys):
     root = fake.aria_previews(tmp_path / "root", [*names, "loc9_script9_seq9_rec9"])
     (root / names[1] / "preview_rgb.mp4").unlink()
     (root / names[2] / "mps" / "slam" / "online_calibration.jsonl").write_text("nonsense")
-    found = check_aria_everyday(AriaEveryday(root))
+    found = check_root(root, "aria_everyday")
     assert found["sequences"].text.startswith("3 of 143; missing are ")
     assert found["extra sequences"].value == 1
     assert (
@@ -135,7 +132,7 @@ def test_aria_says_which_sequences_lack_what(tmp_path, capsys):
     )
     assert names[2] in found["unreadable sequences"].text
     assert found["previews"].value == 1
-    assert found["test clips"].value == AriaEveryday(root).num_clips(names[0])
+    assert found["test clips"].value == aria_everyday.num_clips(names[0])
     assert main(["check", str(root)]) == 1
     assert "aria_everyday: " in capsys.readouterr().out
 
@@ -148,6 +145,22 @@ def test_a_root_is_recognised_by_names_and_other_folders_are_not(tmp_path, egtea
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "holiday.mp4").write_bytes(b"")
     assert recognise(tmp_path / "other") is None
+
+
+def test_what_lies_in_a_root_and_is_not_read_is_named(egtea):
+    (egtea / "Raw_Videos" / "hands.zip").write_bytes(b"")
+    (egtea / "again").mkdir()
+    (egtea / "gaze_data" / "gaze_data" / "P01-R02-TurkeySandwich.txt").rename(egtea / "P01-R02-TurkeySandwich.txt")
+    (egtea / "again" / "P01-R02-TurkeySandwich.txt").write_text("a second one of this name")
+    found = check_root(egtea, "egtea")
+    assert found["not read"].text == "2 other files: Raw_Videos/hands.zip, again/P01-R02-TurkeySandwich.txt"
+    assert found.is_whole, "what is not read does no harm"
+
+
+def test_a_dataset_is_known_by_being_exported_and_others_are_refused(egtea, capsys):
+    assert on_disk().keys() == {"aria_everyday", "ego4d_gaze", "egtea"}
+    assert main(["check", str(egtea), "--dataset", "egtee"]) == 2
+    assert "one of aria_everyday, ego4d_gaze, egtea" in capsys.readouterr().err
 
 
 def test_a_single_recording_is_still_checked_as_one(tiny_world, capsys, tmp_path):

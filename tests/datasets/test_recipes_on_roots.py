@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from regard.datasets import AriaEveryday, Ego4DGaze
+from regard.datasets.ego4d_gaze import published
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.recipe.packaged import packaged
@@ -22,7 +23,7 @@ def egtea(root: Path) -> Path:
 
 def ego4d(root: Path) -> Path:
     data = Ego4DGaze(root, held_out=HELD_OUT)
-    clips = {**data.published.train, **data.published.test}
+    clips = {**published().train, **published().test}
     begun = {split: [uid for uid in data.videos_of(split) if clips[uid][0] == 0] for split in data.splits}
     some = [*begun["train"][:2], begun["val"][0], begun["test"][0]]
     return fake.ego4d(root, some, duration_s=5.5, sound=True)

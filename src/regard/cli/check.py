@@ -3,14 +3,12 @@
 import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
 from regard.cli.console import heading, out, progress, suggest, table
 from regard.cli.options import add_recording, command
-from regard.datasets.recognise import Name, check_root, recognise
-from regard.datasets.root_check import RootCheck
+from regard.datasets.check import RootCheck, check_root, recognise
 from regard.errors import FileError
 from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
@@ -23,8 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_recording(parser)
     parser.add_argument(
         "--dataset",
-        choices=get_args(Name),
-        help="PATH is the root of this dataset (default: found by the names of what lies there)",
+        metavar="NAME",
+        help="PATH is the root of this dataset, such as egtea (default: found by the names of what lies there)",
     )
 
 
@@ -49,7 +47,7 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _check_root(path: str, dataset: Name) -> int:
+def _check_root(path: str, dataset: str) -> int:
     """A whole dataset: a line for each kind of thing, and what to do next."""
     with progress(f"looking at {path}") as tell:
         found = check_root(path, dataset, tell)

@@ -16,31 +16,29 @@ line above becomes the point (0.6840, 0.5072) at 0.050 s. Which sequences are fo
 the clips of 5 s every 2 s, come with regard (published_splits/aria_everyday.json).
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from typing_extensions import override
 
+from regard.datasets import findings
+from regard.datasets.findings import Tell
 from regard.datasets.frame_labels import ARIA, aria_labels, by_movement, labelled
-from regard.datasets.held_out import hold_out, splits_with
-from regard.datasets.on_disk import Missing, folders_below, present, require_root, unknown_split
+from regard.datasets.on_disk import Files, Missing, OnDisk, published_split
 from regard.errors import FileError
+from regard.io.check import Finding
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.recording import open_video
-from regard.sources import RecordingSet
 from regard.types import GazeTrack, Recording, Segment
 
 __all__ = ["AriaEveryday"]
 
-NAME = "aria_everyday"
 CLIP_S, HOP_S = 5.0, 2.0
 SEQUENCE = re.compile(r"(loc\d+_script\d+_seq\d+)_rec\d+")
 
@@ -59,15 +57,14 @@ class Published(NamedTuple):
     test: Mapping[str, Sequence]
 
 
+@cache
 def published() -> Published:
     """The 107/36-sequence split of CSTS, with its 10456/2901 clips."""
-    text = (files("regard.datasets") / "published_splits" / f"{NAME}.json").read_text(encoding="utf-8")
-    return Published(
-        **{split: {q: Sequence(*s) for q, s in facts.items()} for split, facts in json.loads(text).items()}
-    )
+    facts = published_split("aria_everyday")
+    return Published(**{split: {name: Sequence(*about) for name, about in facts[split].items()} for split in facts})
 
 
-class AriaEveryday(RecordingSet):
+class AriaEveryday(OnDisk):
     """Aria Everyday Activities as a RecordingSet: one Recording for each sequence; nothing is looked at unasked.
 
     Its splits are "train", "val" and "test": `held_out` is the share of the training scenes that make up "val" and are
@@ -79,6 +76,10 @@ class AriaEveryday(RecordingSet):
     (see `frame_labels.aria_labels`) from today's gaze; its own came from an older release.
     """
 
+    name = "aria_everyday"
+    recipe = "estimation_aria_glc"
+    kinds = (Files(kind="sequences", named=SEQUENCE.fullmatch, others="sequences outside the release"),)
+
     def __init__(
         self,
         root: Path | str,
@@ -87,50 +88,42 @@ class AriaEveryday(RecordingSet):
         held_out: float = 0.1,
         missing: Missing = "raise",
     ) -> None:
-        self.root, self.gaze, self.held_out = Path(root).expanduser(), gaze, held_out
-        self.missing: Missing = missing
-        self.splits = splits_with(held_out)
-
-    @cached_property
-    def published(self) -> Published:
-        """The split and clips that come with regard."""
-        return published()
+        super().__init__(root, held_out=held_out, missing=missing)
+        self.gaze = gaze
 
     def sequences_of(self, split: str) -> tuple[str, ...]:
         """The sequences of a split, whether they are there or not."""
-        if split not in self.splits:
-            raise unknown_split(split, self.splits, NAME)
-        if split == "test":
-            return tuple(self.published.test)
-        out = hold_out(map(scene_of, self.published.train), self.held_out)
-        return tuple(q for q in self.published.train if (scene_of(q) in out) == (split == "val"))
+        return self.official(split, lambda part: tuple(getattr(published(), part)), group=scene_of)
 
     @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
-        """The recordings of a split, by name."""
-        names = present(
+        names = self.present(
             self.sequences_of(split),
-            {name: folder for name, folder in self.folders.items() if self.lacks(folder) is None},
-            root=self.root,
-            what=f"sequences of {split}, with pictures, calibration and gaze",
-            dataset=NAME,
-            missing=self.missing,
+            {name: folder for name, folder in self.files("sequences").items() if self.lacks(folder) is None},
+            f"sequences of {split}, with pictures, calibration and gaze",
         )
         return tuple(self.recording(name) for name in names)
 
-    @cached_property
-    def folders(self) -> Mapping[str, Path]:
-        """The sequences' folders on the disk, by name."""
-        found: dict[str, Path] = {}
-        for folder in folders_below(require_root(self.root, NAME)):
-            if SEQUENCE.fullmatch(folder.name):
-                found.setdefault(folder.name, folder)
-        return found
-
-    def num_clips(self, name: str) -> int:
-        """How many clips of a sequence the benchmark uses, one every HOP_S from its beginning."""
-        about = self.published.train.get(name) or self.published.test[name]
-        return round(about.last_start_s / HOP_S) + 1
+    @override
+    def check(self, tell: Tell) -> Iterator[Finding]:
+        wanted, there = {**published().train, **published().test}, self.files("sequences")
+        yield from self.expected("sequences", tuple(wanted))
+        lacking = {name: what for name in wanted if name in there and (what := self.lacks(there[name]))}
+        for what in sorted(set(lacking.values())):
+            names = [name for name, lack in lacking.items() if lack == what]
+            yield from findings.listed("warning", "incomplete sequences", f"without {what}", names)
+        complete = [name for name in wanted if name in there and name not in lacking]
+        recordings, problems = findings.opened(complete, self.recording, tell)
+        yield from findings.broken("unreadable sequences", problems)
+        previews = [name for name in recordings if not is_aria(there[name])]
+        late = "sequences have no VRS: their gaze may be 0.1 s off the pictures"
+        yield from findings.listed("note", "previews", late, previews)
+        silent = [name for name, recording in recordings.items() if recording.audio is None]
+        yield from findings.listed("note", "sound", "sequences have no sound", silent)
+        yield from findings.gaze({name: r.gaze for name, r in recordings.items() if r.gaze is not None})
+        for split in ("train", "test"):
+            counts = {name: num_clips(name) for name in getattr(published(), split)}
+            yield from findings.clips(split, counts, recordings)
 
     @staticmethod
     def lacks(folder: Path) -> str | None:
@@ -141,7 +134,7 @@ class AriaEveryday(RecordingSet):
 
     def recording(self, name: str) -> Recording:
         """One sequence, by name. Raises FileError, TableError, ClockError or MissingExtraError."""
-        folder = self.folders[name]
+        folder = self.files("sequences")[name]
         recording = open_aria(folder) if is_aria(folder) else open_preview(folder)
         if recording.gaze is None:
             raise FileError(
@@ -150,10 +143,16 @@ class AriaEveryday(RecordingSet):
                 wanted="mps/eye_gaze/general_eye_gaze.csv",
                 do="download the eye gaze of this sequence",
             )
-        starts = HOP_S * np.arange(self.num_clips(name))
+        starts = HOP_S * np.arange(num_clips(name))
         clips = tuple(Segment(start_s=s, end_s=s + CLIP_S, kind="clip", name=f"t{s:g}") for s in starts.tolist())
         gaze = by_movement(recording.gaze, ARIA) if self.gaze == "measured" else _published(recording, recording.gaze)
         return replace(recording, id=name, gaze=gaze, segments=clips)
+
+
+def num_clips(sequence: str) -> int:
+    """How many clips of a sequence the benchmark uses, one every HOP_S from its beginning."""
+    about = published().train.get(sequence) or published().test[sequence]
+    return round(about.last_start_s / HOP_S) + 1
 
 
 def scene_of(sequence: str) -> str:

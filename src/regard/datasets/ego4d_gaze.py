@@ -15,10 +15,8 @@ them lie below the root under the videos' names, those are heard. Which videos a
 the clips of 5 s, and when the tracker had lost the eyes, come with regard (published_splits/ego4d_gaze.json).
 """
 
-import json
-from collections.abc import Mapping
-from functools import cached_property
-from importlib.resources import files
+from collections.abc import Iterator, Mapping
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -27,19 +25,22 @@ import numpy as np
 import pandas as pd
 from typing_extensions import override
 
+from regard.datasets import findings
+from regard.datasets.findings import Tell
 from regard.datasets.frame_labels import EGO4D, by_movement, ego4d_labels, labelled
-from regard.datasets.held_out import hold_out, splits_with
-from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
+from regard.datasets.on_disk import Files, Missing, OnDisk, published_split
 from regard.errors import ClockError
+from regard.io.check import Finding
 from regard.io.media.glance import Glance, glance
 from regard.io.tables import Column, read_columns, read_header
-from regard.sources import RecordingSet
 from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
 
 __all__ = ["Ego4DGaze"]
 
-NAME = "ego4d_gaze"
 CLIP_S = 5.0
+
+WITHOUT_SOUND = ("0d271871-c8ba-4249-9434-d39ce0060e58", "7d8b9b9f-7781-4357-a695-c88f7c7f7591")
+"""The two videos that have none; CSTS's authors publish it as wav files."""
 
 MIN_CONFIDENCE = 0.6
 """Pupil Labs' own default: below it, the tracker had no usable view of the eyes."""
@@ -59,10 +60,10 @@ class Published(NamedTuple):
     untracked: Mapping[str, tuple[tuple[float, float], ...]]
 
 
+@cache
 def published() -> Published:
     """The 20/7-video split of CSTS and GLC, their 15310/5202 clips, and the 73 untracked intervals."""
-    text = (files("regard.datasets") / "published_splits" / f"{NAME}.json").read_text(encoding="utf-8")
-    facts = json.loads(text)
+    facts = published_split("ego4d_gaze")
     step = int(CLIP_S)
 
     def starts(runs: list[list[int]]) -> tuple[float, ...]:
@@ -78,7 +79,13 @@ def published() -> Published:
     )
 
 
-class Ego4DGaze(RecordingSet):
+def is_uid(stem: str) -> bool:
+    """True for a name of the form of an Ego4D video's: 8-4-4-4-12 hexadecimal digits."""
+    parts = stem.split("-")
+    return [len(p) for p in parts] == [8, 4, 4, 4, 12] and set("".join(parts)) <= set("0123456789abcdef")
+
+
+class Ego4DGaze(OnDisk):
     """Ego4D's gaze benchmark as a RecordingSet: one Recording for each video; nothing is looked at before it is asked.
 
     Its splits are "train", "val" and "test": `held_out` is the share of the training videos that make up "val" and are
@@ -91,6 +98,20 @@ class Ego4DGaze(RecordingSet):
     one frame late: frame i gets the label of frame i - 1, and frame 0 that of the last.
     """
 
+    name = "ego4d_gaze"
+    recipe = "estimation_ego4d_glc"
+    kinds = (
+        Files(kind="videos", suffixes=(".mp4",), named=is_uid, others="videos outside the benchmark"),
+        Files(
+            kind="gaze tables",
+            suffixes=(".csv",),
+            named=is_uid,
+            others="gaze tables outside the benchmark",
+            holds=lambda path: X in read_header(path),
+        ),
+        Files(kind="sounds", suffixes=(".wav",), named=is_uid, others="sounds of other videos"),
+    )
+
     def __init__(
         self,
         root: Path | str,
@@ -100,64 +121,60 @@ class Ego4DGaze(RecordingSet):
         held_out: float = 0.1,
         missing: Missing = "raise",
     ) -> None:
-        self.root, self.gaze, self.min_confidence = Path(root).expanduser(), gaze, min_confidence
-        self.held_out = held_out
-        self.missing: Missing = missing
-        self.splits = splits_with(held_out)
+        super().__init__(root, held_out=held_out, missing=missing)
+        self.gaze, self.min_confidence = gaze, min_confidence
 
-    @cached_property
-    def published(self) -> Published:
-        """The clips and untracked intervals that come with regard."""
-        return published()
+    @override
+    @classmethod
+    def is_own(cls, stem: str) -> bool:
+        facts = published()
+        return stem in facts.train or stem in facts.test or stem in facts.untracked
 
     def videos_of(self, split: str) -> tuple[str, ...]:
-        """The videos of a split, whether they are there or not."""
-        if split not in self.splits:
-            raise unknown_split(split, self.splits, NAME)
-        if split == "test":
-            return tuple(self.published.test)
-        out = hold_out(self.published.train, self.held_out)
-        return tuple(video for video in self.published.train if (video in out) == (split == "val"))
+        """The videos of a split, in the published order, whether they are there or not."""
+        return self.official(split, lambda part: tuple(getattr(published(), part)), group=str)
 
     @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
-        """The recordings of a split, in the published order."""
-        both = {video: path for video, path in self.videos.items() if video in self.tables}
-        names = present(
-            self.videos_of(split),
-            both,
-            root=self.root,
-            what=f"videos of {split}, with their gaze",
-            dataset=NAME,
-            missing=self.missing,
-        )
+        names = self.present(self.videos_of(split), self._whole, f"videos of {split}, with their gaze")
         return tuple(self.recording(name) for name in names)
 
-    @cached_property
-    def videos(self) -> Mapping[str, Path]:
-        """The videos on the disk, by uid."""
-        return by_stem(files_below(require_root(self.root, NAME), (".mp4",)), is_uid)
+    @property
+    def _whole(self) -> Mapping[str, Path]:
+        """The videos that have gaze."""
+        return {uid: path for uid, path in self.files("videos").items() if uid in self.files("gaze tables")}
 
-    @cached_property
-    def tables(self) -> Mapping[str, Path]:
-        """The gaze tables on the disk, by uid."""
-        tables = by_stem(files_below(require_root(self.root, NAME), (".csv",)), is_uid)
-        return {uid: path for uid, path in tables.items() if X in read_header(path)}
-
-    @cached_property
-    def sounds(self) -> Mapping[str, Path]:
-        """Separate sound on the disk, by uid."""
-        return by_stem(files_below(require_root(self.root, NAME), (".wav",)), is_uid)
+    @override
+    def check(self, tell: Tell) -> Iterator[Finding]:
+        wanted = {**published().train, **published().test}
+        yield from self.expected("videos", tuple(wanted))
+        yield from self.expected("gaze tables", tuple(wanted))
+        there = [uid for uid in wanted if uid in self._whole]
+        recordings, problems = findings.opened(there, self.recording, tell)
+        yield from findings.broken("unreadable", problems)
+        looked = {uid: glance(self.files("videos")[uid]) for uid in recordings}
+        until_s = {uid: max(wanted[uid]) + CLIP_S for uid in looked}
+        yield from findings.videos(looked, until_s, rate_hz=EGO4D.rate_hz, other="note")
+        silent = [uid for uid, recording in recordings.items() if recording.audio is None]
+        known = [uid for uid in silent if uid in WITHOUT_SOUND]
+        without = "of the two videos known to be without sound have no wav beside them"
+        yield from findings.listed("note", "sound", without, known)
+        unknown = [uid for uid in silent if uid not in known]
+        yield from findings.listed("warning", "silent videos", "have no sound, and should", unknown)
+        yield from findings.gaze({uid: r.gaze for uid, r in recordings.items() if r.gaze is not None})
+        for split in ("train", "test"):
+            counts = {uid: len(starts) for uid, starts in getattr(published(), split).items()}
+            yield from findings.clips(split, counts, recordings)
 
     def recording(self, uid: str) -> Recording:
         """One video, by uid. Raises FileError, TableError or ClockError."""
-        path = self.videos[uid]
+        path, facts = self.files("videos")[uid], published()
         about = glance(path)
-        audio = path if about.has_sound else self.sounds.get(uid)
-        starts = self.published.train.get(uid) or self.published.test.get(uid, ())
-        untracked = self.published.untracked.get(uid, ())
+        audio = path if about.has_sound else self.files("sounds").get(uid)
+        starts = facts.train.get(uid) or facts.test.get(uid, ())
+        untracked = facts.untracked.get(uid, ())
         whole = [(start, end) for start, end in untracked if start < end]
-        gaze, notes = self._gaze(self.tables[uid], about)
+        gaze, notes = self._gaze(self.files("gaze tables")[uid], about)
         if len(whole) < len(untracked):
             notes.append(f"{len(untracked) - len(whole)} published untracked interval ends before it starts: ignored")
         return Recording(
@@ -199,12 +216,6 @@ class Ego4DGaze(RecordingSet):
         if self.gaze == "published_late":
             label, kind = np.roll(label, 1, axis=0), np.roll(kind, 1)
         return labelled(np.arange(num_frames) / EGO4D.rate_hz, label, kind), notes
-
-
-def is_uid(stem: str) -> bool:
-    """True for a name of the form of an Ego4D video's: 8-4-4-4-12 hexadecimal digits."""
-    parts = stem.split("-")
-    return [len(p) for p in parts] == [8, 4, 4, 4, 12] and set("".join(parts)) <= set("0123456789abcdef")
 
 
 def read_gaze_table(path: Path) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Holding a part of a training split out, so that choices (weights, thresholds) need not be made on the test split."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from regard.errors import RecipeError
@@ -27,3 +27,14 @@ def hold_out(groups: Iterable[str], share: float) -> frozenset[str]:
     names = sorted(set(groups), key=lambda name: sha256(name.encode()).hexdigest())
     count = max(round(share * len(names)), 1) if share > 0 and len(names) > 1 else 0
     return frozenset(names[:count])
+
+
+def unknown_split(split: str, splits: Sequence[str], dataset: str) -> RecipeError:
+    """The error for a split that a dataset does not have."""
+    hint = "; 'val' needs held_out above 0" if split == "val" else ""
+    return RecipeError(
+        split,
+        found=f"{dataset} has no split {split!r}{hint}",
+        wanted=f"one of {', '.join(splits)}",
+        do="name one of these",
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from regard.datasets.on_disk import unknown_split
+from regard.datasets.held_out import unknown_split
 from regard.errors import FileError
 from regard.io import open_recording
 from regard.io.cache import cache_folder
@@ -64,7 +64,6 @@ class Synthetic(RecordingSet):
 
     @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
-        """The recordings of one split, written first where they are not there yet."""
         if split not in SPLITS:
             raise unknown_split(split, SPLITS, "the synthetic world")
         worlds = [(split, number) for number in range(self.counts[split])]

@@ -19,7 +19,7 @@ A line of train_split1.txt, and the segment that it becomes in the recording P21
             labels={"action": 0, "verb": 0, "noun": 0})
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -27,28 +27,36 @@ from typing import Literal
 import numpy as np
 from typing_extensions import override
 
+from regard.datasets import findings
+from regard.datasets.egtea import check
 from regard.datasets.egtea.begaze import read_gaze
 from regard.datasets.egtea.labels import ClipLabel, numbered_classes, read_classes, read_list
-from regard.datasets.egtea.names import NUM_CLASSES, RATE_HZ, ClipName, is_clip, is_session, parse_clip
-from regard.datasets.held_out import hold_out, splits_with
-from regard.datasets.on_disk import Missing, by_stem, files_below, present, require_root, unknown_split
+from regard.datasets.egtea.names import (
+    NUM_CLASSES,
+    RATE_HZ,
+    SPLIT_SIZES,
+    ClipName,
+    is_clip,
+    is_session,
+    parse_clip,
+)
+from regard.datasets.findings import Tell
+from regard.datasets.on_disk import Files, Missing, OnDisk
 from regard.errors import FileError, RecipeError
+from regard.io.check import Finding
 from regard.io.media.looks import has_sound
-from regard.sources import RecordingSet
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 
 __all__ = ["Egtea"]
 
-__all__ = ["Egtea"]
-
-NAME = "egtea"
 KIND = "action"
-VIDEO_SUFFIXES = (".mp4", ".avi")
+VIDEOS = (".mp4", ".avi")
+LISTS = {*SPLIT_SIZES, *(f"{kind}_idx" for kind in NUM_CLASSES)}
 
 OfficialSplit = Literal[1, 2, 3]
 
 
-class Egtea(RecordingSet):
+class Egtea(OnDisk):
     """EGTEA Gaze+ as a RecordingSet; nothing on the disk is looked at before it is asked for.
 
     `split` is which of the three official ones. Its splits are "train", "val" and "test": `held_out` is the share of
@@ -69,6 +77,15 @@ class Egtea(RecordingSet):
     which no task on this dataset needs.
     """
 
+    name = "egtea"
+    recipe = "estimation_egtea_glc"
+    kinds = (
+        Files(kind="lists", suffixes=(".txt",), named=LISTS.__contains__, others="other lists"),
+        Files(kind="gaze files", suffixes=(".txt",), named=is_session, others="gaze files of unlisted sessions"),
+        Files(kind="clips", suffixes=VIDEOS, named=is_clip, others="trimmed clips in no list"),
+        Files(kind="sessions", suffixes=VIDEOS, named=is_session, others="videos of unlisted sessions"),
+    )
+
     def __init__(
         self,
         root: Path | str,
@@ -82,75 +99,76 @@ class Egtea(RecordingSet):
         held_out: float = 0.1,
         missing: Missing = "raise",
     ) -> None:
-        self.root, self.split, self.videos, self.gaze = Path(root).expanduser(), split, videos, gaze
-        self.frames_count_from, self.sound, self.held_out = frames_count_from, sound, held_out
-        self.without_gaze = without_gaze
-        self.missing: Missing = missing
-        self.splits = splits_with(held_out)
+        super().__init__(root, held_out=held_out, missing=missing)
+        self.split, self.videos, self.gaze = split, videos, gaze
+        self.frames_count_from, self.sound, self.without_gaze = frames_count_from, sound, without_gaze
         if gaze == videos == "none":
             raise RecipeError(
-                NAME, found="gaze: none and videos: none", wanted="something to look at", do="set gaze: measured"
+                self.name, found="gaze: none and videos: none", wanted="something to look at", do="set gaze: measured"
             )
         if gaze == "none" and without_gaze == "leave_out":
             raise RecipeError(
-                NAME,
+                self.name,
                 found="gaze: none and without_gaze: leave_out",
                 wanted="gaze, to see which clips have none",
                 do="set gaze: measured, or without_gaze: keep",
             )
-        self._lists: dict[str, tuple[ClipLabel, ...]] = {}
+        self._read: dict[str, tuple[ClipLabel, ...]] = {}
         self._tracks: dict[str, GazeTrack | None] = {}
 
     @cached_property
     def classes(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the actions, verbs and nouns by class; "action 1" and so on without the *_idx.txt files."""
+        lists = self.files("lists")
         return {
-            kind: read_classes(self.texts[f"{kind}_idx"], kind)
-            if f"{kind}_idx" in self.texts
-            else numbered_classes(kind)
+            kind: read_classes(lists[f"{kind}_idx"], kind) if f"{kind}_idx" in lists else numbered_classes(kind)
             for kind in NUM_CLASSES
         }
 
     def labels(self, split: str) -> tuple[ClipLabel, ...]:
         """The clips of a split with their classes, in the official order, whether their videos are there or not."""
-        if split not in self.splits:
-            raise unknown_split(split, self.splits, NAME)
-        stem = f"{'test' if split == 'test' else 'train'}_split{self.split}"
-        if stem not in self._lists:
-            self._lists[stem] = read_list(self._list(stem))
-        listed = self._lists[stem]
-        if split == "test":
-            return listed
-        out = hold_out((label.name.session for label in listed), self.held_out)
-        return tuple(label for label in listed if (label.name.session in out) == (split == "val"))
+        return self.official(split, self._listed, group=lambda label: label.name.session)
 
     @override
     def recordings(self, split: str) -> tuple[Recording, ...]:
-        """The recordings of a split: clips in the official order, or sessions by name with the split's segments."""
         labels = self._wanted(split)
         if self.uses_clips:
-            found = present(
-                [label.name.key for label in labels],
-                self.clips,
-                root=self.root,
-                what=f"clips of {split}",
-                dataset=NAME,
-                missing=self.missing,
-            )
             by_key = {label.name.key: label for label in labels}
+            found = self.present(tuple(by_key), self.clips, f"clips of {split}")
             return tuple(self._of_clip(by_key[key], split) for key in found)
         sessions: dict[str, list[ClipLabel]] = {}
         for label in labels:
             sessions.setdefault(label.name.session, []).append(label)
-        found = present(
-            sorted(sessions),
-            self.gaze_files if self.videos == "none" else self.sessions,
-            root=self.root,
-            what=f"sessions of {split}",
-            dataset=NAME,
-            missing=self.missing,
-        )
+        there = self.files("gaze files" if self.videos == "none" else "sessions")
+        found = self.present(sorted(sessions), there, f"sessions of {split}")
         return tuple(self._of_session(session, sessions[session], split) for session in found)
+
+    @override
+    def check(self, tell: Tell) -> Iterator[Finding]:
+        lists, videos, clips = self.files("lists"), self.files("sessions"), self.clips
+        yield from check.lists(lists)
+        listed = check.listed_clips(lists)
+        if not listed:
+            none = "no official list can be read, so nothing says which videos and gaze files there should be"
+            yield Finding(level="unusable", name="labels", text=none)
+            return
+        sessions, texts = sorted({label.name.session for label in listed.values()}), self.files("gaze files")
+        there = [session for session in sessions if session in texts]
+        tracks, problems = findings.opened(there, lambda session: read_gaze(texts[session]), tell, end=0.3)
+        if clips:
+            names, renamed = check.names_of(listed, clips)
+            yield from self.expected("clips", [str(label.name) for label in listed.values()], names)
+            other = "clips bear other frame numbers than the list gives them"
+            yield from findings.listed("note", "frame numbers", other, renamed)
+        elif videos:
+            yield Finding(level="note", name="clips", text="none; they are cut out of the whole sessions")
+        if videos:
+            yield from self.expected("sessions", sessions)
+        yield from check.headers(listed, clips, videos, tracks, tell) if clips or videos else [check.no_videos()]
+        yield from self.expected("gaze files", sessions)
+        yield from findings.broken("gaze text", problems)
+        yield from findings.gaze(tracks)
+        yield from check.clips_without_gaze(listed, tracks)
 
     def _wanted(self, split: str) -> tuple[ClipLabel, ...]:
         if self.without_gaze == "keep":
@@ -166,36 +184,21 @@ class Egtea(RecordingSet):
     @cached_property
     def clips(self) -> Mapping[str, Path]:
         """The trimmed clips on the disk, by the first five fields of their names."""
-        return {parse_clip(stem).key: path for stem, path in by_stem(self._videos, is_clip).items()}
+        return {parse_clip(stem).key: path for stem, path in self.files("clips").items()}
 
-    @cached_property
-    def sessions(self) -> Mapping[str, Path]:
-        """The whole sessions' videos on the disk, by session."""
-        return by_stem(self._videos, is_session)
-
-    @cached_property
-    def gaze_files(self) -> Mapping[str, Path]:
-        """The gaze files on the disk, by session."""
-        return {stem: path for stem, path in self.texts.items() if is_session(stem)}
-
-    @cached_property
-    def _videos(self) -> tuple[Path, ...]:
-        return tuple(files_below(require_root(self.root, NAME), VIDEO_SUFFIXES))
-
-    @cached_property
-    def texts(self) -> Mapping[str, Path]:
-        """All text files on the disk, by name: lists, class names, gaze."""
-        return by_stem(files_below(require_root(self.root, NAME), (".txt",)), lambda _: True)
-
-    def _list(self, stem: str) -> Path:
-        if stem not in self.texts:
+    def _listed(self, part: Literal["train", "test"]) -> tuple[ClipLabel, ...]:
+        """The clips of an official list, read once."""
+        stem, lists = f"{part}_split{self.split}", self.files("lists")
+        if stem not in lists:
             raise FileError(
                 self.root,
                 found=f"no {stem}.txt in it or below",
                 wanted="the official annotation lists, {train,test}_split{1,2,3}.txt",
-                do=f"unpack action_annotation.zip there; docs/datasets/{NAME}.md says where to get it",
+                do=f"unpack action_annotation.zip there; docs/datasets/{self.name}.md says where to get it",
             )
-        return self.texts[stem]
+        if stem not in self._read:
+            self._read[stem] = read_list(lists[stem])
+        return self._read[stem]
 
     def _of_clip(self, label: ClipLabel, split: str) -> Recording:
         path = self.clips[label.name.key]
@@ -208,7 +211,7 @@ class Egtea(RecordingSet):
         ordered = sorted(labels, key=lambda label: label.name)
         segments = [self._segment(x, x.name.first_frame - first, x.name.last_frame + 1 - first) for x in ordered]
         segments += self._trained(split, session, first)
-        path = None if self.videos == "none" else self.sessions[session]
+        path = None if self.videos == "none" else self.files("sessions")[session]
         return self._recording(path, session, tuple(segments), self._session_gaze(session))
 
     def _trained(self, split: str, session: str, origin: int) -> tuple[Segment, ...]:
@@ -226,7 +229,7 @@ class Egtea(RecordingSet):
     def _train_clips(self) -> Mapping[str, list[ClipName]]:
         """Names of the clips of the whole official training list, by session."""
         names: dict[str, list[ClipName]] = {}
-        for label in read_list(self._list(f"train_split{self.split}")):
+        for label in self._listed("train"):
             names.setdefault(label.name.session, []).append(label.name)
         return names
 
@@ -243,14 +246,15 @@ class Egtea(RecordingSet):
         if self.gaze == "none":
             return None
         if session not in self._tracks:
-            if session not in self.gaze_files:
+            texts = self.files("gaze files")
+            if session not in texts:
                 raise FileError(
                     self.root,
-                    found=f"{len(self.gaze_files)} gaze files, none of the session {session}",
+                    found=f"{len(texts)} gaze files, none of the session {session}",
                     wanted=f"{session}.txt",
                     do="unpack gaze_data.zip there, or set gaze: none in the recipe",
                 )
-            self._tracks[session] = read_gaze(self.gaze_files[session], published=self.gaze == "published")
+            self._tracks[session] = read_gaze(texts[session], published=self.gaze == "published")
         return self._tracks[session]
 
     def _clip_gaze(self, name: ClipName) -> GazeTrack | None:
