@@ -4,7 +4,6 @@ Whatever is random about an example follows from (seed, epoch, number of the cli
 workers share a stream, the number of workers does not change the result, and a resumed epoch goes on as it would have.
 """
 
-import random
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from torch.utils.data import Dataset, get_worker_info
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
 from regard.clips.flow import decoded, open_flow
-from regard.clips.order import Draw, generator_for
+from regard.clips.order import Draw, generator_for, seed_globals
 from regard.clips.sampling.window import TOLERANCE_S, Sampler
 from regard.clips.sound import Hearing
 from regard.errors import ClockError, FileError, RecipeError, RegardError
@@ -152,7 +151,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         clip, r = self.clip((epoch, i)), bisect_right(self._ends, i)
         generator = generator_for(self.seed, epoch, i)
         if get_worker_info() is not None:
-            _seed_globals(generator.initial_seed())
+            seed_globals(generator.initial_seed())
         try:
             sample = self._read(clip, r)
             for transform in self.transforms:
@@ -234,13 +233,6 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self._in_use.move_to_end(id(source))
         if len(self._in_use) > MAX_OPEN:
             self._in_use.popitem(last=False)[1].close()
-
-
-def _seed_globals(seed: int) -> None:
-    """So that a transform which draws from the global generators is as repeatable as one that takes its generator."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 def _moments(recording: Recording, video: FrameSource | None) -> Float64[np.ndarray, "n"]:

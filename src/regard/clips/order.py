@@ -1,5 +1,6 @@
 """In which order clips are visited, and which process gets which: functions of the seed and the epoch alone."""
 
+import random
 from collections.abc import Iterator
 from itertools import islice
 
@@ -94,3 +95,10 @@ def generator_for(*numbers: int) -> torch.Generator:
 def seed_for(*numbers: int) -> int:
     """One seed from several numbers, well mixed: neighbouring numbers give unrelated streams."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_globals(seed: int) -> None:
+    """So that a transform which draws from the global generators is as repeatable as one that takes its generator."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
