@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 from typing_extensions import override
 
-from regard.clips.sampling.window import TOLERANCE_S, Sampler, Times
+from regard.clips.sampling.window import Sampler, Times, frames_of, stretches
 from regard.errors import RecipeError
 from regard.types import Clip, Recording, Segment
 
@@ -56,13 +56,13 @@ class GLCWindow(Sampler):
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
         return tuple(
             self._clip(recording, segment, times_s, rng)
-            for segment in self._segments(recording, times_s)
+            for segment in stretches(recording, self.kind, times_s=times_s)
             if self._is_enough(segment, times_s)
         )
 
     @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
-        return tuple(s for s in self._segments(recording, times_s) if not self._is_enough(s, times_s))
+        return tuple(s for s in stretches(recording, self.kind, times_s=times_s) if not self._is_enough(s, times_s))
 
     def frames(self, num_shown: int, start: float) -> tuple[Int64[np.ndarray, "t"], Int64[np.ndarray, "u"]]:
         """The shown and the asked frames of a segment of `num_shown`, for a real number of frames to begin at."""
@@ -80,19 +80,14 @@ class GLCWindow(Sampler):
         room = num_shown if self.limit is None else min(self.limit, num_shown)
         return max(0, room - ((self.num_frames - 1) * self.step + 1))
 
-    def _segments(self, recording: Recording, times_s: Times) -> list[Segment]:
-        if self.kind is not None:
-            return [s for s in recording.segments if s.kind == self.kind]
-        return [Segment(start_s=float(times_s[0]), end_s=float("inf"), kind="recording")] if len(times_s) else []
-
     def _is_enough(self, segment: Segment, times_s: Times) -> bool:
-        first, end = _shown(segment, times_s)
+        first, end = frames_of(segment, times_s=times_s)
         if self.ahead is None:
             return first < end
         return self.latest_start(end - first) + (self.num_frames - 1) * self.step + self.ahead < end - first
 
     def _clip(self, recording: Recording, segment: Segment, times_s: Times, rng: np.random.Generator) -> Clip:
-        first, end = _shown(segment, times_s)
+        first, end = frames_of(segment, times_s=times_s)
         latest = self.latest_start(end - first)
         start = {"first": 0.0, "last": float(latest), "random": rng.random() * latest}[self.place]
         shown, asked = self.frames(end - first, start)
@@ -103,9 +98,3 @@ class GLCWindow(Sampler):
             labels=segment.labels,
             segment=None if self.kind is None else segment,
         )
-
-
-def _shown(segment: Segment, times_s: Times) -> tuple[int, int]:
-    """The first frame of a segment, and the first after it."""
-    first, end = np.searchsorted(times_s, [segment.start_s - TOLERANCE_S, segment.end_s - TOLERANCE_S])
-    return int(first), int(end)

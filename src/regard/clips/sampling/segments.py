@@ -15,8 +15,10 @@ from regard.clips.sampling.window import (
     Times,
     Window,
     check_num_clips,
+    frames_of,
     random_starts,
     sampler_error,
+    stretches,
 )
 from regard.errors import RecipeError
 from regard.types import Clip, Recording, Segment
@@ -105,22 +107,19 @@ class WholeSegment(Sampler):
 
     @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
-        clips = []
-        for segment in recording.segments:
-            frame_s = self._moments(segment, times_s) if segment.kind == self.kind else times_s[:0]
-            if len(frame_s):
-                clips.append(
-                    Clip(recording=recording, frame_s=frame_s, gaze_s=frame_s, labels=segment.labels, segment=segment)
-                )
-        return tuple(clips)
+        return tuple(
+            Clip(recording=recording, frame_s=frame_s, gaze_s=frame_s, labels=segment.labels, segment=segment)
+            for segment in stretches(recording, self.kind, times_s=times_s)
+            if len(frame_s := self._moments(segment, times_s))
+        )
 
     @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
-        own = (s for s in recording.segments if s.kind == self.kind)
+        own = stretches(recording, self.kind, times_s=times_s)
         return tuple(s for s in own if not len(self._moments(s, times_s)))
 
     def _moments(self, segment: Segment, times_s: Times) -> Float64[np.ndarray, "k"]:
-        first, end = np.searchsorted(times_s, [segment.start_s - TOLERANCE_S, segment.end_s - TOLERANCE_S])
+        first, end = frames_of(segment, times_s=times_s)
         if first == end:
             return times_s[:0]
         count = 1 + int((times_s[end - 1] - times_s[first] + TOLERANCE_S) / self.interval_s)

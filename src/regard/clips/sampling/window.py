@@ -96,18 +96,17 @@ class Window(Sampler):
     @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
         return tuple(
-            c for stretch in self._stretches(recording, times_s) for c in self._cut(recording, stretch, times_s, rng)
+            c
+            for stretch in stretches(recording, self.kind, times_s=times_s)
+            for c in self._cut(recording, stretch, times_s, rng)
         )
 
     @override
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
         rng = np.random.default_rng(0)
-        return tuple(s for s in self._stretches(recording, times_s) if not self._cut(recording, s, times_s, rng))
-
-    def _stretches(self, recording: Recording, times_s: Times) -> list[Segment]:
-        if self.kind is not None:
-            return [s for s in recording.segments if s.kind == self.kind]
-        return [Segment(start_s=float(times_s[0]), end_s=math.inf, kind="recording")] if len(times_s) else []
+        return tuple(
+            s for s in stretches(recording, self.kind, times_s=times_s) if not self._cut(recording, s, times_s, rng)
+        )
 
     def _cut(self, recording: Recording, stretch: Segment, times_s: Times, rng: np.random.Generator) -> list[Clip]:
         first_s, last_s = self._shown(stretch, times_s)
@@ -121,7 +120,7 @@ class Window(Sampler):
 
     def _shown(self, stretch: Segment, times_s: Times) -> tuple[float, float]:
         """First and last frame of the stretch; NaN where it shows none."""
-        first, end = np.searchsorted(times_s, [stretch.start_s - TOLERANCE_S, stretch.end_s - TOLERANCE_S])
+        first, end = frames_of(stretch, times_s=times_s)
         return (float(times_s[first]), float(times_s[end - 1])) if first < end else (math.nan, math.nan)
 
     def _fits(self, first_s: float, last_s: float) -> bool:
@@ -206,6 +205,19 @@ class LastFrames(Window):
     @override
     def _starts(self, room: Room, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
         return np.array([room.latest_s])
+
+
+def stretches(recording: Recording, kind: str | None, *, times_s: Times) -> list[Segment]:
+    """The segments of a kind, or (None) the whole recording, if it shows anything."""
+    if kind is not None:
+        return [s for s in recording.segments if s.kind == kind]
+    return [Segment(start_s=float(times_s[0]), end_s=math.inf, kind="recording")] if len(times_s) else []
+
+
+def frames_of(stretch: Segment, *, times_s: Times) -> tuple[int, int]:
+    """Number of the first frame that a stretch shows, and of the first after it."""
+    first, end = np.searchsorted(times_s, [stretch.start_s - TOLERANCE_S, stretch.end_s - TOLERANCE_S])
+    return int(first), int(end)
 
 
 def random_starts(room: Room, num_clips: int, *, length_s: float, rng: np.random.Generator) -> Float[np.ndarray, "k"]:
