@@ -16,7 +16,7 @@ from regard.types import GazeState
 def test_a_clips_name_says_where_it_lies_and_names_it_again():
     text = "P21-R04-ContinentalBreakfast-291175-294945-F006979-F007088"
     name = parse_clip(f"some/folder/{text}.mp4")
-    assert (name.session, name.subject) == ("P21-R04-ContinentalBreakfast", "P21")
+    assert name.session == "P21-R04-ContinentalBreakfast"
     assert (name.start_ms, name.end_ms, name.num_frames) == (291175, 294945, 110)
     assert str(name) == text
 

@@ -15,10 +15,6 @@ from dataclasses import dataclass
 
 from regard.errors import FileError
 
-__all__ = ["NUM_CLASSES", "RATE_HZ", "ClipName", "parse_clip"]
-
-__all__ = ["NUM_CLASSES", "RATE_HZ", "ClipName", "parse_clip"]
-
 RATE_HZ = 24.0
 """Frames a second of every video, and of the numbers that count frames."""
 
@@ -51,11 +47,6 @@ class ClipName:
     def key(self) -> str:
         """The first five fields, which are the same in every list."""
         return f"{self.session}-{self.start_ms}-{self.end_ms}"
-
-    @property
-    def subject(self) -> str:
-        """Whose eyes, such as "P21"."""
-        return self.session.split("-", 1)[0]
 
     @property
     def num_frames(self) -> int:
