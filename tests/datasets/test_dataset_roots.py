@@ -12,6 +12,7 @@ from regard.datasets.egtea import check as egtea_check
 from regard.datasets.egtea import names
 from regard.datasets.held_out import hold_out
 from regard.io.media.glance import glance
+from regard.recipe.packaged import packaged
 
 CLIP = "OP01-R01-PastaSalad-1400-1900-F000032-F000047"
 
@@ -158,9 +159,16 @@ def test_what_lies_in_a_root_and_is_not_read_is_named(egtea):
 
 
 def test_a_dataset_is_known_by_being_exported_and_others_are_refused(egtea, capsys):
-    assert on_disk().keys() == {"aria_everyday", "ego4d_gaze", "egtea"}
+    known = on_disk()
+    assert known.keys() >= {"aria_everyday", "ego4d_gaze", "egtea"}
     assert main(["check", str(egtea), "--dataset", "egtee"]) == 2
-    assert "one of aria_everyday, ego4d_gaze, egtea" in capsys.readouterr().err
+    assert f"one of {', '.join(known)}" in capsys.readouterr().err
+
+
+def test_every_dataset_has_a_first_recipe_and_a_page():
+    for name, dataset in on_disk().items():
+        assert dataset.recipe in packaged()
+        assert (Path(__file__).parents[2] / "docs" / "datasets" / f"{name}.md").exists()
 
 
 def test_a_single_recording_is_still_checked_as_one(tiny_world, capsys, tmp_path):
