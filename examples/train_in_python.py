@@ -10,12 +10,12 @@ from regard.datasets import Synthetic
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.models import CausalGaze
-from regard.recipe.data import Data, Part
+from regard.recipe.data import Data, EvalPart, TrainPart
 from regard.recipe.optimiser import Optimiser
 from regard.recipe.read import Recipe
 from regard.recipe.training import Training, seed_everything
 from regard.tasks import GazeEstimation, GazeKL
-from regard.transforms import ColourJitter, HorizontalFlip, Normalise
+from regard.transforms import ColourJitter, HorizontalFlip
 
 
 def recipe() -> Recipe:
@@ -23,18 +23,16 @@ def recipe() -> Recipe:
     seed_everything(0)  # the model draws its first weights when it is made
     model = CausalGaze(size=(48, 64), weights="random")
     task = GazeEstimation(model, loss=GazeKL(sigma=0.03))
-    every_second = EveryClip(num_frames=8, interval_s=0.125, hop_s=1.0)
     data = Data(
         dataset=Synthetic(train=64, val=4, test=16, processes=2),
         decode_size=96,
         batch_size=8,
-        train=Part(
+        train=TrainPart(
             split="train",
             sampler=RandomClip(num_frames=8, interval_s=0.125, num_clips=8),
-            transforms=[HorizontalFlip(), ColourJitter(brightness=0.2, contrast=0.2, saturation=0.2), Normalise()],
+            transforms=[HorizontalFlip(), ColourJitter(brightness=0.2, contrast=0.2, saturation=0.2)],
         ),
-        val=Part(split="val", sampler=every_second, transforms=[Normalise()]),
-        test=Part(split="test", sampler=every_second, transforms=[Normalise()]),
+        eval=EvalPart(val="val", test="test", sampler=EveryClip(num_frames=8, interval_s=0.125, hop_s=1.0)),
     )
     training = Training(
         max_steps=350,

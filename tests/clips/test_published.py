@@ -13,8 +13,9 @@ from golden_rule import FOLDER, Golden, golden_input
 from regard.batch import Sample
 from regard.clips import CSTSSound, GLCWindow
 from regard.errors import RecipeError
+from regard.models import GLC
 from regard.ops.sound import log_spectrogram
-from regard.transforms import CentreCrop, ClampGaze, GLCCrop, GLCResize, HorizontalFlip, Normalise, place, published
+from regard.transforms import CentreCrop, ClampGaze, GLCCrop, GLCResize, HorizontalFlip, place, published
 from regard.types import Clip, MediaStream, Recording, Segment
 
 EGO4D = {"step": 9, "limit": 86, "ahead": 1}
@@ -123,7 +124,8 @@ def views(name: str) -> Sample:
 
 
 def changed(sample: Sample, *steps) -> Sample:
-    for step in (Normalise((0.45,) * 3, (0.225,) * 3), *steps):
+    """Published code normalises first; an affine map and bilinear scaling may change places."""
+    for step in (*steps, *GLC.preprocess):
         sample = step(sample, generator=torch.Generator())
     return sample
 

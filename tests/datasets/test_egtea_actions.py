@@ -28,7 +28,7 @@ def small(name: str, root: Path, folder: Path) -> Path:
     """The recipe of full size, on small pictures of this root."""
     text = packaged()[f"action_egtea_{name}"].read_text()
     text = text.replace("data/egtea", str(root)).replace("224", "64").replace("256", "64")
-    text = text.replace("split: val", "split: test").replace("{root:", "{held_out: 0, root:")
+    text = text.replace("val: val", "val: test").replace("{root:", "{held_out: 0, root:")
     (folder / f"action_egtea_{name}.yaml").write_text(text)
     return folder / f"action_egtea_{name}.yaml"
 
@@ -72,7 +72,7 @@ def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_
         "--data.dataset.videos=none",
         "--data.dataset.held_out=0",
         "--data.dataset.without_gaze=leave_out",
-        "--data.val.split=test",
+        "--data.eval.val=test",
         "--data.batch_size=2",
         "--task.model.num_kernels=8",
         "--training.max_steps=2",

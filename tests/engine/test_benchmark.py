@@ -64,7 +64,7 @@ def test_processes_that_keep_their_answers_to_themselves_are_refused(run: Path):
 
 def test_a_split_of_which_nothing_can_be_read_is_not_scored_in_silence(run: Path, tmp_path: Path):
     recipe = yaml.safe_load((run / "recipe.yaml").read_text())
-    recipe["data"]["test"]["transforms"] = [{"class_path": "tiny.Breaks"}]
+    recipe["data"]["eval"]["transforms"] = [{"class_path": "tiny.Breaks"}]
     recipe["data"]["on_error"] = "skip"
     with pytest.raises(RecipeError, match="no clip that could be read"):
         score_recipe(read_recipe(write_recipe(tmp_path, recipe)))
@@ -72,7 +72,7 @@ def test_a_split_of_which_nothing_can_be_read_is_not_scored_in_silence(run: Path
 
 def test_a_threshold_chosen_on_another_split_is_used_and_named(run: Path):
     weights = best_weights(run)
-    elsewhere = score_recipe(recipe_of_run(run, ["--data.test.split=val"]), weights=weights).items
+    elsewhere = score_recipe(recipe_of_run(run, ["--data.eval.test=val"]), weights=weights).items
     threshold = corpus_f1(elsewhere, "oracle").threshold
     scores = score_recipe(recipe_of_run(run), weights=weights, threshold_from="val")
     f1 = scores.summary.set_index("score").loc["f1"]

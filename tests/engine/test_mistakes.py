@@ -191,8 +191,8 @@ def test_a_corrupt_video_met_by_a_worker_stops_the_run_which_then_goes_on_withou
 
 
 def test_scores_say_how_many_clips_were_skipped(damaged: Path, refused: Refused, capsys: pytest.CaptureFixture[str]):
-    assert "train-0001" in refused("evaluate", damaged, "--data.test.split=train")
-    assert main(["evaluate", str(damaged), "--data.test.split=train", "--on_error=skip"]) == 0
+    assert "train-0001" in refused("evaluate", damaged, "--data.eval.test=train")
+    assert main(["evaluate", str(damaged), "--data.eval.test=train", "--on_error=skip"]) == 0
     out = capsys.readouterr().out
     assert "recordings or clips skipped: train-0001 [" in out
     assert "moments counted" in out

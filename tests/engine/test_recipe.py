@@ -7,7 +7,11 @@ import tiny
 import torch
 from tiny import tiny_recipe, write_recipe
 
+from regard.cli import main
+from regard.engine.benchmark import score_recipe
+from regard.engine.train import train
 from regard.errors import RecipeError
+from regard.recipe.data import ready
 from regard.recipe.read import read_recipe
 
 
@@ -24,8 +28,9 @@ def test_every_slot_of_the_data_takes_a_class_of_somebody_else(world: Path, tmp_
     content["data"]["sound"] = {"class_path": "tiny.Deaf", "init_args": {"level": 2.0}}
     content["data"]["train"]["sampler"] = {"class_path": "tiny.FirstFrame"}
     content["data"]["train"]["transforms"] = [{"class_path": "tiny.Slow", "init_args": {"seconds": 0.0}}]
-    data = read_recipe(write_recipe(tmp_path, content)).data
-    clips = data.clips(data.train, needs=frozenset({"video", "sound", "gaze"}))
+    content["task"]["init_args"]["model"] = {"class_path": "tiny.NeedsSound"}
+    recipe = read_recipe(write_recipe(tmp_path, content))
+    clips = recipe.data.clips(recipe.data.train, "train", recipe.task)
     assert len(clips) == 2
     assert clips[0].sound.unique() == 2.0
 
@@ -68,7 +73,7 @@ MISTAKES: dict[str, tuple[Callable[[dict], object], str]] = {
     "unknown key": (lambda c: c.update(trainin={"max_steps": 3}), "a recipe has no 'trainin'.*did you mean 'training'"),
     "unknown key without a value": (lambda c: c.update(trainin={}), "a recipe has no 'trainin'"),
     "unknown key of a part": (lambda c: c["data"].update(batchsize=3), "data has no 'batchsize'.*'batch_size'"),
-    "unknown key of a split": (lambda c: c["data"]["val"].update(smpler=1), "data.val has no 'smpler'.*'sampler'"),
+    "unknown key of a part's": (lambda c: c["data"]["eval"].update(smpler=1), "data.eval has no 'smpler'.*'sampler'"),
     "unknown option of a class": (
         lambda c: c["task"]["init_args"]["model"].update(init_args={"widht": 3}),
         "task.model: TinyGaze has no 'widht'.*one of size, width, dropout.*'width'",
@@ -99,7 +104,7 @@ MISTAKES: dict[str, tuple[Callable[[dict], object], str]] = {
         "task.model.width: 'wide'.*wanted: int",
     ),
     "no such choice": (lambda c: c["training"].update(precision="8"), "training.precision.*bf16-mixed"),
-    "something is missing": (lambda c: c["data"].pop("val"), "required: data.val"),
+    "something is missing": (lambda c: c["data"]["eval"].pop("sampler"), "data.eval.*sampler"),
     "an impossible number": (lambda c: c["training"].update(max_steps=0), "training.max_steps.*at least 1"),
     "a model that asks for what no batch has": (
         lambda c: c["task"]["init_args"].update(
@@ -142,3 +147,41 @@ def test_a_file_that_is_not_a_recipe_is_refused(tmp_path: Path, text: str):
 def test_a_recipe_that_does_not_exist_is_refused(tmp_path: Path):
     with pytest.raises(RecipeError, match="no such file"):
         read_recipe(tmp_path / "recipe.yaml")
+
+
+@pytest.mark.parametrize("words", [["--data.test.split=val"], ["--data.val.sampler.hop_s", "2"]])
+def test_what_stood_in_val_and_test_is_answered_with_where_it_stands_now(world: Path, tmp_path: Path, words: list[str]):
+    with pytest.raises(RecipeError, match=r"(?s)before data\.eval.*Normalise"):
+        read_recipe(write_recipe(tmp_path, tiny_recipe(world)), words)
+    content = tiny_recipe(world)
+    content["data"]["val"] = content["data"]["eval"]
+    with pytest.raises(RecipeError, match=r"data\.val, of a recipe from before"):
+        read_recipe(write_recipe(tmp_path, content))
+
+
+def test_clips_are_made_ready_for_the_model_once(world: Path, tmp_path: Path):
+    content = tiny_recipe(world)
+    recipe = read_recipe(write_recipe(tmp_path, content))
+    (sample, *_) = recipe.data.clips(recipe.data.eval, "test", recipe.task)
+    assert sample.video.dtype == torch.float32
+    assert [type(step).__name__ for step in ready(recipe.data.train, recipe.task.model)] == [
+        "HorizontalFlip",
+        "ToFloat",
+    ]
+    content["data"]["eval"]["transforms"] = [{"class_path": "ToFloat"}]
+    twice = read_recipe(write_recipe(tmp_path, content))
+    with pytest.raises(RecipeError, match="ToFloat, which TinyGaze brings along"):
+        twice.data.clips(twice.data.eval, "test", twice.task)
+
+
+def test_a_recipe_that_only_predicts_says_so_when_it_is_trained_scored_or_prepared(world: Path, tmp_path: Path):
+    content = tiny_recipe(world)
+    content["data"] = {"predict": {"sampler": content["data"]["eval"]["sampler"]}, "decode_size": 24}
+    file = write_recipe(tmp_path, content)
+    recipe = read_recipe(file)
+    assert recipe.data.predict is not None
+    with pytest.raises(RecipeError, match=r"(?s)no data\.train.*regard predict"):
+        train(recipe, tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"no data\.eval"):
+        score_recipe(recipe)
+    assert main(["prepare", str(file), "--out", str(tmp_path / "out")]) == 2

@@ -17,7 +17,7 @@ from regard.clips import Hearing, Sampler
 from regard.datasets import Synthetic
 from regard.errors import FileError
 from regard.io import open_recording
-from regard.transforms import Transform
+from regard.transforms import ToFloat, Transform
 from regard.types import Clip, GazeState, GazeTrack, Recording
 
 
@@ -84,6 +84,8 @@ def always_known(track: GazeTrack) -> GazeTrack:
 class TinyGaze(nn.Module):
     """A user's own model: coarse pixels through one hidden layer with dropout, to one map for each frame."""
 
+    preprocess = (ToFloat(),)
+
     def __init__(self, *, size: tuple[int, int] = (6, 8), width: int = 8, dropout: float = 0.1) -> None:
         super().__init__()
         self.size = size
@@ -139,10 +141,9 @@ def tiny_recipe(root: Path, **training: object) -> dict:
             "train": {
                 "split": "train",
                 "sampler": {"class_path": "RandomClip", "init_args": {**frames, "num_clips": 3}},
-                "transforms": [{"class_path": "HorizontalFlip"}, {"class_path": "ToFloat"}],
+                "transforms": [{"class_path": "HorizontalFlip"}],
             },
-            "val": {"split": "val", "sampler": every, "transforms": [{"class_path": "ToFloat"}]},
-            "test": {"split": "test", "sampler": every, "transforms": [{"class_path": "ToFloat"}]},
+            "eval": {"val": "val", "test": "test", "sampler": every},
         },
         "training": {
             "max_steps": 8,

@@ -51,8 +51,9 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
             wanted="the short side in pixels that the recipe's transforms start from",
             do="add decode_size to the recipe's data section, or --data.decode_size 256",
         )
-    splits = dict.fromkeys(part.split for part in (data.train, data.val, data.test))
-    recordings = {r.id: r for split in splits for r in data.dataset.recordings(split)}
+    train, scored = data.require_train(), data.require_eval()
+    splits = dict.fromkeys((train.split, scored.val, scored.test))
+    recordings = {r.id: r for split in splits for r in data.require_dataset().recordings(split)}
     on_error = options.on_error or data.on_error
     heading(f"{recipe.name}: {len(recordings)} recordings at {data.decode_size} pixels")
     _make(tuple(recordings.values()), options.out, Settings(size=data.decode_size), options, on_error)

@@ -227,16 +227,18 @@ def _published_pictures() -> tuple[Transform, ...]:
 
 
 def _of_run(run: Path) -> Answerer:
-    """A trained model with its best weights, asked as its recipe's test part asks, about what that part lets it see."""
+    """A trained model with its best weights, asked as its recipe says, about what its transforms let it see."""
+    from regard.recipe.data import ready
     from regard.recipe.read import recipe_of_run
 
     recipe = recipe_of_run(run)
+    part = recipe.data.predict or recipe.data.require_eval()
     recipe.task.model = with_weights(recipe.task.model, best_weights(run))
     return Answerer(
         name=run.resolve().name,
         task=recipe.task,
-        sampler=recipe.data.test.sampler,
-        transforms=recipe.data.test.transforms,
+        sampler=part.sampler,
+        transforms=ready(part, recipe.task.model),
         decode_size=recipe.data.decode_size,
         sound=recipe.data.sound,
     )

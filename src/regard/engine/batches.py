@@ -3,7 +3,7 @@
 import lightning.pytorch as pl
 
 from regard.clips.load import ClipLoader
-from regard.recipe.data import Data, Part
+from regard.recipe.data import Data
 from regard.tasks.base import Task
 
 
@@ -17,8 +17,9 @@ class FitBatches(pl.LightningDataModule):
     def __init__(self, data: Data, task: Task) -> None:
         super().__init__()
         self.data = data
-        self.train_clips = data.clips(data.train, task.needs)
-        self.val_clips = data.clips(data.val, task.needs)
+        train, scored = data.require_train(), data.require_eval()
+        self.train_clips = data.clips(train, train.split, task)
+        self.val_clips = data.clips(scored, scored.val, task)
 
     def train_dataloader(self) -> ClipLoader:
         """Shuffled anew in each epoch."""
@@ -30,12 +31,12 @@ class FitBatches(pl.LightningDataModule):
 
 
 class TestBatches(pl.LightningDataModule):
-    """Batches of one part to score."""
+    """Batches of one split to score."""
 
-    def __init__(self, data: Data, task: Task, part: Part) -> None:
+    def __init__(self, data: Data, task: Task, split: str) -> None:
         super().__init__()
         self.data = data
-        self.clips = data.clips(part, task.needs)
+        self.clips = data.clips(data.require_eval(), split, task)
 
     def test_dataloader(self) -> ClipLoader:
         """In order; nothing is repeated to make the processes even."""

@@ -1,7 +1,6 @@
 """Score a recipe on its test split, by its own protocol, on any number of processes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as pl
@@ -13,7 +12,7 @@ from regard.engine.batches import TestBatches
 from regard.engine.evaluate import Scores
 from regard.errors import RecipeError
 from regard.metrics.table import ITEM
-from regard.recipe.data import Data, Part
+from regard.recipe.data import Data
 from regard.recipe.read import Published, Recipe
 from regard.run.module import TaskModule
 from regard.run.processes import as_recipe_error
@@ -35,16 +34,17 @@ def score_recipe(
     if weights is not None:
         recipe.task.model = with_weights(recipe.task.model, weights)
     data, task = recipe.data, recipe.task
+    split = data.require_eval().test
     if threshold_from is not None:
-        part = _elsewhere(data, threshold_from)
-        chosen_on, _ = _items_of(recipe, part, progress=progress)
-        source = f"split {part.split}, {len(chosen_on)} items, data {data_hash(data.recordings(part.split))}"
+        _require_other_split(data, threshold_from)
+        chosen_on, _ = _items_of(recipe, threshold_from, progress=progress)
+        source = f"split {threshold_from}, {len(chosen_on)} items, data {data_hash(data.recordings(threshold_from))}"
         task.choose_threshold(chosen_on, source)
-    items, unread = _items_of(recipe, data.test, progress=progress)
+    items, unread = _items_of(recipe, split, progress=progress)
     skipped = f"; {len(unread)} recordings or clips skipped: {'; '.join(unread)}" if unread else ""
     protocol = (
-        f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {data.test.split}, "
-        f"data {data_hash(data.recordings(data.test.split))}, commit {git_commit()}"
+        f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {split}, "
+        f"data {data_hash(data.recordings(split))}, commit {git_commit()}"
     )
     return Scores(
         items=items,
@@ -54,21 +54,19 @@ def score_recipe(
     )
 
 
-def _elsewhere(data: Data, split: str) -> Part:
-    """Another split, cut like the test split."""
-    known = data.dataset.splits
-    if split == data.test.split or split not in known:
+def _require_other_split(data: Data, split: str) -> None:
+    known, scored = data.require_dataset().splits, data.require_eval().test
+    if split == scored or split not in known:
         raise RecipeError(
             "threshold_from",
-            found=f"{split}, {'which is what is scored' if split == data.test.split else 'which is no split here'}",
-            wanted=f"one of {', '.join(s for s in known if s != data.test.split)}",
+            found=f"{split}, {'which is what is scored' if split == scored else 'which is no split here'}",
+            wanted=f"one of {', '.join(s for s in known if s != scored)}",
             do="choose a split that the model was not trained on, such as a held-out part of train",
         )
-    return replace(data.test, split=split)
 
 
-def _items_of(recipe: Recipe, part: Part, *, progress: bool) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """A row for each item of a part, of all processes, and a line for each clip that could not be read."""
+def _items_of(recipe: Recipe, split: str, *, progress: bool) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A row for each item of a split, of all processes, and a line for each clip that could not be read."""
     say, task = recipe.training, recipe.task
     _refuse_spawned(say.strategy)
     torch.set_num_threads(say.threads)
@@ -84,16 +82,16 @@ def _items_of(recipe: Recipe, part: Part, *, progress: bool) -> tuple[pd.DataFra
             enable_progress_bar=False,
             enable_model_summary=False,
             use_distributed_sampler=False,
-            callbacks=[StepProgress(what=f"scoring {part.split}")] if progress else [],
+            callbacks=[StepProgress(what=f"scoring {split}")] if progress else [],
         )
-    batches = TestBatches(recipe.data, task, part)
+    batches = TestBatches(recipe.data, task, split)
     module = TaskModule(task, say.optimiser.build)
     with quick_float32(task.model):
         trainer.test(module, datamodule=batches, verbose=False)
     unread = (*batches.clips.unusable, *module.skipped)
     if not module.items:
         raise RecipeError(
-            f"split {part.split}",
+            f"split {split}",
             found=f"no clip that could be read: {'; '.join(unread[:5])}",
             wanted="at least one clip to score",
             do="run `regard check` on these recordings",

@@ -99,7 +99,7 @@ def require_one_grid(maps: Sequence[np.ndarray], *, model: str) -> None:
             model,
             found="pictures that are cut to parts of several sizes",
             wanted="parts of one size, so that all maps have one grid",
-            do="let data.test.transforms cut all pictures alike, as CentreCrop does",
+            do="let data.eval.transforms cut all pictures alike, as CentreCrop does",
         )
 
 

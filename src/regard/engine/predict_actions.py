@@ -128,26 +128,28 @@ def _recogniser(model: str | Path, weights: str | Path | None) -> Recogniser:
 
 def _of_run(run: Path) -> Recogniser:
     """A trained model with its best weights, asked as its recipe's test part asks, but about windows everywhere."""
+    from regard.recipe.data import ready
     from regard.recipe.read import recipe_of_run
 
     recipe = recipe_of_run(run)
     task, data = recipe.task, recipe.data
-    if not isinstance(task, ActionRecognition) or not isinstance(data.test.sampler, Window):
+    part = data.predict or data.require_eval()
+    if not isinstance(task, ActionRecognition) or not isinstance(part.sampler, Window):
         raise RecipeError(
             run,
-            found=f"a run of {type(task).__name__} with {type(data.test.sampler).__name__}",
+            found=f"a run of {type(task).__name__} with {type(part.sampler).__name__}",
             wanted="a run of ActionRecognition whose test clips are windows",
             do="take another run, or leave prediction to its own task",
         )
     task.model = with_weights(task.model, best_weights(run))
-    window = data.test.sampler
+    window = part.sampler
     return Recogniser(
         name=run.resolve().name,
         task=task,
         sampler=EveryClip(
             num_frames=window.num_frames, interval_s=window.interval_s, hop_s=HOP_S, short="repeat", avoid=()
         ),
-        transforms=tuple(data.test.transforms),
+        transforms=ready(part, task.model),
         decode_size=data.decode_size,
         class_names=getattr(data.dataset, "classes", {}),
     )

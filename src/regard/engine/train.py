@@ -64,7 +64,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
     if start is None and settings.pretrained is not None:
         init_from_pretrained(recipe.task.model, settings.pretrained)
     batches = FitBatches(data, recipe.task)
-    about = provenance(recipe.text, data.recordings(data.train.split))
+    about = provenance(recipe.text, data.recordings(data.require_train().split))
     begun_at = 0 if start is None else _step_of(start, about, out)
     log = _csv_log(out, until_step=begun_at)
     keeper = KeepLastAndBest(out / FOLDER, every=settings.save_every, score=settings.best, better=settings.best_is)

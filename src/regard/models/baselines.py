@@ -5,6 +5,7 @@ Each is what a learned model has to beat: `CentrePrior` knows nothing of the mom
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate, pad
 
 from regard.ops.heatmap import log_density
+from regard.transforms.colour import ToFloat
+from regard.transforms.place import Transform
 
 __all__ = ["CentrePrior", "GazeStays", "Saliency"]
 
@@ -78,6 +81,8 @@ class Saliency(nn.Module):
     Niebur, PAMI 1998 (here on smoothed pictures, not a pyramid); image shift, Lucas and Kanade, IJCAI 1981, with each
     cell weighted down by its residual; what remains over the slope is the normal flow of Horn and Schunck, 1981.
     """
+
+    preprocess: ClassVar[tuple[Transform, ...]] = (ToFloat(),)
 
     def __init__(
         self,

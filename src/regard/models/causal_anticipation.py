@@ -7,6 +7,8 @@ Where the gaze so far is known, the answer is a mixture: the eye stays near it, 
 0.6 million parameters (1.2 with the large backbone).
 """
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -15,6 +17,8 @@ from torch.nn import functional
 from regard.models.backbones import MobileNetName, Weights
 from regard.models.causal_gaze import ConvGRU, DensityDecoder, FrameEncoder
 from regard.ops.heatmap import gaussian_maps, log_density
+from regard.transforms.colour import Normalise
+from regard.transforms.place import Transform
 
 __all__ = ["CausalAnticipation"]
 
@@ -100,6 +104,8 @@ class CausalAnticipation(nn.Module):
     In training, the gaze so far is hidden from the share `drop_gaze` of the clips. The answer then has to come from
     pictures and sound also where the eye has arrived already, which is when a sound tells most about what it sees.
     """
+
+    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ memory and the last density are an explicit state, so that a film can be fed fra
 as when it is fed whole. 0.5 million parameters (1.3 with the large backbone).
 """
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.models.backbones import MobileNetFeatures, MobileNetName, Weights
+from regard.transforms.colour import Normalise
+from regard.transforms.place import Transform
 
 __all__ = ["CausalGaze", "CausalState"]
 
@@ -109,6 +111,8 @@ class CausalGaze(nn.Module):
     gates, instead of pressing each answer to be useful to the next one. It also keeps training on long films truncated
     at the state the same as in one piece, up to the memory.
     """
+
+    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.errors import RecipeError
-from regard.models.mvit import Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
+from regard.models.mvit import PREPROCESS, Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
 from regard.models.mvit_attention import Grid, Tokens, attention_weights, linear
 from regard.models.mvit_published import (
     BLOCK_RULES,
@@ -28,6 +28,7 @@ from regard.models.mvit_published import (
 )
 from regard.models.published import Checkpoint, Rules, bare_state, built_from, tensor_names
 from regard.ops.sound import SILENCE
+from regard.transforms.place import Transform
 
 __all__ = ["CSTS", "CSTSFeatures"]
 
@@ -104,6 +105,8 @@ class CSTS(nn.Module):
             ("csts_aria", "CSTS, Aria Everyday Activities", "CSTS_Aria.pyth"),
         )
     )
+
+    preprocess: ClassVar[tuple[Transform, ...]] = PREPROCESS
 
     def __init__(
         self,

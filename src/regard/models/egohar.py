@@ -6,7 +6,7 @@ Source: YZ-26/EgoHAR@55f08ef (thesis code, 2025).
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
@@ -16,6 +16,8 @@ from torch.nn import functional
 from regard.errors import RecipeError, WeightsError
 from regard.models.backbones import Weights, imagenet_model
 from regard.models.published import SHOWN, Rules, bare_state, built_from
+from regard.transforms.colour import Normalise
+from regard.transforms.place import Transform
 
 __all__ = ["EgoHAR", "EgoHARAnswer", "EgoHARState"]
 
@@ -72,6 +74,8 @@ class EgoHAR(nn.Module):
     width), which must be the multiples of 32 (of 16 with `stages=3`, which leaves out the ResNet's last stage and
     makes the attention finer). `channels` are kept of each picture's places, `width` is the transformer's.
     """
+
+    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
 
     def __init__(
         self,

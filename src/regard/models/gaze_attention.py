@@ -19,6 +19,9 @@ from regard.errors import RecipeError, WeightsError
 from regard.models.i3d import DEPTHS, I3D, PUBLISHED_RULES, WIDTH, Three, grid_of, scaled, stage, stage_channels
 from regard.models.published import Rules, bare_state, load_published, published_names
 from regard.ops.direct_optimisation import HeadWeights, hard_sample
+from regard.transforms.colour import Normalise
+from regard.transforms.flow import ScaleFlow
+from regard.transforms.place import Transform
 
 __all__ = ["GazeAttention", "GazeAttentionAnswer"]
 
@@ -38,6 +41,8 @@ GAZE_ATTENTION_RULES: Rules = (
 )
 PARTS = {"base": ("rgb.", "flow."), "gaze": ("gaze.",), "attn": ("head.",)}
 """Which of our modules each of the three published files holds."""
+HALF = (0.5, 0.5, 0.5)
+"""Mean and standard deviation by which both I3Ds' pictures come to lie in [-1, 1]."""
 
 Part = Mapping[str, object] | Literal["random"] | None
 """One of the three files: its state, or "random" for a part that starts untrained. None: not said."""
@@ -66,7 +71,8 @@ class GazeAttention(nn.Module):
 
     Both inputs hold values in [-1, 1], (2 v - 255) / 255 of a byte v, `num_frames` frames of `size` (height, width):
     the head is a linear layer over all cells, so a clip of another length or size does not fit. `width` are the
-    channels of I3D's first layer and `depths` its blocks per stage; smaller ones make a small model.
+    channels of I3D's first layer and `depths` its blocks per stage; smaller ones make a small model. `flow_bound_px` is
+    the motion that counts as 1: longer ones are cut.
     """
 
     published_parts: ClassVar[Mapping[str, str]] = {part: f"*_{part}.pt" for part in PARTS}
@@ -83,8 +89,10 @@ class GazeAttention(nn.Module):
         width: int = WIDTH,
         depths: Three = DEPTHS,
         dropout: float = 0.7,
+        flow_bound_px: float = 20.0,
     ) -> None:
         super().__init__()
+        self.preprocess: tuple[Transform, ...] = (Normalise(HALF, HALF), ScaleFlow(flow_bound_px))
         self.num_frames, self.size, self.grid = num_frames, size, grid_of(num_frames, size)
         self.rgb = I3D(3, width=width, depths=depths)
         self.flow = I3D(2, width=width, depths=depths)

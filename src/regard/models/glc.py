@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard.models.mvit import BLOCK_EPS, Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
+from regard.models.mvit import BLOCK_EPS, PREPROCESS, Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
 from regard.models.mvit_attention import CellPool, Grid, Tokens, linear
 from regard.models.mvit_published import (
     BLOCK_RULES,
@@ -24,6 +24,7 @@ from regard.models.mvit_published import (
     init_from_k400,
 )
 from regard.models.published import Checkpoint, Rules, bare_state, built_from, google_drive, tensor_names
+from regard.transforms.place import Transform
 
 __all__ = ["GLC", "GLCFeatures"]
 
@@ -73,6 +74,8 @@ class GLC(nn.Module):
             ("glc_egtea", "GLC, EGTEA Gaze+", "GLC_EGTEA.pyth", "15XVipU1CqoosyvPU1vfcG0w2LuLQecF1"),
         )
     )
+
+    preprocess: ClassVar[tuple[Transform, ...]] = PREPROCESS
 
     def __init__(
         self,

@@ -30,7 +30,11 @@ from regard.models.mvit_attention import (
     softmax_attention,
     twice_in_time,
 )
+from regard.transforms.colour import Normalise
+from regard.transforms.place import Transform
 
+PREPROCESS: tuple[Transform, ...] = (Normalise((0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),)
+"""What makes pictures ready for MViT."""
 PATCH_STRIDE = Grid(2, 4, 4)
 """Frames, rows and columns of pixels from one patch to the next."""
 STAGES = 4

@@ -9,9 +9,10 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.models.mvit import Encoder, GazeDecoder
+from regard.models.mvit import PREPROCESS, Encoder, GazeDecoder
 from regard.models.mvit_published import K400_RULES, PositionEmbeddings, init_from_k400
 from regard.models.published import Checkpoint, google_drive, tensor_names
+from regard.transforms.place import Transform
 
 __all__ = ["MViTGaze"]
 
@@ -34,6 +35,8 @@ class MViTGaze(nn.Module):
             **google_drive("1cZjY9jK7urPxvZfYumIVVVvdXLmVsiJk"),
         ),
     )
+
+    preprocess: ClassVar[tuple[Transform, ...]] = PREPROCESS
 
     def __init__(
         self,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from regard.batch import Field
+from torch import nn
+
 from regard.clips.dataset import ClipDataset
 from regard.clips.load import ClipLoader, loader
 from regard.clips.sampling.window import Sampler
@@ -14,32 +15,53 @@ from regard.errors import RecipeError
 from regard.prepare.flow import use_flow
 from regard.prepare.folder import use_prepared
 from regard.sources import RecordingSet
+from regard.tasks.base import Task
 from regard.transforms.place import Transform
 from regard.types import Recording
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """How one split becomes clips: the sampler cuts them, the transforms change them in the order given."""
+    """How recordings become clips: the sampler cuts them, the transforms change them in the order given.
 
-    split: str
+    What makes a clip ready for the model (`preprocess` beside each model) comes after them and is not said here.
+    """
+
     sampler: Sampler
     transforms: Sequence[Transform] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainPart(Part):
+    """The clips to train on, of one split."""
+
+    split: str = "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalPart(Part):
+    """The clips to validate with while training, and those to test with: of two splits, cut alike."""
+
+    val: str = "val"
+    test: str = "test"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Data:
-    """Recordings of a dataset, cut three ways.
+    """Recordings of a dataset, cut to train and to score, and how any recording is cut that the model is asked about.
 
     `decode_size` is the short side in pixels to which the decoder scales frames (None: as recorded). `prepared` is the
     folder that `regard prepare` filled; None decodes the originals. `balance` names a label by whose classes training
-    clips are drawn, each class as often as any other. `workers` None takes the machine's real cores.
+    clips are drawn, each class as often as any other. `workers` None takes the machine's real cores. Without `dataset`,
+    `train` or `eval` a recipe can be asked about recordings, and neither trained nor scored on a split.
     """
 
-    dataset: RecordingSet
-    train: Part
-    val: Part
-    test: Part
+    dataset: RecordingSet | None = None
+    train: TrainPart | None = None
+    eval: EvalPart | None = None
+    predict: Part | None = None
     batch_size: int = 8
     decode_size: int | None = None
     sound: SoundWindows | Hearing | None = None
@@ -52,7 +74,7 @@ class Data:
     _recordings: dict[str, tuple[Recording, ...]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not hasattr(self.dataset, "splits"):
+        if self.dataset is not None and not hasattr(self.dataset, "splits"):
             raise RecipeError(
                 "data.dataset",
                 found=f"{type(self.dataset).__name__}, which has no splits",
@@ -67,19 +89,31 @@ class Data:
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split, reading prepared videos where there are some."""
         if split not in self._recordings:
-            found = self.dataset.recordings(split)
+            found = self.require_dataset().recordings(split)
             if self.prepared is not None:
                 found = use_prepared(use_flow(found, self.prepared), self.prepared, size=self.decode_size)
             self._recordings[split] = found
         return self._recordings[split]
 
-    def clips(self, part: Part, needs: frozenset[Field]) -> ClipDataset:
-        """The clips of one part, with the fields that a task needs."""
+    def require_dataset(self) -> RecordingSet:
+        """The dataset. Raises RecipeError where the recipe names none."""
+        return _required(self.dataset, "dataset", "recordings")
+
+    def require_train(self) -> TrainPart:
+        """How clips to train on are cut. Raises RecipeError where the recipe does not say."""
+        return _required(self.train, "train", "clips to train on")
+
+    def require_eval(self) -> EvalPart:
+        """How clips to score are cut. Raises RecipeError where the recipe does not say."""
+        return _required(self.eval, "eval", "clips to score")
+
+    def clips(self, part: Part, split: str, task: Task) -> ClipDataset:
+        """The clips of a split, with the fields that a task needs, ready for its model."""
         return ClipDataset(
-            self.recordings(part.split),
+            self.recordings(split),
             part.sampler,
-            needs=needs,
-            transforms=part.transforms,
+            needs=task.needs,
+            transforms=ready(part, task.model),
             decode_size=self.decode_size,
             sound=self.sound,
             gaze=self.gaze,
@@ -100,3 +134,31 @@ class Data:
             rank=rank,
             world_size=world_size,
         )
+
+
+def ready(part: Part, model: nn.Module) -> tuple[Transform, ...]:
+    """A part's transforms, and after them what makes a clip ready for the model, where the model says so.
+
+    Raises RecipeError where the part does what the model asks for anyhow.
+    """
+    preprocess: tuple[Transform, ...] = getattr(model, "preprocess", ())
+    twice = {type(step).__name__ for step in part.transforms} & {type(step).__name__ for step in preprocess}
+    if twice:
+        raise RecipeError(
+            "transforms",
+            found=f"{' and '.join(sorted(twice))}, which {type(model).__name__} brings along and so would come twice",
+            wanted="what is done to the clips before they are made ready for the model",
+            do="take it out of the recipe",
+        )
+    return (*part.transforms, *preprocess)
+
+
+def _required(value: _T | None, key: str, what: str) -> _T:
+    if value is None:
+        raise RecipeError(
+            "the recipe",
+            found=f"no data.{key}",
+            wanted=f"data.{key}, which says where the {what} come from",
+            do="add it, or ask this recipe about a recording: regard predict RECORDING",
+        )
+    return value

@@ -10,19 +10,21 @@ from pathlib import Path
 
 from regard.errors import RecipeError
 from regard.recipe.class_names import unknown_class
-from regard.recipe.data import Data, Part
+from regard.recipe.data import Data, EvalPart, Part, TrainPart
 from regard.recipe.optimiser import Optimiser
 from regard.recipe.training import Training
 
 SECTIONS = {
     "data": Data,
-    "data.train": Part,
-    "data.val": Part,
-    "data.test": Part,
+    "data.train": TrainPart,
+    "data.eval": EvalPart,
+    "data.predict": Part,
     "training": Training,
     "training.optimiser": Optimiser,
 }
 """The parts of a recipe that are not chosen by class, and so have fixed keys."""
+
+_FIXED = {f"{part.__module__}.{part.__qualname__}" for part in SECTIONS.values()}
 
 DO = "compare with one that works: regard train estimation_synthetic_causal --print_config"
 
@@ -32,9 +34,9 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     own = _of_a_constructor(error)
     if own is not None:
         return own
-    message = str(error).strip() or type(error).__name__
+    message = _without_null(str(error).strip()) or type(error).__name__
     place = ".".join(re.findall(r'Parser key "([^"]+)"', message))
-    classes = re.findall(r"given class_path '([^']+)'", message)
+    classes = [path for path in re.findall(r"given class_path '([^']+)'", message) if path not in _FIXED]
     reasons = [line.strip(" -") for line in message.splitlines() if not re.search(r":\s*$", line)] or [message]
     reason = next((line for line in reversed(reasons) if "Got value" in line), reasons[-1])
     nameless = re.search(r"Expected a dot import path string: (\w+)", message)
@@ -43,13 +45,13 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     unknown = re.search(r"(?:Group '([^']+)' does not accept option|Option) '([^']+)'", reason)
     if unknown is not None:
         inner, _, option = unknown[2].rpartition(".")
-        group = ".".join(part for part in (unknown[1], inner) if part) or None
+        group = ".".join(part for part in (unknown[1], inner) if part) or (place if place in SECTIONS else None)
         owner = classes[-1].rpartition(".")[2] if classes else "a recipe" if group is None else group
         accepted = _parameters(classes[-1]) if classes else _fields(group) if group else top
         near = get_close_matches(option, accepted, n=1)
         return RecipeError(
             path,
-            found=f"{_at(place)}{owner} has no {option!r}",
+            found=f"{_at(place if place != group else '')}{owner} has no {option!r}",
             wanted=f"one of {', '.join(accepted)}" if accepted else "what its constructor takes",
             do=f"did you mean {near[0]!r}?" if near else "take it out, or name one of these",
         )
@@ -72,6 +74,13 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
             do="install the package that holds it, or put its folder on PYTHONPATH",
         )
     return RecipeError(path, found=f"{_at(place)}{reason}", wanted="keys and values that the constructors take", do=DO)
+
+
+def _without_null(message: str) -> str:
+    """Of a part that a recipe may leave out, what is wrong with the part; that it is not null says nothing."""
+    if "Problem with given class_path" not in message:
+        return message
+    return re.sub(r"\n +- Expected a <class 'NoneType'>\n +Given value type: .*\n +Given value: .*", "", message)
 
 
 def _of_a_constructor(error: BaseException | None) -> RecipeError | None:

@@ -5,6 +5,7 @@ Names without a dot are regard's own (`CausalGaze`); anybody else's class is wri
 """
 
 import io
+import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from regard.errors import FileError
+from regard.errors import FileError, RecipeError
 from regard.recipe import RECIPE_FILE
 from regard.recipe.class_names import exported, unknown_class
 from regard.recipe.data import Data
@@ -110,6 +111,7 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
     for key in content:
         if key not in KEYS:
             raise recipe_error(path, ValueError(f"Option '{key}' is not accepted"), top=KEYS)
+    _refuse_old_keys(path, [*(f"data.{key}" for key in _keys(content.get("data"))), *overrides])
     content = {"name": Path(path).stem, **content}
     whole = yaml.safe_dump(_with_paths(content, path), sort_keys=False)
     words = [_with_paths_in_word(word) for word in overrides]
@@ -124,6 +126,21 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
                 raise unknown_option(path, str(error), list(vars(known))) from error
     except (ArgumentError, SystemExit) as error:
         raise recipe_error(path, error, top=KEYS) from error
+
+
+def _keys(section: object) -> list[str]:
+    return [str(key) for key in section] if isinstance(section, dict) else []
+
+
+def _refuse_old_keys(path: Path, keys: Sequence[str]) -> None:
+    old = next((key for key in keys if re.match(r"(--)?data\.(val|test)\b", key)), None)
+    if old is not None:
+        raise RecipeError(
+            path,
+            found=f"{old.partition('=')[0]}, of a recipe from before data.eval",
+            wanted="data.eval: {val: SPLIT, test: SPLIT, sampler: ..., transforms: ...}, for validation and test alike",
+            do="write it so, without Normalise, ToFloat and ScaleFlow: they come with each model now",
+        )
 
 
 def differences(text: str, other: str) -> list[str]:

@@ -61,7 +61,7 @@ class ToFloat(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        return replace(sample, video=_to_float(video_of(sample, self)))
+        return replace(sample, video=to_float(video_of(sample, self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,13 @@ class Normalise(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        video = _to_float(video_of(sample, self))
+        video = to_float(video_of(sample, self))
         mean, std = (torch.tensor(x, dtype=video.dtype)[:, None, None] for x in (self.mean, self.std))
         return replace(sample, video=(video - mean) / std)
 
 
-def _to_float(video: Video) -> Float[Tensor, "t 3 h w"]:
+def to_float(video: Video) -> Float[Tensor, "t 3 h w"]:
+    """Pixels in [0, 1], from bytes or as they are."""
     return video.float() / 255 if video.dtype == torch.uint8 else video
 
 

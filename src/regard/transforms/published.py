@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from typing_extensions import override
 
 from regard.batch import Sample
+from regard.transforms.colour import to_float
 from regard.transforms.place import Transform, crop, crop_range, known_points, mirrored, room_for, uniform, video_of
 
 __all__ = ["EgoHARFlip", "GLCCrop", "GLCResize", "GazeAttentionFlip"]
@@ -42,7 +43,7 @@ class GLCResize(Transform):
         if min(h, w) == side:
             return sample
         size = (side, floor(w / h * side)) if h < w else (floor(h / w * side), side)
-        return replace(sample, video=interpolate(video.float(), size, mode="bilinear", align_corners=False))
+        return replace(sample, video=interpolate(to_float(video), size, mode="bilinear", align_corners=False))
 
 
 @dataclass(frozen=True, slots=True)
