@@ -85,7 +85,7 @@ class OnDisk(RecordingSet):
             stem = path.stem if kind and kind.suffixes else path.name
             if kind and stem not in found[kind.kind] and kind.holds(path):
                 found[kind.kind][stem] = path
-            elif not entry.is_dir():
+            elif kind or not entry.is_dir():
                 unread.append(path)
         return found, tuple(unread)
 
@@ -95,7 +95,7 @@ class OnDisk(RecordingSet):
 
     @property
     def unread(self) -> tuple[Path, ...]:
-        """Files below the root that are of no kind, or bear a name that another has taken."""
+        """What is below the root and of no kind, or bears a name that another has taken."""
         return self._walked[1]
 
     def expected(self, kind: str, wanted: Sequence[str], found: Sequence[str] | None = None) -> Iterator[Finding]:
