@@ -4,7 +4,7 @@ Makes two H.264 files (GOP 250, 2 B-frames; 1080p at a constant 30 frames a seco
 wearable cameras record it) whose every frame carries its number in black and white blocks, so a wrong frame is seen.
 All readers give RGB with a short side of 256 pixels and use the same number of threads.
 
-    python benchmarks/decode.py [--threads 1]       # needs opencv-python-headless; about 90 s on two cores
+    python benchmarks/decode.py [--threads 1]       # about 90 s on two cores
 """
 
 import argparse

@@ -5,7 +5,7 @@ writes their frames as JPEG, both as recorded, which published systems read and 
 Every route reads the same random clips (8 frames 0.3 s apart, short side 256), crops and flips them and collates
 batches of 8. Routes take turns; the median of the rounds counts.
 
-    python benchmarks/loader.py [--workers 2]       # needs opencv-python-headless; about 3 minutes on two cores
+    python benchmarks/loader.py [--workers 2]       # about 3 minutes on two cores
 """
 
 import argparse

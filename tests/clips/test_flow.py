@@ -19,8 +19,6 @@ from regard.prepare.folder import prepare, use_prepared
 from regard.transforms import CentreCrop, EgoHARFlip, GazeAttentionFlip, HorizontalFlip, Resize, ScaleFlow
 from regard.types import Clip, MediaStream, Recording
 
-pytest.importorskip("cv2")
-
 SHIFT_PX = (3.0, -2.0)
 """Of the made film, right and down per frame."""
 ALWAYS = torch.Generator().manual_seed(0)

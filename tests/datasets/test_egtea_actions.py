@@ -40,7 +40,6 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     words = [*SMALL[name], *steps, "--data.batch_size=2", "--data.workers=0", "--training.devices=1"]
     recipe_file = small(name, root, tmp_path)
     if name == "gaze_attention":
-        pytest.importorskip("cv2")
         from regard.prepare.film import Settings
         from regard.prepare.flow import FOLDER, FlowSettings
         from regard.prepare.folder import prepare

@@ -2,9 +2,11 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import made_media as made
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange, Colorspace
 
 from regard.errors import FileError
 from regard.io import FilmWriter, Sound, Video
@@ -12,8 +14,10 @@ from regard.io import FilmWriter, Sound, Video
 TIMES_S = np.cumsum([5.0, *np.random.default_rng(0).choice([0.02, 0.033, 0.1], 50)])
 
 
-def write_film(path: Path, *, size: tuple[int, int] = made.SIZE, sound: Sound | None = None) -> None:
-    with FilmWriter(path, size=size, sound=sound) as film:
+def write_film(
+    path: Path, *, size: tuple[int, int] = made.SIZE, sound: Sound | None = None, quick: bool = False
+) -> None:
+    with FilmWriter(path, size=size, sound=sound, quick=quick) as film:
         for number, time_s in enumerate(TIMES_S.tolist()):
             film.write(made.picture(number, size), time_s)
 
@@ -29,14 +33,19 @@ def test_frames_are_shown_at_the_times_they_were_written_for(tmp_path: Path):
         assert error[0] < error[1]
 
 
-def test_odd_sizes_gain_one_row_and_column(tmp_path: Path):
-    write_film(tmp_path / "film.mp4", size=(47, 63))
+@pytest.mark.parametrize("quick", [False, True])
+def test_odd_sizes_gain_one_row_and_column(quick: bool, tmp_path: Path):
+    write_film(tmp_path / "film.mp4", size=(47, 63), quick=quick)
     assert Video(tmp_path / "film.mp4").size == (48, 64)
 
 
-@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255), (0, 0, 0)])
-def test_colours_survive_writing_and_reading(colour: tuple[int, int, int], tmp_path: Path):
-    with FilmWriter(tmp_path / "film.mp4", size=made.SIZE) as film:
+COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (255, 255, 255), (0, 0, 0), (86, 180, 233)]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_colours_survive_writing_and_reading(colour: tuple[int, int, int], quick: bool, tmp_path: Path):
+    with FilmWriter(tmp_path / "film.mp4", size=made.SIZE, quick=quick) as film:
         for number in range(3):
             film.write(np.full((*made.SIZE, 3), colour, np.uint8), number / 30)
     video = Video(tmp_path / "film.mp4")
@@ -45,9 +54,25 @@ def test_colours_survive_writing_and_reading(colour: tuple[int, int, int], tmp_p
         assert np.abs(shown.astype(int) - np.array(colour)).max() <= 4
 
 
-def test_sound_is_kept_and_stays_with_the_picture(tmp_path: Path):
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_film_is_bt709_in_its_tags_and_in_its_numbers(colour: tuple[int, int, int], quick: bool, tmp_path: Path):
+    with FilmWriter(tmp_path / "film.mp4", size=made.SIZE, quick=quick) as film:
+        film.write(np.full((*made.SIZE, 3), colour, np.uint8), 0.0)
+    with av.open(str(tmp_path / "film.mp4")) as file:
+        frame = next(file.decode(video=0))
+        assert (frame.colorspace, frame.color_range) == (Colorspace.ITU709, ColorRange.MPEG)
+        coded = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[4, 4] for plane in frame.planes]
+    red, green, blue = (channel / 255 for channel in colour)
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    wanted = [16 + 219 * luma, 128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748]
+    np.testing.assert_allclose(coded, wanted, atol=1.6)
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_sound_is_kept_and_stays_with_the_picture(quick: bool, tmp_path: Path):
     source = made.encode_sound(tmp_path / "s.wav", made.tone(8, 48_000, 2), 48_000, codec="pcm_s16le", form="s16")
-    write_film(tmp_path / "film.mp4", sound=Sound(source))
+    write_film(tmp_path / "film.mp4", sound=Sound(source), quick=quick)
     film = Sound(tmp_path / "film.mp4")
     shown_s = Video(tmp_path / "film.mp4").end_s
     assert film.duration_s == pytest.approx(shown_s, abs=0.03)

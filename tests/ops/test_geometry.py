@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +158,6 @@ def test_a_part_of_the_picture_sees_the_same_angles(camera: Camera, view: View):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("cv2") is None, reason="OpenCV is not installed")
 def test_pinhole_rays_agree_with_opencv():
     import cv2
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from regard.types import GazeState, GazeTrack, Prediction
 from regard.viz import STATE_COLOURS, contact_sheet, density, gaze, moment, predicted_point
-from regard.viz.draw import PREDICTED_COLOUR, nearest_answer
+from regard.viz.density import DENSITY_COLOURS
+from regard.viz.draw import PREDICTED_COLOUR, Moments, nearest_answer
 
 SIZES = [(240, 320), (480, 640), (1200, 1600)]
 
@@ -124,6 +125,31 @@ def answers(n: int, *, ahead_s: float = 0.0) -> Prediction:
     logs = np.full((n, 16, 16), np.log(1e-4), np.float32)
     logs[:, 12, 3] = 0.0
     return Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, log_density=logs)
+
+
+def test_no_colour_of_a_density_is_like_one_of_the_gaze():
+    densities, states = np.array(DENSITY_COLOURS)[:, None], np.array([*STATE_COLOURS.values(), PREDICTED_COLOUR])
+    between = np.linspace(densities[:-1], densities[1:], 9)
+    assert np.linalg.norm(between - states, axis=-1).min() > 80
+
+
+def test_what_draws_many_frames_draws_each_as_if_it_were_the_only_one():
+    line = track([(0.1 + 0.02 * k, 0.5) for k in range(40)], [1] * 20 + [2] * 20)
+    shown = Moments(recorded=line, predicted=answers(4))
+    for size, time_s in (((240, 320), 0.4), ((240, 320), 1.5), ((480, 640), 1.0), ((240, 320), 0.4)):
+        assert np.array_equal(
+            shown.draw(grey(size), time_s), moment(grey(size), time_s, recorded=line, predicted=answers(4))
+        )
+
+
+def test_a_tremor_within_the_trail_s_width_changes_nothing_that_can_be_seen():
+    rng = np.random.default_rng(0)
+    walk = np.linspace(0.2, 0.8, 200)[:, None] * [1, 0] + [0, 0.5]
+    still, trembling = (
+        gaze(grey(), track([*map(tuple, walk + shake)], [2] * 200, step_s=0.005), 0.995)
+        for shake in (0, rng.uniform(-0.001, 0.001, (200, 2)))
+    )
+    assert np.abs(still.astype(int) - trembling).mean() < 0.3
 
 
 def test_the_answer_shown_is_the_one_about_the_nearest_moment():

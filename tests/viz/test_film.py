@@ -42,7 +42,7 @@ def recording(folder: Path, *, sound: bool = True, size: tuple[int, int] = (120,
 def test_a_film_keeps_frame_times_and_sound_and_shows_the_gaze(tmp_path):
     told = []
     rec = recording(tmp_path)
-    path = film(rec, None, tmp_path / "out.mp4", progress=told.append)
+    path = film(rec, None, tmp_path / "out.mp4", progress=lambda *frames: told.append(frames))
     with Video(path) as video:
         np.testing.assert_allclose(video.times_s, Video(rec.video.path).times_s, atol=1e-4)
         np.testing.assert_allclose(video.times_s, TIMES_S, atol=1e-4)
@@ -55,7 +55,7 @@ def test_a_film_keeps_frame_times_and_sound_and_shows_the_gaze(tmp_path):
     heard = Sound(path).samples_between(0.1, 0.4, rate_hz=8000)[0]
     strongest_hz = np.abs(np.fft.rfft(heard)).argmax() / 0.3
     assert strongest_hz == pytest.approx(440, abs=4)
-    assert told[-1] == 1.0
+    assert told[-1] == (8, 8)
 
 
 def test_a_silent_recording_gives_a_silent_film(tmp_path):
@@ -68,8 +68,8 @@ def test_a_silent_recording_gives_a_silent_film(tmp_path):
 def test_long_recordings_are_drawn_in_chunks_and_none_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr("regard.viz.film.CHUNK_BYTES", 3 * 120 * 160 * 3)
     told = []
-    path = film(recording(tmp_path), None, tmp_path / "out.mp4", progress=told.append)
-    assert told == [3 / 8, 6 / 8, 1.0]
+    path = film(recording(tmp_path), None, tmp_path / "out.mp4", progress=lambda *frames: told.append(frames))
+    assert told == [(3, 8), (6, 8), (8, 8)]
     np.testing.assert_allclose(Video(path).times_s, TIMES_S, atol=1e-4)
 
 
@@ -99,7 +99,7 @@ def test_a_film_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     with pytest.raises(FileError):
         film(rec, None, tmp_path / "file" / "out.mp4")
 
-    def stop(share: float) -> None:
+    def stop(done: int, total: int) -> None:
         raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):

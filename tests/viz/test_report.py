@@ -86,7 +86,7 @@ def test_every_text_from_outside_is_escaped(recording, tmp_path):
     page = Page(text)
     assert "<script" not in text
     assert "script" not in page.tags
-    assert "".join(page.words).count(EVIL) == 10
+    assert "".join(page.words).count(EVIL) == 11
 
 
 def test_the_page_says_what_was_recorded_and_how_well_it_was_told(recording, tmp_path):

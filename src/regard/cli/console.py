@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 out = Console(highlight=False, soft_wrap=False)
@@ -45,16 +45,29 @@ def suggest(command: str) -> None:
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[float], None]]:
     """A bar on stderr that is told the share done, in [0, 1]; only shown on a terminal."""
-    with Progress(
+    with _bars() as bars:
+        bar = bars.add_task(what, total=1.0)
+        yield lambda share: bars.update(bar, completed=share)
+
+
+@contextmanager
+def frames_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Such a bar that is told the frames done, and of how many, and shows both numbers."""
+    with _bars(MofNCompleteColumn(), TextColumn("frames")) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def _bars(*numbers: ProgressColumn) -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
+        *numbers,
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
-    ) as bars:
-        bar = bars.add_task(what, total=1.0)
-        yield lambda share: bars.update(bar, completed=share)
+    )
 
 
 def _cell(value: object, digits: int) -> str:

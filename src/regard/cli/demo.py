@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
-from regard.cli.console import heading, out, progress, table, wrote
+from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
 from regard.cli.options import OUT, add_out, add_recording, command, out_folder
 from regard.engine.evaluate import NothingToScoreError, Scores, evaluate
@@ -52,7 +52,7 @@ def run(options: Namespace) -> int:
         out.print(f"[dim]{scores[MODELS[0]].protocol}[/]", soft_wrap=True)
         files += [file for model, score in scores.items() for file in save_scores(score, folder, f"{model}_")]
     shown = predictions["saliency"]
-    with progress("film") as bar:
+    with frames_progress("film") as bar:
         film(recording, shown, folder / "film.mp4", progress=bar)
     report(
         recording,

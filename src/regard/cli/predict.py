@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from regard.cli.console import progress, wrote
+from regard.cli.console import frames_progress, progress, wrote
 from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
 from regard.engine.answerer import HorizonError, recognises_actions
 from regard.engine.predict import predict
@@ -45,7 +45,7 @@ def run(options: Namespace) -> int:
         draw, then = partial(film, recording, prediction), next_step(options, has_gaze=recording.gaze is not None)
     if not options.no_film:
         files.append(folder / f"{stem}.mp4")
-        with progress("film") as bar:
+        with frames_progress("film") as bar:
             draw(files[1], progress=bar)
     wrote(files, then=then)
     return 0

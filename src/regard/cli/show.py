@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
-from regard.cli.console import progress, wrote
+from regard.cli.console import frames_progress, wrote
 from regard.cli.options import add_out, add_recording, command, out_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
@@ -21,7 +21,7 @@ def run(options: Namespace) -> int:
     """Write both and say where they lie."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     folder = out_folder(options, recording)
-    with progress("film") as bar:
+    with frames_progress("film") as bar:
         film(recording, None, folder / "gaze.mp4", progress=bar)
     findings = findings_table(check_recording(recording))
     report(recording, folder / "report.html", findings=findings, command=command("show", options.path))

@@ -13,13 +13,14 @@ kept up in OpenCV's main part, whereas TV-L1 is only in its contributed part. Th
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from regard.clips.flow import encoded
-from regard.errors import FileError, MissingExtraError
+from regard.errors import FileError
 from regard.io import FilmWriter, open_video
 from regard.prepare.film import GOP, check_size, even_size, facts, shown
 from regard.prepare.folder import MANIFEST, film_of, read_manifest
@@ -76,26 +77,17 @@ def _flows(
     frames: Iterator[tuple[UInt8[np.ndarray, "h w 3"], float]],
 ) -> Iterator[tuple[Float32[np.ndarray, "2 h w"], float]]:
     """The flow from each frame to the next, with the first one's time."""
-    cv2 = _opencv()
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    cv2.setNumThreads(1)
+    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before, since_s, flow = None, 0.0, None
     for frame, time_s in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if before is not None:
-            flow = np.ascontiguousarray(method.calc(before, grey, None).transpose(2, 0, 1))
+            flow = np.ascontiguousarray(method.calc(before, grey, None).transpose(2, 0, 1))  # pyright: ignore[reportArgumentType, reportCallIssue]
             yield flow, since_s
         before, since_s = grey, time_s
     if before is not None:
         yield (np.zeros((2, *before.shape), np.float32) if flow is None else flow), since_s
-
-
-def _opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError.of("optical flow", package="opencv-python-headless", extra="flow") from error
-    cv2.setNumThreads(1)
-    return cv2
 
 
 def _with_flow(recording: Recording, film: tuple[Path, dict] | None) -> Recording:

@@ -3,6 +3,7 @@
 `regard.viz.film.film` writes the film and `regard.viz.report.report` the page.
 """
 
-from regard.viz.draw import STATE_COLOURS, contact_sheet, density, gaze, moment, predicted_point
+from regard.viz.density import density
+from regard.viz.draw import STATE_COLOURS, contact_sheet, gaze, moment, predicted_point
 
 __all__ = ["STATE_COLOURS", "contact_sheet", "density", "gaze", "moment", "predicted_point"]

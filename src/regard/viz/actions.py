@@ -7,9 +7,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from regard.types import ActionPrediction, GazeTrack, Recording
-from regard.viz.draw import density, gaze
+from regard.viz.density import lay_density
+from regard.viz.draw import Moments
 from regard.viz.film import drawn_film
-from regard.viz.ink import WHITE, Colour, words
+from regard.viz.ink import WHITE, Colour, unit_of, words
 
 BAR_COLOUR: Colour = (86, 180, 233)
 """Okabe and Ito's sky blue."""
@@ -25,7 +26,7 @@ def action_film(
     path: Path | str,
     *,
     max_height: int | None = 720,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write an mp4 of the recording with what a model says about it, and the recorded gaze where there is one.
 
@@ -33,8 +34,10 @@ def action_film(
     prediction has evidence too, the picture is shown twice: attention on the left, evidence for the class on the right.
     """
 
+    gaze = Moments(recorded=recording.gaze, said=False)
+
     def draw(frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> np.ndarray:
-        return action_moment(frame, time_s, prediction, recorded=recording.gaze)
+        return _answered(frame, time_s, prediction, gaze)
 
     return drawn_film(
         recording, path, draw, side_by_side=prediction.evidence is not None, max_height=max_height, progress=progress
@@ -45,22 +48,26 @@ def action_moment(
     frame: UInt8[np.ndarray, "h w 3"], time_s: float, prediction: ActionPrediction, *, recorded: GazeTrack | None = None
 ) -> np.ndarray:
     """One frame with the answer about it. Twice as wide where there is evidence beside the attention."""
+    return _answered(frame, time_s, prediction, Moments(recorded=recorded, said=False))
+
+
+def _answered(frame: np.ndarray, time_s: float, prediction: ActionPrediction, gaze: Moments) -> np.ndarray:
     window = nearest_window(prediction, time_s)
 
     def looked_through(maps: Float32[np.ndarray, "n s h w"] | None) -> np.ndarray:
-        drawn = (
-            frame.copy() if maps is None else density(frame, _map_at(maps, prediction, window, time_s), opacity=0.55)
-        )
-        return drawn if recorded is None else gaze(drawn, recorded, time_s)
+        drawn = frame.copy()
+        if maps is not None:
+            lay_density(drawn, _map_at(maps, prediction, window, time_s), opacity=0.55)
+        return gaze.draw(drawn, time_s)
 
     left = looked_through(prediction.attention)
     _bars(left, prediction, window)
     shown = "" if prediction.attention is None else "   attention"
-    _caption(left, f"{time_s:.2f} s   {prediction.model}{shown}")
+    words(left, [(f"{time_s:.2f} s   {prediction.model}{shown}", WHITE)])
     if prediction.evidence is None:
         return left
     right = looked_through(prediction.evidence)
-    _caption(right, f"Grad-CAM of {likeliest(prediction, window, 1)[0][0]}")
+    words(right, [(f"Grad-CAM of {likeliest(prediction, window, 1)[0][0]}", WHITE)])
     return np.concatenate([left, right], axis=1)
 
 
@@ -97,17 +104,11 @@ def _stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
 
 def _bars(frame: np.ndarray, prediction: ActionPrediction, window: int) -> None:
     """In place, top left: a line and a bar for each of the likeliest classes."""
-    unit = min(frame.shape[:2]) / 100
+    unit = unit_of(frame.shape[:2])
     size_px, margin = max(11, round(3.2 * unit)), round(2 * unit)
     step, longest = round(2.1 * size_px), round(0.3 * frame.shape[1])
     for place, (name, share) in enumerate(likeliest(prediction, window)):
         top = margin + place * step
         rows = slice(top + round(1.6 * size_px), top + round(1.9 * size_px))
         frame[rows, margin : margin + 2 + round(longest * share)] = BAR_COLOUR
-        words(frame, [(f"{share:4.0%}  {name}", WHITE)], corner=(margin, top), size_px=size_px)
-
-
-def _caption(frame: np.ndarray, text: str) -> None:
-    unit = min(frame.shape[:2]) / 100
-    margin = round(2 * unit)
-    words(frame, [(text, WHITE)], corner=(margin, margin), size_px=max(11, round(2.8 * unit)), from_bottom=True)
+        words(frame, [(f"{share:4.0%}  {name}", WHITE)], top=top, size_px=size_px)

@@ -1,20 +1,21 @@
 """Gaze on a frame: the point and its trail, a predicted density, the two side by side, and sheets of such frames.
 
-Every function takes an RGB frame and returns a new one. Line widths and letters go with the frame's shorter side, so a
-480-line picture and a 1200-line one look alike. Colours are Okabe and Ito's (2008), told apart by colour-blind people
-too, and the recorded and the predicted point also differ in shape.
+Functions take an RGB frame and return a new one; `Moments` is prepared once and draws on the frames themselves. Line
+widths and letters go with the frame's shorter side, so a 480-line picture
+and a 1200-line one look alike. Colours are Okabe and Ito's (2008), told apart by colour-blind people too, and have a
+dark outline for bright pictures; the recorded and the predicted point also differ in shape.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
-from PIL import Image
+from jaxtyping import Bool, Float, Int64, UInt8
 
 from regard.types import MIN_GAP_S, GazeState, GazeTrack, Prediction
-from regard.viz.ink import BLACK, WHITE, Colour, Patch, arrow_head, diamond, disc, ink, ring, words
+from regard.viz.density import lay_density
+from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
 
 STATE_COLOURS: Mapping[GazeState, Colour] = {
     GazeState.LOST: (153, 153, 153),
@@ -25,13 +26,119 @@ STATE_COLOURS: Mapping[GazeState, Colour] = {
 }
 PREDICTED_COLOUR: Colour = (255, 94, 58)
 """Vermilion, a little lighter than Okabe and Ito's so that it stands on dark pictures."""
+OUTLINE_OPACITY = 0.7
+"""Of the dark line round each mark."""
 
 TRAIL_S = 1.0
 """How much of the past the trail shows."""
-BLEND_HEIGHT = 240
-"""Lines on which a density is coloured before it is enlarged; a density is smooth, so more would show nothing new."""
-COLOUR_SHARE = (0.30, 1.0)
-"""The part of matplotlib's "inferno" that is used: its darkest third would hide the picture."""
+FADES = 8
+"""Steps in which the trail fades."""
+NEAR = 0.0025
+"""Of the picture's sides: half a line's width."""
+
+
+class Recorded:
+    """A gaze track made ready to be drawn on many frames."""
+
+    def __init__(self, track: GazeTrack, *, trail_s: float = TRAIL_S) -> None:
+        self._track, self._trail_s = track, trail_s
+        self.states = [state for state in GazeState if state != GazeState.LOST and (track.state == state).any()]
+        interval_s = np.nan_to_num(track.interval_s)
+        self._near_s = max(MIN_GAP_S, interval_s)
+        close = np.diff(track.time_s) <= max(0.1, 3 * interval_s)
+        joined = np.append(False, close & track.valid[1:] & track.valid[:-1])[: len(track)]
+        kept = _corners(track, joined)
+        self._time_s, self._point, self._state = track.time_s[kept], track.point[kept], track.state[kept]
+        self._joined = joined[kept]
+        """True where the trail goes on from the measurement before."""
+
+    def at(self, time_s: float) -> tuple[Float[np.ndarray, "2"], GazeState]:
+        """The point and the state at a moment; NaN and LOST where nothing was measured near it."""
+        now = self._track.at(np.array([time_s]), max_gap_s=self._near_s)
+        return now.point[0], GazeState(int(now.state[0]))
+
+    def draw(self, layer: Layer, time_s: float) -> None:
+        """The trail and the ring, or an arrow at the border."""
+        self._draw_trail(layer, time_s)
+        point, state = self.at(time_s)
+        if state != GazeState.LOST:
+            _mark(layer, point, STATE_COLOURS[state], recorded=True)
+
+    def _draw_trail(self, layer: Layer, time_s: float) -> None:
+        """Where the trail crosses itself the newer part lies on top."""
+        first, end = np.searchsorted(self._time_s, [time_s - self._trail_s, time_s + 1e-9])
+        joined = self._joined[first:end].copy()
+        joined[:1] = False
+        if not joined.any():
+            return
+        age = (time_s - self._time_s[first:end]) / self._trail_s
+        step = np.ceil(FADES * (1 - age)).astype(int).clip(1)
+        kind = np.where(joined, len(GazeState) * step + self._state[first:end], 0)
+        edges = np.flatnonzero(np.diff(kind, prepend=0, append=0)).tolist()
+        pieces = [(slice(a - 1, b), *divmod(int(kind[a]), len(GazeState))) for a, b in pairwise(edges) if kind[a]]
+        points = np.nan_to_num(self._point[first:end]) * layer.size[::-1]
+        width, outline = _stroke(layer.size)
+        dark = [(piece, ink(BLACK, OUTLINE_OPACITY * step / FADES)) for piece, step, _ in pieces]
+        layer.lines(points, dark, width=width + 2 * outline)
+        light = [(piece, ink(STATE_COLOURS[GazeState(k)], 0.15 + 0.85 * step / FADES)) for piece, step, k in pieces]
+        layer.lines(points, light, width=width)
+
+
+def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"]) -> Int64[np.ndarray, "m"]:
+    """Which measurements a trail needs: not those that go on in one state within NEAR of the last one kept."""
+    kept: list[int] = []
+    last_x = last_y = 0.0
+    stays = np.append(False, joined[1:] & (track.state[1:] == track.state[:-1]))[: len(track)].tolist()
+    goes_on = [*joined[1:].tolist(), False]
+    for k, (x, y) in enumerate(track.point.tolist()):
+        if not (stays[k] and goes_on[k] and abs(x - last_x) < NEAR and abs(y - last_y) < NEAR):
+            kept.append(k)
+            last_x, last_y = x, y
+    return np.array(kept, np.int64)
+
+
+class Moments:
+    """What is known about a recording's moments, drawn on their frames: see `moment`. `said`: in words too."""
+
+    def __init__(
+        self,
+        *,
+        recorded: GazeTrack | None = None,
+        predicted: Prediction | None = None,
+        trail_s: float = TRAIL_S,
+        said: bool = True,
+    ) -> None:
+        self._recorded = None if recorded is None else Recorded(recorded, trail_s=trail_s)
+        self._predicted, self._said = predicted, said
+        self._layer = Layer((0, 0))
+
+    def draw(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> UInt8[np.ndarray, "h w 3"]:
+        """On the frame itself, which is returned."""
+        if self._layer.size != frame.shape[:2]:
+            self._layer = Layer((frame.shape[0], frame.shape[1]))
+        if self._recorded is not None:
+            self._recorded.draw(self._layer, time_s)
+        ahead_s = None if self._predicted is None else self._draw_answer(self._predicted, frame, time_s)
+        self._layer.blend(frame)
+        if self._said:
+            _caption(frame, time_s, self._recorded)
+            if self._recorded is not None:
+                _state_legend(frame, self._recorded)
+            if self._predicted is not None:
+                _mark_legend(frame, self._predicted.model, ahead_s=ahead_s, recorded=self._recorded is not None)
+        return frame
+
+    def _draw_answer(self, predicted: Prediction, frame: np.ndarray, time_s: float) -> float | None:
+        """The density on the frame and the point on the layer; returns how far ahead it was told, None without one."""
+        answer = nearest_answer(predicted, time_s)
+        if answer is None:
+            return None
+        log_density = predicted.log_density[answer]
+        lay_density(frame, log_density)
+        row, column = divmod(int(log_density.argmax()), log_density.shape[1])
+        point = (np.array([column, row]) + 0.5) / log_density.shape[::-1]
+        _mark(self._layer, point, PREDICTED_COLOUR, recorded=False)
+        return float(predicted.time_s[answer] - predicted.seen_until_s[answer])
 
 
 def gaze(frame: UInt8[np.ndarray, "h w 3"], track: GazeTrack, time_s: float, *, trail_s: float = TRAIL_S) -> np.ndarray:
@@ -40,44 +147,16 @@ def gaze(frame: UInt8[np.ndarray, "h w 3"], track: GazeTrack, time_s: float, *, 
     Both have the colour of the state. Gaze outside the picture is an arrow at the border, where it left; nothing is
     drawn where the gaze is LOST, and the trail has a gap there.
     """
-    drawn = frame.copy()
-    if trail_s > 0:
-        _trail(drawn, track, time_s, trail_s)
-    now = track.at(np.array([time_s]))
-    if now.valid[0]:
-        _mark(drawn, now.point[0], STATE_COLOURS[GazeState(int(now.state[0]))], recorded=True)
-    return drawn
+    return Moments(recorded=track, trail_s=trail_s, said=False).draw(frame.copy(), time_s)
 
 
 def predicted_point(frame: UInt8[np.ndarray, "h w 3"], point: Float[np.ndarray, "2"]) -> np.ndarray:
     """A predicted gaze point as a diamond; an arrow at the border when it lies outside, nothing when it is NaN."""
-    drawn = frame.copy()
+    drawn, layer = frame.copy(), Layer((frame.shape[0], frame.shape[1]))
     if np.isfinite(point).all():
-        _mark(drawn, point, PREDICTED_COLOUR, recorded=False)
+        _mark(layer, point, PREDICTED_COLOUR, recorded=False)
+    layer.blend(drawn)
     return drawn
-
-
-def density(
-    frame: UInt8[np.ndarray, "h w 3"], log_density: Float32[np.ndarray, "gh gw"], *, opacity: float = 0.7
-) -> np.ndarray:
-    """A predicted density over the frame: colour and opacity both rise with it, up to `opacity` at its peak.
-
-    The log density is enlarged smoothly (bicubic) before it is exponentiated, so no cells show. Cells without any
-    density (-inf) stay clear.
-    """
-    h, w = frame.shape[:2]
-    logs = np.maximum(np.nan_to_num(log_density - log_density.max(), nan=-30.0), -30.0)
-    fine = min(1.0, BLEND_HEIGHT / h)
-    size = (max(1, round(w * fine)), max(1, round(h * fine)))
-    smooth = np.asarray(Image.fromarray(logs).resize(size, Image.Resampling.BICUBIC))
-    level = np.exp(smooth - smooth.max())
-    colours = Image.fromarray(_colours()[np.rint(255 * level).astype(np.uint8)]).resize(
-        (w, h), Image.Resampling.BICUBIC
-    )
-    alpha = Image.fromarray(np.rint(255 * opacity * level**0.75).astype(np.uint8))
-    drawn = Image.fromarray(frame)
-    drawn.paste(colours, (0, 0), alpha.resize((w, h), Image.Resampling.BICUBIC))
-    return np.array(drawn)
 
 
 def moment(
@@ -92,20 +171,7 @@ def moment(
 
     The prediction shown is the one about the nearest moment, as long as it is nearer than the next one would be.
     """
-    drawn = frame.copy()
-    answer = None if predicted is None else nearest_answer(predicted, time_s)
-    if predicted is not None and answer is not None:
-        drawn = density(drawn, predicted.log_density[answer])
-    if recorded is not None:
-        drawn = gaze(drawn, recorded, time_s, trail_s=trail_s)
-    if predicted is not None and answer is not None:
-        drawn = predicted_point(drawn, _peak(predicted.log_density[answer]))
-    _caption(drawn, time_s, recorded)
-    if recorded is not None:
-        _state_legend(drawn, recorded)
-    if predicted is not None:
-        _mark_legend(drawn, recorded, predicted, answer)
-    return drawn
+    return Moments(recorded=recorded, predicted=predicted, trail_s=trail_s).draw(frame.copy(), time_s)
 
 
 def nearest_answer(prediction: Prediction, time_s: float) -> int | None:
@@ -139,7 +205,7 @@ def contact_sheet(
         columns = max(1, round(math.sqrt(len(frames) * 4 / 3 * h / w)))
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)
-    size_px = max(11, round(0.055 * h))
+    size_px = max(11, round(0.075 * h))
     gap, strip = max(4, round(0.03 * h)), round(1.9 * size_px)
     sheet = np.empty((rows * (h + strip + gap) + gap, columns * (w + gap) + gap, 3), np.uint8)
     sheet[:] = background
@@ -148,129 +214,61 @@ def contact_sheet(
         top = gap + (number // columns) * (h + strip + gap)
         left = gap + (number % columns) * (w + gap)
         sheet[top : top + h, left : left + w] = frame
-        words(
-            sheet[top + h : top + h + strip, left : left + w],
-            [(caption, colour)],
-            corner=(0, 0),
-            size_px=size_px,
-            boxed=False,
-        )
+        words(sheet[top + h : top + h + strip, left : left + w], [(caption, colour)], size_px=size_px, boxed=False)
     return sheet
 
 
-def _peak(log_density: np.ndarray) -> np.ndarray:
-    """Centre of the most likely cell of one map, normalised."""
-    h, w = log_density.shape
-    row, column = divmod(int(log_density.argmax()), w)
-    return np.array([(column + 0.5) / w, (row + 0.5) / h])
+def _stroke(size: tuple[int, int]) -> tuple[int, int]:
+    """Width of a line, and of the dark outline on either side of it; OpenCV's smooth edge adds a pixel."""
+    return max(2, round(0.55 * unit_of(size)) - 1), max(1, round(0.2 * unit_of(size)))
 
 
-def _unit(frame: np.ndarray) -> float:
-    """One hundredth of the frame's shorter side."""
-    return min(frame.shape[:2]) / 100
-
-
-def _stroke(frame: np.ndarray) -> float:
-    return max(1.6, 0.55 * _unit(frame))
-
-
-def _mark(frame: np.ndarray, point: np.ndarray, colour: Colour, *, recorded: bool) -> None:
-    """In place: a ring for recorded gaze, a diamond for predicted, an arrow at the border for either outside."""
-    h, w = frame.shape[:2]
-    radius, width = max(6.0, 2.4 * _unit(frame)), _stroke(frame)
-    at = point * (w, h)
-    if not ((point >= 0) & (point <= 1)).all():
-        margin = 2 * width
-        tip = at.clip(margin, (w - margin, h - margin))
-        towards = at - tip
-        arrow_head(frame, tip, towards / np.hypot(*towards), length=1.6 * radius, colour=colour)
-    elif recorded:
-        ring(frame, at, radius=radius, width=width, colour=colour)
-        disc(frame, at, radius=0.8 * width, halo=0.5 * width, colour=colour)
-    else:
-        diamond(frame, at, radius=1.2 * radius, width=width, colour=colour)
-
-
-def _trail(frame: np.ndarray, track: GazeTrack, time_s: float, trail_s: float) -> None:
-    """In place. Where the trail crosses itself the newer part lies on top, and no joint is darker than its line."""
-    first, last = np.searchsorted(track.time_s, [time_s - trail_s, time_s + 1e-9])
-    times_s, states = track.time_s[first:last], track.state[first:last]
-    points = track.point[first:last] * frame.shape[1::-1]
-    gap_s = max(0.1, 3 * np.nan_to_num(track.interval_s))
-    joined = [
-        k
-        for k in range(1, len(times_s))
-        if np.isfinite(points[k - 1 : k + 1]).all() and times_s[k] - times_s[k - 1] <= gap_s
-    ]
-    if not joined:
+def _mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) -> None:
+    """A ring for recorded gaze, a diamond for predicted, an arrow at the border for either outside."""
+    size, (width, outline) = np.array(layer.size[::-1]), _stroke(layer.size)
+    radius, margin = max(6.0, 2.4 * unit_of(layer.size)), np.minimum(2 * width, size / 2)
+    at = point * size if ((point >= 0) & (point <= 1)).all() else (point * size).clip(margin, size - margin)
+    dark, bright = ink(BLACK, OUTLINE_OPACITY), ink(colour)
+    if (towards := point * size - at).any():
+        along = towards / np.hypot(*towards)
+        back, across = at - 1.6 * radius * along, 0.9 * radius * along[::-1] * (-1, 1)
+        head = np.stack([at, back + across, back - across])
+        layer.lines(head, [(slice(None), dark)], width=2 * outline, closed=True)
+        layer.polygon(head, bright)
         return
-    width = _stroke(frame)
-    used = np.unique([i for k in joined for i in (k - 1, k)])
-    whole = Patch(frame, points[used], reach=2 * width)
-    alpha, halo = np.zeros(whole.shape, np.float32), np.zeros(whole.shape, np.float32)
-    colours = np.zeros((*whole.shape, 3), np.float32)
-    for k in joined:
-        freshness = 1 - (time_s - times_s[k]) / trail_s
-        part, cut = whole.part(points[k - 1 : k + 1], reach=2 * width)
-        distance = part.to_line(points[k - 1], points[k])
-        line = ink(distance - width / 2) * (0.15 + 0.8 * freshness)
-        stronger = line >= alpha[cut]
-        colours[cut][stronger & (line > 0)] = STATE_COLOURS[GazeState(int(states[k]))]
-        np.maximum(alpha[cut], line, out=alpha[cut])
-        np.maximum(halo[cut], ink(distance - width) * 0.45 * freshness, out=halo[cut])
-    whole.blend(BLACK, halo)
-    whole.blend(colours, alpha)
+    corners = at + 1.2 * radius * np.array([[0, -1], [1, 0], [0, 1], [-1, 0]])
+    for colour_or_dark, more in ((dark, outline), (bright, 0)):
+        if recorded:
+            layer.circle(at, colour_or_dark, radius=radius, width=width + 2 * more)
+        else:
+            layer.lines(corners, [(slice(None), colour_or_dark)], width=width + 2 * more, closed=True)
+        layer.circle(at, colour_or_dark, radius=float(width + more))
 
 
-def _caption(frame: np.ndarray, time_s: float, recorded: GazeTrack | None) -> None:
-    """In place, bottom left: the time, and the state of the recorded gaze."""
-    runs = [(f"{time_s:.2f} s", WHITE)]
+def _caption(frame: np.ndarray, time_s: float, recorded: Recorded | None) -> None:
+    """Bottom left: the time, and the state of the recorded gaze."""
+    whole, hundredths = f"{time_s:.2f}".split(".")
+    runs = [(whole, WHITE), (f".{hundredths} s", WHITE)]
     if recorded is not None:
-        now = recorded.at(np.array([time_s]))
-        state = GazeState(int(now.state[0]))
+        point, state = recorded.at(time_s)
         said = state.name if state == GazeState.LOST else state.name.lower()
         runs += [("  \u25cf ", STATE_COLOURS[state]), (said, WHITE)]
-        if now.valid[0] and not ((now.point[0] >= 0) & (now.point[0] <= 1)).all():
+        if ((point < 0) | (point > 1)).any():
             runs.append((", off screen", WHITE))
-    _words(frame, runs)
+    words(frame, runs)
 
 
-def _state_legend(frame: np.ndarray, recorded: GazeTrack) -> None:
-    """In place, top left: the trail's colours, where somebody told the states apart."""
-    present = [state for state in GazeState if state != GazeState.LOST and (recorded.state == state).any()]
-    if len(present) > 1:
-        runs = []
-        for state in present:
-            runs += [("   \u25cf " if runs else "\u25cf ", STATE_COLOURS[state]), (state.name.lower(), WHITE)]
-        _words(frame, runs, from_bottom=False)
+def _state_legend(frame: np.ndarray, recorded: Recorded) -> None:
+    """Top left: the trail's colours, where somebody told the states apart."""
+    if len(recorded.states) > 1:
+        runs = [
+            run for k in recorded.states for run in (("\u25cf ", STATE_COLOURS[k]), (f"{k.name.lower()}   ", WHITE))
+        ]
+        words(frame, [*runs[:-1], (runs[-1][0].rstrip(), WHITE)], top=round(2 * unit_of(frame.shape[:2])))
 
 
-def _mark_legend(frame: np.ndarray, recorded: GazeTrack | None, predicted: Prediction, answer: int | None) -> None:
-    """In place, bottom right: which mark is recorded and which is predicted, by what, how far ahead."""
-    ahead_s = 0.0 if answer is None else float(predicted.time_s[answer] - predicted.seen_until_s[answer])
-    said = predicted.model if ahead_s < MIN_GAP_S else f"{predicted.model}, {ahead_s:.2f} s ahead"
-    runs = [("\u25c7 ", PREDICTED_COLOUR), (said, WHITE)]
-    if recorded is not None:
-        runs = [("\u25cb ", WHITE), ("recorded   ", WHITE), *runs]
-    _words(frame, runs, from_right=True)
-
-
-def _words(
-    frame: np.ndarray, runs: Sequence[tuple[str, Colour]], *, from_right: bool = False, from_bottom: bool = True
-) -> None:
-    margin = round(2 * _unit(frame))
-    words(
-        frame,
-        runs,
-        corner=(margin, margin),
-        size_px=max(11, round(2.8 * _unit(frame))),
-        from_right=from_right,
-        from_bottom=from_bottom,
-    )
-
-
-@cache
-def _colours() -> UInt8[np.ndarray, "256 3"]:
-    from matplotlib import colormaps
-
-    return np.rint(255 * colormaps["inferno"](np.linspace(*COLOUR_SHARE, 256))[:, :3]).astype(np.uint8)
+def _mark_legend(frame: np.ndarray, model: str, *, ahead_s: float | None, recorded: bool) -> None:
+    """Bottom right: which mark is recorded and which is predicted, by what, how far ahead."""
+    said = model if ahead_s is None or ahead_s < MIN_GAP_S else f"{model}, {ahead_s:.2f} s ahead"
+    known = [("\u25cb ", WHITE), ("recorded   ", WHITE)] if recorded else []
+    words(frame, [*known, ("\u25c7 ", PREDICTED_COLOUR), (said, WHITE)], right=True)

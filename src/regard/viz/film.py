@@ -10,10 +10,10 @@ from regard.io import FilmWriter
 from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource
 from regard.types import Prediction, Recording
-from regard.viz.draw import TRAIL_S, moment
+from regard.viz.draw import TRAIL_S, Moments
 
-CHUNK_BYTES = 64 * 2**20
-"""Decoded frames held at a time: long recordings take no more memory than short ones."""
+CHUNK_BYTES = 4 * 2**20
+"""Decoded frames held at a time: few, so that they are drawn on while they lie in the processor's cache."""
 
 
 def film(
@@ -23,19 +23,16 @@ def film(
     *,
     max_height: int | None = 720,
     trail_s: float = TRAIL_S,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write an mp4 of the recording with its gaze, and with the prediction's density and point where one is given.
 
     Frames keep their times, so variable frame rate stays, and the sound stays in step. `max_height` shrinks larger
-    pictures to that many lines; None keeps them. `progress` is told the share done. Returns the path. Nothing is left
-    under it when writing fails, which raises FileError.
+    pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
+    Nothing is left under it when writing fails, which raises FileError.
     """
-
-    def draw(frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> np.ndarray:
-        return moment(frame, time_s, recorded=recording.gaze, predicted=prediction, trail_s=trail_s)
-
-    return drawn_film(recording, path, draw, max_height=max_height, progress=progress)
+    moments = Moments(recorded=recording.gaze, predicted=prediction, trail_s=trail_s)
+    return drawn_film(recording, path, moments.draw, max_height=max_height, progress=progress)
 
 
 def drawn_film(
@@ -45,7 +42,7 @@ def drawn_film(
     *,
     side_by_side: bool = False,
     max_height: int | None = 720,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write an mp4 of what `draw` makes of each frame and its time, with the sound; see `film`.
 
@@ -56,13 +53,13 @@ def drawn_film(
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
-    with FilmWriter(path, size=(size[0], size[1] * (1 + side_by_side)), sound=sound) as writer:
+    with FilmWriter(path, size=(size[0], size[1] * (1 + side_by_side)), sound=sound, quick=True) as writer:
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
             for time_s, frame in zip(shown_s.tolist(), source.frames_at(shown_s, size=size), strict=True):
                 writer.write(draw(frame, time_s), time_s)
             if progress is not None:
-                progress(min(1.0, (start + chunk) / len(times_s)))
+                progress(min(start + chunk, len(times_s)), len(times_s))
     return path
 
 

@@ -1,15 +1,16 @@
-"""Smooth-edged shapes and words on RGB pictures, each drawn in place on the part of the picture it touches.
+"""Smooth-edged shapes and words on RGB pictures, drawn in place: shapes by OpenCV, words by Pillow.
 
-A shape is its signed distance in pixels (negative inside), turned into ink by one pixel of ramp at its edge; that is
-exact for lines and circles at any size. Pixel (row r, column c) has its centre at (c + 0.5, r + 0.5).
+Pixel (row r, column c) has its centre at (c + 0.5, r + 0.5).
 """
 
-from collections.abc import Sequence
-from functools import cache
+import math
+from collections.abc import Iterable
+from functools import cache, lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int32, UInt8, UInt16
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
@@ -19,138 +20,136 @@ WHITE: Colour = (255, 255, 255)
 
 BOX_OPACITY = 0.62
 """Dark enough behind words that white on it reads over a bright sky."""
+FRACTION_BITS = 4
+"""OpenCV takes coordinates in sixteenths of a pixel."""
+FAR = 50
+"""A point so many pictures away is drawn as if it were no farther, for its sixteenths must fit 32 bits."""
+
+Ink = tuple[int, int, int, int]
+"""Red, green and blue as far as they are seen, and how much is seen of them, of 255."""
 
 
-class Patch:
-    """The pixels of a picture within `reach` of some points, with their centres' coordinates."""
-
-    def __init__(self, frame: UInt8[np.ndarray, "h w 3"], points: Float[np.ndarray, "k 2"], *, reach: float) -> None:
-        h, w = frame.shape[:2]
-        low = np.floor(points.min(0) - reach - 1).clip(0, (w, h)).astype(int)
-        high = np.ceil(points.max(0) + reach + 1).clip(0, (w, h)).astype(int)
-        self._rows, self._columns = slice(low[1], high[1]), slice(low[0], high[0])
-        self._low, self._frame = low, frame
-        self.y, self.x = np.ogrid[self._rows, self._columns]
-        self.x, self.y = self.x + 0.5, self.y + 0.5
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(h, w) of the patch; 0 where the points lie outside the picture."""
-        return len(self.y), self.x.shape[1]
-
-    def part(self, points: Float[np.ndarray, "k 2"], *, reach: float) -> tuple["Patch", tuple[slice, slice]]:
-        """The smaller patch round some of the points, and which rows and columns of this one it is."""
-        part = Patch(self._frame, points, reach=reach)
-        (left, top), (h, w) = part._low - self._low, part.shape
-        return part, (slice(top, top + h), slice(left, left + w))
-
-    def blend(self, colour: Colour | Float[np.ndarray, "h w 3"], alpha: Float[np.ndarray, "h w"]) -> None:
-        """Lay `colour` over the pixels with the opacity `alpha`."""
-        below = self._frame[self._rows, self._columns].astype(np.float32)
-        ink = np.asarray(colour, np.float32)
-        mixed = below + (ink - below) * alpha[..., None].astype(np.float32)
-        self._frame[self._rows, self._columns] = np.rint(mixed).astype(np.uint8)
-
-    def to_line(self, start: Float[np.ndarray, "2"], end: Float[np.ndarray, "2"]) -> Float[np.ndarray, "h w"]:
-        """Distance of each pixel to a line from `start` to `end`."""
-        along = end - start
-        squared = float(along @ along)
-        from_x, from_y = self.x - start[0], self.y - start[1]
-        share = np.clip((from_x * along[0] + from_y * along[1]) / squared, 0, 1) if squared > 0 else 0.0
-        return np.hypot(from_x - share * along[0], from_y - share * along[1])
+@cache
+def ink(colour: Colour, opacity: float = 1.0) -> Ink:
+    """A colour that lets some of what is below through."""
+    red, green, blue = (round(opacity * channel) for channel in colour)
+    return red, green, blue, round(255 * opacity)
 
 
-def ink(distance: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """How much of each pixel is covered by the shape whose signed distance is given."""
-    return np.clip(0.5 - distance, 0.0, 1.0)
+class Layer:
+    """A clear sheet of a picture's size; what is drawn replaces what was there, so no joint is darker than its line.
+
+    `blend` lays it over a picture, once, and leaves it clear again.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size = size
+        self._sheet = np.zeros((*size, 4), np.uint8)
+        self._top, self._bottom = size[0], 0
+
+    def lines(
+        self,
+        points: Float[np.ndarray, "k 2"],
+        strokes: Iterable[tuple[slice, Ink]],
+        *,
+        width: int,
+        closed: bool = False,
+    ) -> None:
+        """Straight lines from point to point, with round ends; a stroke is some of the points, and its ink."""
+        places = self._places(points, reach=float(width))
+        for part, colour in strokes:
+            cv2.polylines(self._sheet, [places[part]], closed, colour, width, cv2.LINE_AA, FRACTION_BITS)
+
+    def circle(self, centre: Float[np.ndarray, "2"], colour: Ink, *, radius: float, width: int = -1) -> None:
+        """A circle's outline of that width; without one, a disc."""
+        (place,) = self._places(centre[None], reach=radius + abs(width)).tolist()
+        cv2.circle(self._sheet, place, round(radius * 2**FRACTION_BITS), colour, width, cv2.LINE_AA, FRACTION_BITS)
+
+    def polygon(self, corners: Float[np.ndarray, "k 2"], colour: Ink) -> None:
+        """A filled convex shape."""
+        cv2.fillConvexPoly(self._sheet, self._places(corners, reach=1.0), colour, cv2.LINE_AA, FRACTION_BITS)
+
+    def blend(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Only those pixels of the frame are touched that something was drawn over."""
+        assert frame.flags.c_contiguous
+        rows = slice(max(0, self._top), max(0, self._bottom))
+        sheet, below = self._sheet[rows].view(np.uint32).reshape(-1), frame[rows].reshape(-1, 3)
+        drawn = np.flatnonzero(sheet != 0)
+        seen = sheet[drawn].view(np.uint8).reshape(-1, 4)
+        clear = 255 - seen[:, 3:].astype(np.uint16)
+        below[drawn] = seen[:, :3] + (below.take(drawn, axis=0) * clear + 127) // 255
+        sheet[drawn] = 0
+        self._top, self._bottom = self.size[0], 0
+
+    def _places(self, points: Float[np.ndarray, "k 2"], *, reach: float) -> Int32[np.ndarray, "k 2"]:
+        """In sixteenths of a pixel from the centre of the first one."""
+        far = FAR * np.array(self.size[::-1])
+        points = points.clip(-far, far)
+        self._top = min(self._top, math.floor(points[:, 1].min() - reach) - 1)
+        self._bottom = max(self._bottom, math.ceil(points[:, 1].max() + reach) + 1)
+        return np.rint((points - 0.5) * 2**FRACTION_BITS).astype(np.int32)
 
 
-def ring(
-    frame: UInt8[np.ndarray, "h w 3"], centre: Float[np.ndarray, "2"], *, radius: float, width: float, colour: Colour
-) -> None:
-    """A circle's outline with a dark halo, so that it shows on any ground."""
-    patch = Patch(frame, centre[None], reach=radius + 2 * width)
-    to_circle = np.abs(np.hypot(patch.x - centre[0], patch.y - centre[1]) - radius)
-    patch.blend(BLACK, 0.55 * ink(to_circle - width))
-    patch.blend(colour, ink(to_circle - width / 2))
-
-
-def disc(
-    frame: UInt8[np.ndarray, "h w 3"], centre: Float[np.ndarray, "2"], *, radius: float, halo: float, colour: Colour
-) -> None:
-    """A filled circle with a dark halo."""
-    patch = Patch(frame, centre[None], reach=radius + halo)
-    distance = np.hypot(patch.x - centre[0], patch.y - centre[1]) - radius
-    patch.blend(BLACK, 0.55 * ink(distance - halo))
-    patch.blend(colour, ink(distance))
-
-
-def diamond(
-    frame: UInt8[np.ndarray, "h w 3"], centre: Float[np.ndarray, "2"], *, radius: float, width: float, colour: Colour
-) -> None:
-    """A square on its tip, outlined, with a dark halo and a dot in the middle."""
-    patch = Patch(frame, centre[None], reach=radius + 2 * width)
-    away_x, away_y = np.abs(patch.x - centre[0]), np.abs(patch.y - centre[1])
-    to_edge = np.abs((away_x + away_y - radius) / np.sqrt(2))
-    to_middle = np.hypot(away_x, away_y) - width
-    distance = np.minimum(to_edge - width / 2, to_middle)
-    patch.blend(BLACK, 0.55 * ink(distance - width / 2))
-    patch.blend(colour, ink(distance))
-
-
-def arrow_head(
-    frame: UInt8[np.ndarray, "h w 3"],
-    tip: Float[np.ndarray, "2"],
-    direction: Float[np.ndarray, "2"],
-    *,
-    length: float,
-    colour: Colour,
-) -> None:
-    """A filled triangle that ends at `tip`, pointing along the unit vector `direction`, with a dark halo."""
-    patch = Patch(frame, tip[None], reach=2 * length)
-    behind = -((patch.x - tip[0]) * direction[0] + (patch.y - tip[1]) * direction[1])
-    beside = np.abs((patch.y - tip[1]) * direction[0] - (patch.x - tip[0]) * direction[1])
-    slant = 0.55
-    to_sides = (beside - slant * behind) / np.hypot(1, slant)
-    distance = np.maximum(to_sides, behind - length)
-    patch.blend(BLACK, 0.55 * ink(distance - 0.12 * length))
-    patch.blend(colour, ink(distance))
+def unit_of(size: tuple[int, int]) -> float:
+    """One hundredth of a picture's shorter side: what is drawn goes with it."""
+    return min(size) / 100
 
 
 def words(
     frame: UInt8[np.ndarray, "h w 3"],
-    runs: Sequence[tuple[str, Colour]],
+    runs: Iterable[tuple[str, Colour]],
     *,
-    corner: tuple[int, int],
-    size_px: int,
-    from_right: bool = False,
-    from_bottom: bool = False,
+    top: int | None = None,
+    right: bool = False,
+    size_px: int | None = None,
     boxed: bool = True,
 ) -> None:
-    """A line of words, `boxed` on a dark rounded ground; each run has its own colour.
+    """A line of words on the frame, each run in its own colour, `boxed` on a dark rounded ground.
 
-    `corner` is the distance (x, y) in pixels of the box from the picture's left and top, or right and bottom.
+    They stand at the bottom, or `top` pixels below the upper border, and at the left or at the `right`.
     """
-    font = _font(size_px)
+    unit = unit_of(frame.shape[:2])
+    letters, clear = _label(tuple(runs), size_px or max(11, round(2.8 * unit)), boxed)
+    (height, width), (h, w), margin = letters.shape[:2], frame.shape[:2], round(2 * unit) if boxed else 0
+    y = max(0, h - margin - height if top is None else top)
+    x = max(0, w - margin - width if right else margin)
+    below = frame[y : y + height, x : x + width]
+    shown = slice(below.shape[0]), slice(below.shape[1])
+    below[:] = letters[shown] + (below * clear[shown] + 127) // 255
+
+
+@lru_cache(maxsize=64)
+def _label(
+    runs: tuple[tuple[str, Colour], ...], size_px: int, boxed: bool
+) -> tuple[UInt16[np.ndarray, "h w 3"], UInt16[np.ndarray, "h w 1"]]:
+    """The words as they are seen on their ground, and how clear the picture under each pixel stays, of 255."""
     pad = round(0.5 * size_px)
-    width = round(sum(font.getlength(text) for text, _ in runs)) + 2 * pad
-    height = round(1.15 * size_px) + pad
-    h, w = frame.shape[:2]
-    left = w - corner[0] - width if from_right else corner[0]
-    top = h - corner[1] - height if from_bottom else corner[1]
-    picture = Image.fromarray(frame[max(0, top) : top + height, max(0, left) : left + width])
+    drawn = np.concatenate([_run(text, colour, size_px) for text, colour in runs], axis=1)
+    drawn = np.pad(drawn, ((0, 0), (pad, pad), (0, 0)))
+    clear = 255 - drawn[..., 3:]
     if boxed:
-        box = Image.new("L", (4 * width, 4 * height))
-        ImageDraw.Draw(box).rounded_rectangle(
-            (0, 0, 4 * width - 1, 4 * height - 1), radius=4 * pad, fill=round(255 * BOX_OPACITY)
-        )
-        shade = box.resize((width, height), Image.Resampling.BOX).crop((0, 0, *picture.size))
-        picture.paste(BLACK, (0, 0), shade)
-    pen, x = ImageDraw.Draw(picture), float(pad)
-    for text, colour in runs:
-        pen.text((x, height / 2), text, font=font, fill=colour, anchor="lm")
-        x += font.getlength(text)
-    frame[max(0, top) : top + height, max(0, left) : left + width] = np.asarray(picture)
+        clear = clear * _outside_box(drawn.shape[1], drawn.shape[0], pad) // 255
+    return drawn[..., :3], clear
+
+
+@lru_cache(maxsize=512)
+def _run(text: str, colour: Colour, size_px: int) -> UInt16[np.ndarray, "h w 4"]:
+    """Words as they are seen on black, and how much of each pixel they cover, of 255."""
+    font, height = _font(size_px), round(1.15 * size_px) + round(0.5 * size_px)
+    size = (round(font.getlength(text)), height)
+    letters, cover = Image.new("RGB", size), Image.new("L", size)
+    ImageDraw.Draw(letters).text((0, height / 2), text, font=font, fill=colour, anchor="lm")
+    ImageDraw.Draw(cover).text((0, height / 2), text, font=font, fill=255, anchor="lm")
+    return np.dstack([np.asarray(letters), np.asarray(cover)]).astype(np.uint16)
+
+
+@lru_cache(maxsize=64)
+def _outside_box(width: int, height: int, radius: int) -> UInt16[np.ndarray, "h w 1"]:
+    """How much of the picture is seen beside and through a dark box with round corners, of 255."""
+    box = Image.new("L", (4 * width, 4 * height), 255)
+    shade = round(255 * (1 - BOX_OPACITY))
+    ImageDraw.Draw(box).rounded_rectangle((0, 0, 4 * width - 1, 4 * height - 1), radius=4 * radius, fill=shade)
+    return np.asarray(box.resize((width, height), Image.Resampling.BOX), np.uint16)[..., None]
 
 
 @cache

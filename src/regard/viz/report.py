@@ -17,8 +17,8 @@ from PIL import Image
 from regard.io import writing
 from regard.io.recording import open_video
 from regard.sources import FrameSource
-from regard.types import Prediction, Recording
-from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet, moment
+from regard.types import GazeState, Prediction, Recording
+from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, Moments, contact_sheet
 from regard.viz.timeline import runs, timeline
 
 if TYPE_CHECKING:
@@ -158,19 +158,24 @@ def _sheet(
     h, w = source.size
     scale = min(SHEET_HEIGHT / h, SHEET_WIDTH / w)
     size = (max(1, round(h * scale)), max(1, round(w * scale)))
-    frames = []
+    moments, frames = Moments(recorded=recording.gaze, predicted=prediction, said=False), []
     for k, time_s in enumerate(picked_s.tolist()):
         frame = source.frames_at(picked_s[k : k + 1], size=size)[0]
-        frames.append(moment(frame, time_s, recorded=recording.gaze, predicted=prediction))
+        frames.append(moments.draw(frame, time_s))
         if progress is not None:
             progress((k + 1) / count)
-    captions = [f"{int(t // 60)}:{t % 60:05.2f}" for t in picked_s.tolist()]
+    states = [""] * count
+    if recording.gaze is not None:
+        states = [f"  {GazeState(k).name.lower()}" for k in recording.gaze.at(picked_s).state.tolist()]
+    captions = [f"{int(t // 60)}:{t % 60:05.2f}{state}" for t, state in zip(picked_s.tolist(), states, strict=True)]
     picture = io.BytesIO()
     Image.fromarray(contact_sheet(frames, captions, columns=4, background=STRIP)).save(picture, "JPEG", quality=88)
     code = base64.b64encode(picture.getvalue()).decode()
-    return (
-        f'<img alt="{count} frames of the recording with the gaze drawn on them" src="data:image/jpeg;base64,{code}">'
-    )
+    marks = [] if recording.gaze is None else ["\u25cb recorded gaze, in the colour of its state"]
+    marks += [] if prediction is None else [f"\u25c7 predicted by {prediction.model}, in the glow of its density"]
+    key = "".join(f"<span>{escape(mark)}</span>" for mark in marks)
+    alt = f"{count} frames of the recording with the gaze drawn on them"
+    return f'<img alt="{alt}" src="data:image/jpeg;base64,{code}"><p class="key dim">{key}</p>'
 
 
 def _section(name: str, inside: str) -> str:

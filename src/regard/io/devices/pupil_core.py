@@ -21,7 +21,6 @@ from jaxtyping import Float64
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import drop_doubtful
-from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
@@ -51,7 +50,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
     gaze, notes = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
     picture, sound = media_streams(video)
     return Recording(
-        id=recording_id(path),
+        id=path.resolve().name,
         subject="unknown",
         video=picture,
         audio=sound,

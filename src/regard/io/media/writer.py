@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import av
+import cv2
 import numpy as np
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
@@ -23,6 +24,11 @@ SOUND_CHUNK_S = 1.0
 CRF = 20
 """x264's constant quality: 18 is visually lossless, 23 its default; thin lines and small text want a little more."""
 
+LUMA = np.array([0.2126, 0.7152, 0.0722])
+FROM_RGB = np.array([219 * LUMA, 224 / 1.8556 * ([0, 0, 1] - LUMA), 224 / 1.5748 * ([1, 0, 0] - LUMA)]) / 255
+TO_YUV = np.hstack([FROM_RGB, [[16], [128], [128]]]).astype(np.float32)
+"""From (R, G, B, 1) to (Y, Cb, Cr) in the range of films: ITU-R BT.709, items 3.2, 3.3 and 3.4 of part 1."""
+
 
 class FilmWriter:
     """A context manager that writes an mp4 of frames at given times; the film begins with the first of them.
@@ -31,21 +37,33 @@ class FilmWriter:
     sizes only. `sound` is heard from the first frame's moment to the last one's end. `gop` makes a film for random
     access: a key frame at least every so many frames, none that refers to a later one, coded so that decoding takes
     0.4 of the time (15 % more bytes, the same PSNR), by one thread (many films are made at once); None lets x264
-    choose. The file appears under its name when the block ends without an error. Raises FileError where it cannot be
-    written.
+    choose. `quick` is for films to look at: OpenCV converts the colours in less than half of swscale's time, a little
+    nearer to BT.709, and AAC takes FFmpeg's fast search, a quarter of the time at the same bit rate. Films to compute
+    with keep swscale's rounding, on which published scores rest. The file appears under its name when the block ends
+    without an error. Raises FileError where it cannot be written.
     """
 
     def __init__(
-        self, path: Path | str, *, size: tuple[int, int], sound: SoundSource | None = None, gop: int | None = None
+        self,
+        path: Path | str,
+        *,
+        size: tuple[int, int],
+        sound: SoundSource | None = None,
+        gop: int | None = None,
+        quick: bool = False,
     ) -> None:
         self.path = Path(path)
         self.size = size
-        self._gop = gop
+        self._gop, self._quick = gop, quick
         self._sound = sound
         self._start_s: float | None = None
         self._last_tick, self._interval = -1, TICKS_PER_S // 30
         self._heard_s = 0.0
         self._held: av.VideoFrame | None = None
+        half = (size[0] + 1) // 2, (size[1] + 1) // 2
+        self._yuv, self._small, self._small_yuv = (
+            np.empty((scale * half[0], scale * half[1], 3), np.uint8) for scale in (2, 1, 1)
+        )
         self._stack = ExitStack()
 
     def __enter__(self) -> "FilmWriter":
@@ -74,7 +92,8 @@ class FilmWriter:
         self._video = video
         self._audio = None
         if self._sound is not None:
-            self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo")
+            coder = {"aac_coder": "fast"} if self._quick else {}
+            self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo", options=coder)
 
     def write(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> None:
         """Show this RGB frame from `time_s` on, until the next one. Raises ValueError unless times increase."""
@@ -95,9 +114,27 @@ class FilmWriter:
     def _coded(self, frame: UInt8[np.ndarray, "h w 3"], tick: int) -> av.VideoFrame:
         h, w = self.size
         even = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge") if h % 2 or w % 2 else frame
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        coded = picture.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
+        if self._quick:
+            coded = self._converted(even)
+        else:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+            coded = picture.reformat(
+                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            )
         coded.pts, coded.time_base = tick, Fraction(1, TICKS_PER_S)
+        return coded
+
+    def _converted(self, frame: UInt8[np.ndarray, "h w 3"]) -> av.VideoFrame:
+        """Colour at half the resolution is the mean of four pixels. What lies between is kept: fresh memory is slow."""
+        cv2.transform(frame, TO_YUV, self._yuv)
+        cv2.resize(frame, self._small.shape[1::-1], self._small, interpolation=cv2.INTER_AREA)
+        cv2.transform(self._small, TO_YUV, self._small_yuv)
+        coded = av.VideoFrame(frame.shape[1], frame.shape[0], "yuv420p")
+        for k, (plane, source) in enumerate(
+            zip(coded.planes, (self._yuv, self._small_yuv, self._small_yuv), strict=True)
+        ):
+            rows = np.frombuffer(memoryview(plane), np.uint8)  # pyright: ignore[reportArgumentType]
+            cv2.extractChannel(source, k, rows.reshape(plane.height, plane.line_size)[:, : plane.width])
         return coded
 
     def _show_held(self) -> None:
