@@ -165,7 +165,7 @@ def test_depth_from_the_table_moves_the_point(linked):
 def test_a_vrs_without_gaze_opens_and_says_so(linked):
     recording = open_aria(linked / "recording.vrs")
     assert recording.gaze is None
-    assert recording.id == "recording"
+    assert recording.id == "aria_everyday-recording"
     assert any("no MPS eye gaze" in note for note in recording.notes)
 
 

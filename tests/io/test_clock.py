@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ClockError
-from regard.io.clock import onto_video_clock, require_increasing, require_overlap
+from regard.io.clock import onto_video_clock, require_increasing, require_overlap, require_seconds
 
 TABLE = Path("gaze.csv")
 
@@ -21,30 +21,56 @@ def test_times_that_do_not_increase_are_named_with_their_line(times, found):
         require_increasing(TABLE, table, "time_s")
 
 
+FRAME_S = np.arange(251) / 25
+"""A video of 10 s."""
+
+
 @pytest.mark.parametrize(
-    ("first", "step", "advice"),
+    ("first", "step", "count", "advice"),
     [
-        (1.7e18, 5e6, "unix nanoseconds"),
-        (1.7e12, 5.0, "unix milliseconds"),
-        (1.7e9, 0.005, "unix seconds"),
-        (0.0, 5.0, "look like milliseconds"),
-        (0.0, 5e6, "look like nanoseconds"),
-        (100.0, 0.005, "own clock"),
-        (-50.0, 0.005, "own clock"),
+        (1.7e18, 5e6, 2000, "unix nanoseconds"),
+        (1.7e12, 5.0, 2000, "unix milliseconds"),
+        (1.7e9, 0.005, 2000, "unix seconds"),
+        (0.0, 5.0, 2000, "look like milliseconds"),
+        (0.0, 0.5, 20_000, "look like milliseconds"),
+        (0.0, 5e6, 2000, "look like nanoseconds"),
+        (0.0, 1.0, 251, "look like frame numbers: divide by the frame rate (25 a second)"),
+        (1.0, 1.0, 250, "look like frame numbers"),
+        (0.0, 5.0, 51, "look like frame numbers"),
+        (100.0, 0.005, 2000, "own clock"),
+        (-50.0, 0.005, 2000, "own clock"),
     ],
 )
-def test_times_of_another_clock_are_told_with_what_they_may_be(first, step, advice):
-    times = first + np.arange(2000) * step
+def test_times_of_another_clock_are_told_with_what_they_may_be(first, step, count, advice):
     with pytest.raises(ClockError) as error:
-        require_overlap(TABLE, times, 10.0)
+        require_seconds(TABLE, first + np.arange(count) * step, FRAME_S)
     assert advice in error.value.do
     assert "10 s" in error.value.wanted
     assert f"{first:.6g}" in error.value.found
 
 
-@pytest.mark.parametrize("times", [[], [3.0], [-5.0, 0.0], [9.9, 400.0], [0.0, 2.5, 5.0, 7.5]])
+@pytest.mark.parametrize(
+    "times",
+    [
+        [],
+        [3.0],
+        [-5.0, 0.0],
+        [9.9, 400.0],
+        [0.0, 2.5, 5.0, 7.5],
+        np.arange(12.0),  # one label a second
+        np.arange(24) * 0.5,
+        np.arange(8000) * 0.005,  # gaze goes on after a video that was cut
+        np.arange(800) * 0.05,
+    ],
+)
 def test_times_that_meet_the_video_pass(times):
-    require_overlap(TABLE, np.array(times), 10.0)
+    require_seconds(TABLE, np.array(times), FRAME_S)
+
+
+def test_gaze_that_misses_the_video_is_refused_with_the_readers_advice():
+    require_overlap(TABLE, np.array([9.9, 400.0]), 10.0, do="export again")
+    with pytest.raises(ClockError, match="export again"):
+        require_overlap(TABLE, np.array([10.1, 400.0]), 10.0, do="export again")
 
 
 def test_device_times_follow_the_frames_that_they_stamp():

@@ -63,6 +63,45 @@ def test_a_missing_value_is_lost_gaze_in_every_column(walk, missing):
     assert gaze_of(walk, table).gaze.state.tolist() == [GazeState.FIXATION, 0, 0, 0]
 
 
+def test_pixels_under_the_names_of_shares_are_refused(walk):
+    with pytest.raises(TableError, match="name the columns x_px and y_px"):
+        gaze_of(walk, "timestamp_s,x,y\n0.1,32,24\n0.2,33,24\n0.3,0.5,0.5\n")
+    assert len(gaze_of(walk, "timestamp_s,x,y\n0.1,32,24\n0.2,0.5,0.5\n").gaze) == 2, "half may be rubbish"
+
+
+def test_dates_are_refused_with_what_to_write_instead(walk):
+    with pytest.raises(TableError, match="write seconds from the video's first frame"):
+        gaze_of(walk, "timestamp_s,x,y\n2024-05-01T12:00:00.000,0.5,0.5\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["gazedata.gz", "livedata.json.gz", "gaze.pldata", "gaze ps1.raw", "Gaze.csv", "gaze.tsv", "gaze.csv.gz"]
+)
+def test_gaze_that_is_not_read_is_named(walk, name):
+    (walk / name).touch()
+    (note,) = open_folder(walk, min_confidence=0.6).notes
+    assert name in note
+    assert "not read" in note
+    (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
+    if name != "Gaze.csv":
+        assert open_folder(walk, min_confidence=0.6).notes == ()
+
+
+def test_a_gaze_table_that_no_video_can_claim_is_named(walk):
+    (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
+    (walk / "other.mp4").write_bytes((walk / "walk.mp4").read_bytes())
+    recording = open_folder(walk / "walk.mp4", min_confidence=0.6)
+    assert recording.gaze is None
+    assert "gaze.csv" in recording.notes[0]
+
+
+def test_a_camera_of_another_picture_is_refused(walk):
+    about = {"height": 480, "width": 640, "matrix": [[890, 0, 800], [0, 890, 600], [0, 0, 1]]}
+    (walk / "camera.json").write_text(json.dumps(about))
+    with pytest.raises(FileError, match="of another picture's size"):
+        read_camera(walk / "camera.json")
+
+
 def test_a_missing_class_is_no_class(walk):
     (walk / "labels.csv").write_text("start_s,end_s,kind,name,verb\n0,1,action,a,3\n1,2,action,b,NA\n")
     assert [s.labels for s in read_labels(walk / "labels.csv")] == [{"verb": 3}, {}]
@@ -200,7 +239,7 @@ def test_any_written_gaze_comes_back(tmp_path_factory, steps, points):
     path.write_text(
         "\n".join(["timestamp_s,x,y", *(f"{t!r},{c}" for t, c in zip(time_s.tolist(), cells, strict=False))])
     )
-    track, _ = read_gaze(path, size=(48, 64), end_s=2.0, min_confidence=0.6)
+    track, _ = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25, min_confidence=0.6)
     np.testing.assert_array_equal(track.time_s, time_s)
     for point, wanted in zip(track.point.tolist(), points, strict=False):
         assert np.isnan(point).all() if wanted is None else point == list(wanted)
@@ -211,5 +250,5 @@ def test_any_text_gives_a_track_or_one_clear_error(tmp_path_factory, content, he
     path = tmp_path_factory.getbasetemp() / "fuzz.csv"
     path.write_text(("timestamp_s,x,y\n" if head else "") + content)
     with suppress(RegardError):
-        track, _ = read_gaze(path, size=(48, 64), end_s=2.0, min_confidence=0.6)
+        track, _ = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25, min_confidence=0.6)
         assert (np.diff(track.time_s) > 0).all()

@@ -2,6 +2,7 @@ import json
 import shutil
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import pytest
 from regard.errors import ClockError, FileError, TableError
 from regard.io.devices.neon import frame_clock_s, is_neon, open_neon, read_calibration
 from regard.io.devices.pupil_cloud import open_pupil_cloud
+from regard.io.devices.scene_size import scene_size
 from regard.io.media.video import Video
+from regard.io.recording import open_recording
 from regard.types import GazeState
 
 FIRST_NS = 1_728_546_108_163_313_160
@@ -142,6 +145,70 @@ def test_gaze_times_that_go_back_are_an_error(neon):
         open_neon(neon)
 
 
+def add_part(folder, number, first_ns, count):
+    (first_ns + np.arange(count, dtype="<i8") * 5_000_000).tofile(folder / f"gaze ps{number}.time")
+    np.full((count, 2), 100.0 * number, "<f4").tofile(folder / f"gaze ps{number}.raw")
+
+
+def test_gaze_in_parts_is_joined_in_the_order_of_the_clock(neon):
+    add_part(neon, 10, FIRST_NS + 1_000_000_000, 20)
+    add_part(neon, 2, FIRST_NS + 1_200_000_000, 30)
+    recording = open_neon(neon)
+    assert len(recording.gaze) == 150
+    assert recording.notes[0] == "gaze is from gaze ps1.raw, gaze ps10.raw, gaze ps2.raw"
+    assert "gaze ps10, gaze ps2" in recording.notes[1], "without worn files"
+    np.testing.assert_allclose(recording.gaze.point[[0, 100, 120], 0] * 1600, [800, 1000, 200])
+
+
+def test_parts_whose_times_overlap_are_refused(neon):
+    add_part(neon, 2, FIRST_NS + 600_000_000, 20)
+    with pytest.raises(ClockError, match="does not increase"):
+        open_neon(neon)
+
+
+def test_frame_times_that_do_not_increase_are_refused(neon):
+    frame_ns = np.fromfile(neon / f"{SCENE}.time", "<i8")
+    np.random.default_rng(0).permutation(frame_ns).tofile(neon / f"{SCENE}.time")
+    with pytest.raises(ClockError, match="at frame"):
+        open_neon(neon)
+
+
+def test_one_part_of_a_recording_opens_by_its_video(neon):
+    shutil.copy(neon / f"{SCENE}.mp4", neon / "Neon Scene Camera v1 ps2.mp4")
+    recording = open_recording(neon / f"{SCENE}.mp4")
+    assert recording.id == "walk-ps1"
+    assert any("recording in 2 parts" in note for note in recording.notes)
+
+
+def test_gaze_and_camera_of_the_full_picture_fit_a_smaller_copy(cloud):
+    recording = open_pupil_cloud(cloud)
+    assert (recording.camera.height, recording.camera.width) == (1200, 1600)
+    assert any("1600 x 1200" in note and "64 x 48" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize(
+    ("size", "principal", "expected"),
+    [
+        ((1200, 1600), None, (1200, 1600)),
+        ((1200, 1600), (810.0, 590.0), (1200, 1600)),
+        ((600, 800), (800.0, 600.0), (1200, 1600)),
+        ((600, 800), (400.0, 300.0), (600, 800)),  # camera and gaze were made for the smaller picture
+        ((600, 800), None, (1200, 1600)),
+        ((540, 544), None, (1080, 1088)),
+        ((540, 544), (550.0, 530.0), (1080, 1088)),
+        ((360, 640), None, None),
+        ((360, 640), (800.0, 600.0), None),
+        ((1200, 1600), (1600.0, 1200.0), None),
+    ],
+)
+def test_the_picture_that_pixels_are_counted_in_is_the_makers_whose_middle_is_the_cameras(size, principal, expected):
+    if expected is None:
+        with pytest.raises(FileError, match="1600 x 1200"):
+            scene_size(Path("v.mp4"), size, principal=principal, do="export again")
+    else:
+        assert scene_size(Path("v.mp4"), size, principal=principal, do="export again")[0] == expected
+
+
 def test_a_recording_in_parts_says_what_to_open_instead(neon):
     shutil.copy(neon / f"{SCENE}.mp4", neon / "Neon Scene Camera v1 ps2.mp4")
     assert is_neon(neon)
@@ -158,10 +225,10 @@ def cloud(walk):
     with Video(walk / "walk.mp4") as video:
         frame_ns = FIRST_NS + np.round(video.times_s * 1e9).astype(np.int64)
     (walk / "world_timestamps.csv").write_text("recording id,timestamp [ns]\n" + "".join(f"a,{t}\n" for t in frame_ns))
-    kinds = ["32,12,1,4,,0", "32,12,1,,,0", "32,12,1,4,1,0", "32,12,0,,,0", ",,1,,,0"]
+    kinds = ["800,300,1,4,,0", "800,300,1,,,0", "800,300,1,4,1,0", "800,300,0,,,0", ",,1,,,0"]
     lines = (f"a,{FIRST_NS + i * 5_000_000},{kind}\n" for i, kind in enumerate(kinds))
     (walk / "gaze.csv").write_text(CLOUD_HEAD + "".join(lines))
-    about = {"camera_matrix": np.eye(3).tolist(), "distortion_coefficients": [[0.0] * 8]}
+    about = {"camera_matrix": [[890, 0, 800], [0, 890, 600], [0, 0, 1]], "distortion_coefficients": [[0.0] * 8]}
     (walk / "scene_camera.json").write_text(json.dumps(about))
     (walk / "info.json").write_text(json.dumps({"wearer_name": "Ann"}))
     return walk

@@ -54,7 +54,7 @@ def test_an_export_is_recognised_by_its_tables(walk):
         assert open_recording(path).gaze.point.tolist() == [[0.5, 0.75]]
     assert device_frame_times_s(MediaStream(path=walk / "world.mp4")).tolist() == pytest.approx([0, 0.04])
     (walk / "gaze_positions.csv").unlink()
-    (walk / "gaze.csv").write_text("timestamp [ns],gaze x [px],gaze y [px]\n7000000000,32,12\n")
+    (walk / "gaze.csv").write_text("timestamp [ns],gaze x [px],gaze y [px]\n7000000000,800,300\n")
     (walk / "world_timestamps.csv").write_text("timestamp [ns]\n7000000000\n")
     for path in (walk, walk / "world.mp4"):
         assert open_recording(path).gaze.point.tolist() == [[0.5, 0.25]]

@@ -11,8 +11,13 @@ from regard.errors import ClockError
 UNIX_S = (1e9, 4e9)
 """Unix time from 2001 to 2096: where a clock that counts from 1970 is found, in seconds."""
 
-SAMPLE_S = (0.0005, 0.5)
-"""Time between two measurements of any eye tracker, from 2000 Hz down to 2 Hz: tells seconds from milliseconds."""
+SAMPLE_S = (0.0004, 0.5)
+"""Time between two measurements of any eye tracker, from 2500 Hz down to 2 Hz: tells seconds from milliseconds."""
+
+SLOW_S = 0.05
+"""Time between two measurements that few eye trackers leave, but labels made by hand, and other units, do."""
+
+UNITS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
 
 
 def require_increasing(path: Path, table: pd.DataFrame, column: str) -> None:
@@ -32,25 +37,58 @@ def require_increasing(path: Path, table: pd.DataFrame, column: str) -> None:
     )
 
 
-def require_overlap(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float, *, do: str | None = None) -> None:
-    """Raise ClockError when no time lies within the video, [0, end_s], or when the times can hardly be seconds.
+def require_overlap(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float, *, do: str) -> None:
+    """Raise ClockError when no time lies within the video, [0, end_s]. A table of no lines passes.
 
-    Eye trackers measure many times a second: a second or more between two lines, on past the video's end, is another
-    unit. A table of no lines passes. `do` is the advice of a reader that knows the table's clock; without it, the
-    advice says what the numbers may be instead.
+    `do` is the advice of a reader that knows the table's clock.
+    """
+    if len(times_s) and not (times_s[0] <= end_s and times_s[-1] >= 0):
+        raise _other_clock(path, times_s, end_s, do)
+
+
+def require_seconds(path: Path, times_s: Float64[np.ndarray, "n"], frame_s: Float64[np.ndarray, "m"]) -> None:
+    """Raise ClockError when times lie outside the video, or can hardly be its seconds; say what they may be instead.
+
+    `frame_s` are the times of the video's frames. Gaze may go on long after a video that was cut; but few measurements
+    a second (SLOW_S) that also go on for longer than the video are judged by its length and its number of frames. A
+    table of no lines passes.
     """
     if len(times_s) == 0:
         return
+    end_s = float(frame_s[-1])
+    step = float(np.median(np.diff(times_s))) if len(times_s) > 2 else 0.0
     first, last = float(times_s[0]), float(times_s[-1])
-    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 2 else 0.0
-    if first <= end_s and last >= 0 and not (step_s >= 1 and last > end_s):
+    are_frames = _are_frame_numbers(times_s, len(frame_s)) and last > end_s + 2 * step
+    meets = first <= end_s and last >= 0
+    beyond = step >= SLOW_S and last > end_s + 2 * step
+    if meets and not are_frames and not (beyond and (step >= 1 or _unit_of_length(last, step, end_s))):
         return
-    raise ClockError(
+    rate_hz = (len(frame_s) - 1) / end_s if end_s > 0 else 0.0
+    do = f"these look like frame numbers: divide by the frame rate ({rate_hz:.6g} a second)"
+    raise _other_clock(path, times_s, end_s, do if are_frames else _advice(first, last, step, end_s))
+
+
+def _other_clock(path: Path, times_s: Float64[np.ndarray, "n"], end_s: float, do: str) -> ClockError:
+    return ClockError(
         path,
-        found=f"times from {first:.6g} to {last:.6g}",
+        found=f"times from {times_s[0]:.6g} to {times_s[-1]:.6g}",
         wanted=f"seconds from the first video frame; the video lasts from 0 to {end_s:.6g} s",
-        do=do or _advice(first, step_s, end_s),
+        do=do,
     )
+
+
+def _are_frame_numbers(times: Float64[np.ndarray, "n"], num_frames: int) -> bool:
+    """True for whole numbers that reach through most of the frames and no further."""
+    reaches = len(times) > 2 and times[0] >= 0 and 0.5 * num_frames <= times[-1] <= num_frames + 1
+    return bool(reaches and (times == np.round(times)).all())
+
+
+def _unit_of_length(last: float, step: float, end_s: float) -> str | None:
+    """The unit, smaller than seconds, in which these times last about as long as the video; None where none does."""
+    for unit, per_s in UNITS.items():
+        if per_s > 1 and end_s / 2 <= last / per_s <= 2 * end_s and step / per_s < SAMPLE_S[1]:
+            return unit
+    return None
 
 
 def onto_video_clock(
@@ -70,14 +108,15 @@ def onto_video_clock(
     return since_s + offset_s
 
 
-def _advice(first: float, step: float, end_s: float) -> str:
+def _advice(first: float, last: float, step: float, end_s: float) -> str:
     """What these numbers may be instead of seconds from the first frame. `step` is 0 where unknown."""
-    units = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
-    likely = {u: per_s for u, per_s in units.items() if step == 0 or SAMPLE_S[0] <= step / per_s < SAMPLE_S[1]}
+    likely = {u: per_s for u, per_s in UNITS.items() if step == 0 or SAMPLE_S[0] <= step / per_s < SAMPLE_S[1]}
     for unit, per_s in likely.items():
         divide = f", then divide by {per_s:.0e}" if per_s > 1 else ""
         if UNIX_S[0] <= first / per_s <= UNIX_S[1]:
             return f"these look like unix {unit}: subtract the first video frame's unix time{divide}"
+    if (unit := _unit_of_length(last, step, end_s)) is not None:
+        return f"these look like {unit}: divide by {UNITS[unit]:.0e}"
     for unit, per_s in likely.items():
         if step > 0 and per_s > 1 and 0 <= first / per_s <= end_s:
             return f"these look like {unit}: divide by {per_s:.0e}"

@@ -51,6 +51,8 @@ def _open(path: Path, min_confidence: float) -> Recording:
     if path.is_file():
         if _is_vrs(path):
             return open_aria(path)
+        if neon.is_neon(path.parent) and neon.is_scene_video(path):
+            return neon.open_neon(path)
         around = _open_pupil_labs(path.parent, min_confidence)
         if around is not None and around.require_video().path.samefile(path):
             return around

@@ -6,6 +6,7 @@ A plain table is parsed by pandas; any other, and one with a mistake, cell by ce
 """
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ EMPTY_AS_WRITTEN = (*EMPTY, "NaN", "NAN", "NA", "N/A", "NULL", "Null", "None")
 
 EXACT = "round_trip" if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) else None
 """pandas' reading of a number to the last bit; from 3.1 on it knows no other."""
+
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d")
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -182,7 +185,9 @@ def _values(path: Path, column: Column, cells: list[str], lines: list[int]) -> "
         path,
         found=f"{repr(cell) if cell else 'nothing'} in column '{column.name}', line {line}",
         wanted="a number" if as_number else "a whole number",
-        do="repair or remove that line",
+        do="write seconds from the video's first frame: subtract its date and time from each line's"
+        if DATE_TIME.match(cell)
+        else "repair or remove that line",
     )
 
 

@@ -131,6 +131,10 @@ def _wrong_with(camera: Camera) -> str | None:
         return "a number that is not finite"
     if camera.matrix[0, 0] <= 0 or camera.matrix[1, 1] <= 0:
         return "a focal length (the matrix's first two diagonal numbers) that is not above 0"
+    at = camera.matrix[:2, 2] / (camera.width, camera.height)
+    if ((at < 0) | (at > 1)).any():
+        x, y = camera.matrix[:2, 2]
+        return f"a middle (matrix, last column) of ({x:g}, {y:g}), outside the image: it is of another picture's size"
     return None
 
 

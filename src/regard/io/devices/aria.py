@@ -34,6 +34,7 @@ from regard.io.devices.aria_vrs import (
     to_camera,
     upright_calibration,
 )
+from regard.io.devices.name import recording_id
 from regard.io.media.container import state_of
 from regard.io.tables import Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, MediaStream, Recording
@@ -101,10 +102,9 @@ def open_aria(path: Path) -> Recording:
         notes += found
     else:
         notes.append("no MPS eye gaze beside the VRS: there is nothing to score against")
-    resolved = vrs.resolve()
     pictures = MediaStream(path=vrs, state=state)
     return Recording(
-        id=resolved.parent.name if path.is_dir() else resolved.stem,
+        id=recording_id(path),
         subject="unknown",
         video=pictures,
         audio=pictures if has_microphones(provider) else None,

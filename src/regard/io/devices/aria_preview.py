@@ -18,6 +18,7 @@ from regard.errors import FileError, MissingExtraError
 from regard.io.devices.aria import STAMP, find_eye_gaze, read_directions, read_gaze
 from regard.io.devices.aria_vrs import RGB, quiet, to_camera
 from regard.io.devices.folder import video_files
+from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.types import Recording
@@ -58,7 +59,7 @@ def open_preview(folder: Path) -> Recording:
         ]
     picture, sound = media_streams(video)
     return Recording(
-        id=folder.resolve().name,
+        id=recording_id(folder),
         subject="unknown",
         video=picture,
         audio=sound,

@@ -57,14 +57,19 @@ import pandas as pd
 from jaxtyping import Float64, Int8
 
 from regard.errors import FileError, TableError
-from regard.io.clock import require_increasing, require_overlap
+from regard.io.clock import require_increasing, require_seconds
 from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
+from regard.io.devices.name import recording_id
+from regard.io.devices.unread import unread_gaze
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, Recording
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+
+FAR_OUTSIDE = 5.0
+"""In pictures: gaze this far from the corner is no gaze, and every pixel but the first few columns is."""
 
 GAZE_WANTED = "name the columns timestamp_s and x_px, y_px (pixels) or x, y (0 to 1)"
 
@@ -92,17 +97,16 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         video = path
     beside = _Beside(video)
     with Video(video) as frames:
-        size, end_s = frames.size, float(frames.times_s[-1])
-    notes = []
-    gaze = None
+        size, frame_s = frames.size, frames.times_s
+    gaze, notes = None, []
     if table := beside.find("gaze.csv"):
-        gaze, found = read_gaze(table, size=size, end_s=end_s, min_confidence=min_confidence)
-        notes += found
+        gaze, notes = read_gaze(table, size=size, frame_s=frame_s, min_confidence=min_confidence)
+    elif video.parent.is_dir():
+        notes = unread_gaze(video.parent)
     labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
-    resolved = video.resolve()
     picture, sound = media_streams(video)
     return Recording(
-        id=resolved.parent.name if path.is_dir() else resolved.stem,
+        id=recording_id(path),
         subject="unknown",
         video=picture,
         audio=sound,
@@ -128,8 +132,10 @@ class _Beside:
         return common if self._alone and common.is_file() else None
 
 
-def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence: float) -> tuple[GazeTrack, list[str]]:
-    """gaze.csv as a track, with notes. `size` (height, width) and `end_s`, the last frame's time, are the video's."""
+def read_gaze(
+    path: Path, *, size: tuple[int, int], frame_s: Float64[np.ndarray, "m"], min_confidence: float
+) -> tuple[GazeTrack, list[str]]:
+    """gaze.csv as a track, with notes. `size` (height, width) and `frame_s`, its frames' times, are the video's."""
     in_pixels = {"x_px", "y_px"} <= set(read_header(path))
     x, y = ("x_px", "y_px") if in_pixels else ("x", "y")
     table = read_columns(
@@ -146,7 +152,7 @@ def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence
     )
     require_increasing(path, table, "timestamp_s")
     time_s = table["timestamp_s"].to_numpy()
-    require_overlap(path, time_s, end_s)
+    require_seconds(path, time_s, frame_s)
     point = table[[x, y]].to_numpy() / ((size[1], size[0]) if in_pixels else (1, 1))
     valid = read_flags(path, table, "valid") == 1 if "valid" in table else np.ones(len(table), bool)
     missing = np.isnan(point)
@@ -159,6 +165,8 @@ def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence
             wanted="both, or neither where the gaze is lost",
             do="empty both, or set valid to 0 there",
         )
+    if not in_pixels:
+        _require_shares(path, point[valid & ~missing.any(axis=1)])
     state = np.where(valid & ~missing.any(axis=1), GazeState.TRACKED, GazeState.LOST).astype(np.int8)
     if "gaze_state" in table:
         state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
@@ -177,6 +185,18 @@ def read_gaze(path: Path, *, size: tuple[int, int], end_s: float, min_confidence
         notes.append(drop_doubtful(state, confidence, min_confidence))
     point[state == GazeState.LOST] = np.nan
     return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+
+
+def _require_shares(path: Path, point: Float64[np.ndarray, "n 2"]) -> None:
+    """Raise TableError where most points are so far outside the picture that they must be pixels."""
+    if len(point) and float(np.mean(np.abs(point).max(axis=1) > FAR_OUTSIDE)) > 0.5:
+        x, y = np.median(point, axis=0)
+        raise TableError(
+            path,
+            found=f"x and y around ({x:.4g}, {y:.4g})",
+            wanted="x and y as shares of the picture, from 0 to 1",
+            do="these look like pixels: name the columns x_px and y_px",
+        )
 
 
 def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, "n"], min_confidence: float) -> str:

@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import video_files
+from regard.io.devices.name import recording_id
+from regard.io.devices.scene_size import scene_size
 from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
@@ -71,16 +73,20 @@ def open_pupil_cloud(path: Path) -> Recording:
     require_increasing(gaze, table, STAMP)
     time_s = onto_video_clock(table[STAMP].to_numpy(), frame_ns, frame_s)
     require_overlap(gaze, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
-    point = table[["gaze x [px]", "gaze y [px]"]].to_numpy() / (size[1], size[0])
+    file = path / "scene_camera.json"
+    camera = _read_camera(file) if file.is_file() else None
+    notes = [] if camera is not None else ["no scene_camera.json: angles in degrees cannot be computed"]
+    principal = None if camera is None else (float(camera[0][0, 2]), float(camera[0][1, 2]))
+    counted_in, note = scene_size(video, size, principal=principal, do=EXPORT_AGAIN)
+    notes += [note] if note else []
+    point = table[["gaze x [px]", "gaze y [px]"]].to_numpy() / counted_in[::-1]
     lost = np.isnan(point).any(axis=1) | _has(table, "blink id")
     if "worn" in table:
         lost |= table["worn"].str.lower().isin(("0", "0.0", "false")).to_numpy()
     state = np.where(_has(table, "fixation id"), GazeState.FIXATION, GazeState.TRACKED)
-    camera = path / "scene_camera.json"
-    notes = [] if camera.is_file() else ["no scene_camera.json: angles in degrees cannot be computed"]
     picture, sound = media_streams(video)
     return Recording(
-        id=path.resolve().name,
+        id=recording_id(path),
         subject=_wearer(path / "info.json"),
         video=picture,
         audio=sound,
@@ -89,7 +95,9 @@ def open_pupil_cloud(path: Path) -> Recording:
             point=np.where(lost[:, None], np.nan, point),
             state=np.where(lost, GazeState.LOST, state).astype(np.int8),
         ),
-        camera=_read_camera(camera, size) if camera.is_file() else None,
+        camera=None
+        if camera is None
+        else Camera(height=counted_in[0], width=counted_in[1], matrix=camera[0], distortion=camera[1]),
         notes=tuple(notes),
     )
 
@@ -118,17 +126,14 @@ def _has(table: pd.DataFrame, name: str) -> Bool[np.ndarray, "n"]:
     return ~table[name].str.lower().isin(EMPTY).to_numpy()
 
 
-def _read_camera(path: Path, size: tuple[int, int]) -> Camera:
+def _read_camera(path: Path) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "k"]]:
+    """Matrix and distortion."""
     wanted, do = "camera_matrix and distortion_coefficients", f"{EXPORT_AGAIN}; or remove it and go without angles"
     about: Any = read_json(path, wanted=wanted, do=do)
     try:
         coefficients = about.get("distortion_coefficients", about.get("dist_coefs"))
-        return Camera(
-            height=size[0],
-            width=size[1],
-            matrix=np.array(about["camera_matrix"], np.float64).reshape(3, 3),
-            distortion=np.array(coefficients, np.float64).reshape(-1),
-        )
+        matrix = np.array(about["camera_matrix"], np.float64).reshape(3, 3)
+        return matrix, np.array(coefficients, np.float64).reshape(-1)
     except (ValueError, KeyError, TypeError) as problem:
         raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
 

@@ -21,6 +21,7 @@ from jaxtyping import Float64
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import drop_doubtful
+from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
@@ -50,7 +51,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
     gaze, notes = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
     picture, sound = media_streams(video)
     return Recording(
-        id=path.resolve().name,
+        id=recording_id(path),
         subject="unknown",
         video=picture,
         audio=sound,

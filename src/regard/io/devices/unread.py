@@ -1,0 +1,32 @@
+"""Gaze that lies beside a video in a form that is not read: named, so that nobody takes it for a video without."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+LOOKS_LIKE_GAZE = re.compile(
+    r".*gaze.*\.(csv|tsv|txt|json|jsonl|parquet|npy|npz|mat|xlsx?|raw|pldata|gz|zip)|livedata\.json\.gz", re.I
+)
+
+MAKERS = {
+    "gazedata.gz": "Tobii Pro Glasses 3",
+    "livedata.json.gz": "Tobii Pro Glasses 2",
+    "gaze.pldata": "a native Pupil Core folder",
+    "gaze ps1.raw": "a native Pupil Invisible folder",
+}
+
+MOST = 4
+
+
+def unread_gaze(folder: Path, *, read: Collection[Path] = ()) -> list[str]:
+    """A note where files in the folder look like gaze and none of them is among the `read` ones."""
+    found = sorted(p.name for p in folder.iterdir() if LOOKS_LIKE_GAZE.fullmatch(p.name) and not p.is_dir())
+    if not found or read:
+        return []
+    maker = next((f" ({MAKERS[name]})" for name in found if name in MAKERS), "")
+    more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
+    return [
+        f"{', '.join(found[:MOST])}{more}{maker} {'lies' if len(found) == 1 else 'lie'} here and "
+        f"{'is' if len(found) == 1 else 'are'} not read: to score against it, write it as gaze.csv "
+        "(timestamp_s,x,y) beside the only video"
+    ]
