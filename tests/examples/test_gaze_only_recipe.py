@@ -26,7 +26,7 @@ def test_a_dataset_model_and_loss_of_ones_own_need_no_registration(tmp_path: Pat
         "--data.dataset.root=root",
         "--data.dataset.held_out=0",
         "--data.batch_size=2",
-        "--data.val.split=test",
+        "--data.eval.val=test",
         "--task.model.num_kernels=4",
         "--task.model.num_members=1",
         "--task.model.width=8",
