@@ -1,42 +1,21 @@
-import csv
-import random
 import shutil
 import subprocess
-import time
+import sys
+from itertools import pairwise
 from pathlib import Path
 
+import kills
 import pytest
 import torch
-from tiny import own_classes, regard, tiny_recipe, write_recipe
+from kills import assert_ended_alike, log_of, same
+from tiny import own_classes, tiny_recipe, write_recipe
 
 from regard.engine.train import train
 from regard.errors import RecipeError
 from regard.recipe.read import read_recipe
 from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 
-
-def same(a: object, b: object) -> bool:
-    """Bit for bit."""
-    if isinstance(a, torch.Tensor):
-        return isinstance(b, torch.Tensor) and torch.equal(a, b)
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return isinstance(b, list | tuple) and len(a) == len(b) and all(map(same, a, b))
-    return a == b
-
-
-def log_of(run: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader((run / "csv" / "metrics.csv").read_text().splitlines()))
-
-
-def assert_ended_alike(run: Path, other: Path) -> None:
-    a, b = (read_checkpoint(r / "checkpoints" / "last.ckpt") for r in (run, other))
-    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch"):
-        assert same(a[part], b[part]), part
-    assert same(a.get("current_model_state"), b.get("current_model_state"))
-    best = [r / "checkpoints" / "best.ckpt" for r in (run, other)]
-    assert same(*(read_checkpoint(f)["state_dict"] for f in best))
+ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}
 
 
 @pytest.fixture
@@ -58,8 +37,16 @@ def every_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "training",
-    [{"max_steps": 6}, {"max_steps": 4, "accumulate": 2, "ema_decay": 0.9, "validate_every": 2}],
-    ids=["plain", "accumulating_and_averaging"],
+    [
+        {"max_steps": 6},
+        {"max_steps": 4, "accumulate": 2, "ema_decay": 0.9, "validate_every": 2},
+        {
+            "max_steps": 4,
+            "frozen": ["^out"],
+            "stages": [{"from_step": 2, "frozen": [], "optimiser": {"rule": ADAM, "groups": [{"pattern": "out"}]}}],
+        },
+    ],
+    ids=["plain", "accumulating_and_averaging", "in_stages"],
 )
 def test_a_run_resumed_at_any_step_ends_bit_for_bit_like_one_that_never_stopped(
     world: Path, tmp_path: Path, every_checkpoint: Path, training: dict
@@ -75,23 +62,11 @@ def test_a_run_resumed_at_any_step_ends_bit_for_bit_like_one_that_never_stopped(
         assert log_of(run) == log_of(whole), step
 
 
-def test_a_run_killed_without_warning_goes_on_with_the_same_command_and_ends_the_same(world: Path, tmp_path: Path):
-    content = tiny_recipe(world, max_steps=40, save_every=4, validate_every=10)
-    content["data"]["workers"] = 2
-    content["data"]["train"]["transforms"].append({"class_path": "tiny.Slow", "init_args": {"seconds": 0.1}})
-    recipe, run = write_recipe(tmp_path, content), tmp_path / "run"
-    command = regard("train", recipe, "--out", run)
-    with subprocess.Popen(command, env=own_classes(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
-        while not (run / "checkpoints" / "last.ckpt").exists():
-            assert running.poll() is None, running.stderr and running.stderr.read().decode()
-            time.sleep(0.02)
-        time.sleep(random.uniform(0.0, 1.0))
-        assert running.poll() is None
-        running.kill()
-    assert read_checkpoint(run / "checkpoints" / "last.ckpt")["global_step"] < 40
-    subprocess.run(command, env=own_classes(), check=True, capture_output=True)
-    assert_ended_alike(run, train(read_recipe(recipe), tmp_path / "whole").folder)
-    assert log_of(run) == log_of(tmp_path / "whole")
+def test_a_run_killed_again_and_again_ends_bit_for_bit_like_one_that_never_stopped(tmp_path: Path):
+    command = [sys.executable, str(Path(kills.__file__)), "--kills", "4", "--seed", "1", "--folder", str(tmp_path)]
+    done = subprocess.run(command, check=False, env=own_classes(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "4 kills" in done.stdout
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(world: Path, tmp_path: Path):
@@ -109,7 +84,50 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(world: Path, tmp_p
 
 
 def test_another_recipe_does_not_go_on_in_the_folder_of_a_run(world: Path, tmp_path: Path):
-    train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=1))), tmp_path / "run")
-    other = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2)))
-    with pytest.raises(RecipeError, match="another recipe"):
+    train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2))), tmp_path / "run")
+    other = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2, clip_norm=2.0)))
+    with pytest.raises(RecipeError, match=r"another recipe: training\.clip_norm is 1\.0 there and 2\.0 here"):
         train(other, tmp_path / "run")
+    shorter = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=1)))
+    with pytest.raises(RecipeError, match="longer, not shorter"):
+        train(shorter, tmp_path / "run")
+
+
+def test_a_finished_run_goes_on_when_it_is_made_longer_at_the_rate_of_one_that_was_always_so_long(
+    world: Path, tmp_path: Path
+):
+    def run(name: str, **training: object) -> Path:
+        return train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, **training))), tmp_path / name).folder
+
+    run("run", max_steps=4)
+    metrics = tmp_path / "run" / "csv" / "metrics.csv"
+    whole = log_of(tmp_path / "run")
+    metrics.write_bytes(metrics.read_bytes()[:-3])
+    with pytest.warns(UserWarning, match=r"6 steps where 4 were planned.*here with 0.00\d+ in place of 1e-05"):
+        run("run", max_steps=6, loggers=["CSVLogger"])
+    ends = [read_checkpoint(r / "checkpoints" / "last.ckpt") for r in (tmp_path / "run", run("straight", max_steps=6))]
+    assert [end["global_step"] for end in ends] == [6, 6]
+    assert same(*(end["lr_schedulers"] for end in ends))
+    assert log_of(tmp_path / "run")[: len(whole) - 1] == whole[:-1]
+
+
+def test_a_frozen_part_stays_as_it_is_with_its_statistics_and_each_stage_begins_with_the_weights_of_the_last(
+    world: Path, tmp_path: Path, every_checkpoint: Path
+):
+    content = tiny_recipe(
+        world, max_steps=5, save_every=1, validate_every=2, frozen=["^inside.0"], eval_mode=["^inside.0$"]
+    )
+    content["training"]["log_every"] = 1
+    content["training"]["stages"] = [{"from_step": 3, "frozen": ["^out"], "eval_mode": []}]
+    content["task"]["init_args"]["model"] = {"class_path": "tiny.TinyNorm"}
+    train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "whole")
+    kept = [read_checkpoint(every_checkpoint / f"{n}" / "checkpoints" / "last.ckpt") for n in (1, 3, 4, 5)]
+    states = [checkpoint["state_dict"] for checkpoint in kept]
+    changed = [{n for n in a if not torch.equal(a[n], b[n])} for a, b in pairwise(states)]
+    norms = {n for n in states[0] if "inside.0" in n}
+    outs = {"model.out.weight", "model.out.bias"}
+    assert not changed[0] & norms
+    assert outs <= changed[0]
+    assert not (changed[1] | changed[2]) & outs
+    assert {n for n in norms if "running" in n or "num_batches" in n} <= changed[1]
+    assert [row["stage"] for row in log_of(tmp_path / "whole") if row["train/loss"]] == ["1.0"] * 3 + ["2.0"] * 2

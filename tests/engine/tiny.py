@@ -99,6 +99,14 @@ class TinyGaze(nn.Module):
         return answer.unflatten(1, self.size).unflatten(0, video.shape[:2])
 
 
+class TinyNorm(TinyGaze):
+    """With batch norm between, which learns statistics."""
+
+    def __init__(self) -> None:
+        super().__init__(dropout=0.5)
+        self.inside = nn.Sequential(nn.BatchNorm1d(3 * 6 * 8), self.inside)
+
+
 class NeedsSound(TinyGaze):
     def forward(self, video: Tensor, sound: Tensor) -> Tensor:
         return super().forward(video) + sound.mean()
@@ -171,7 +179,8 @@ def regard(*words: str | Path) -> list[str]:
 
 def own_classes() -> dict[str, str]:
     """An environment in which `tiny` can be imported, as a user's own module can."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class OnDisk:

@@ -35,6 +35,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     from regard.recipe.read import read_recipe
     from regard.run.folder import FOLDER
     from regard.run.processes import is_first_process
+    from regard.run.stopping import TrainingStopped
 
     out.quiet = not is_first_process()
     is_run = (options.recipe / RECIPE_FILE).is_file()
@@ -45,7 +46,15 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     folder = options.out or (options.recipe if is_run else RUNS / recipe.name)
     settings = recipe.training
     heading(f"{recipe.name}: {settings.max_steps} steps in {folder}")
-    done = train(recipe, folder, resume=not options.restart, progress=True)
+    try:
+        done = train(recipe, folder, resume=not options.restart, progress=True)
+    except TrainingStopped as stopped:
+        again = f"regard train {folder}" if options.restart else "the same command"
+        onwards = (
+            f"goes on from step {stopped.saved_step}" if stopped.saved_step else "begins anew: nothing was saved yet"
+        )
+        out.print(f"stopped at step {stopped.step} of {settings.max_steps}; {again} {onwards}", markup=False)
+        return 128 + stopped.signal_number if is_first_process() else 0  # not to be taken for a crash by the first
     if done.begun_at == settings.max_steps:
         out.print("all steps were done before; nothing was changed (--restart begins anew)")
     elif done.begun_at:

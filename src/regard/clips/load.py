@@ -1,5 +1,6 @@
 """Batches of clips for a training loop: worker processes, their seeds, and where an interrupted epoch goes on."""
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -115,3 +116,4 @@ def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardErro
 
 def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the main one decides

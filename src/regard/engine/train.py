@@ -1,16 +1,18 @@
 """Train a recipe: one call, stoppable at any step and resumable bit for bit."""
 
-import csv
 import json
 import math
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
 from regard.engine.arithmetic import quick_float32
 from regard.engine.batches import FitBatches
@@ -19,13 +21,15 @@ from regard.errors import RecipeError
 from regard.io.files import writing
 from regard.recipe import RECIPE_FILE
 from regard.recipe.read import Recipe, differences
-from regard.recipe.training import seed_everything
+from regard.recipe.training import Training, seed_everything
 from regard.run.checkpoints import AtomicCheckpoints, KeepLastAndBest, read_checkpoint
-from regard.run.folder import FOLDER, last_checkpoint
+from regard.run.folder import FOLDER, held, last_checkpoint
+from regard.run.metrics_csv import MetricsCsv
 from regard.run.module import NonFiniteLossError, TaskModule
 from regard.run.processes import as_recipe_error, is_first_process
 from regard.run.progress import StepProgress, quiet_lightning
 from regard.run.provenance import provenance
+from regard.run.stopping import StopOnSignal, TrainingStopped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +51,12 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
 
     Where `out` holds a checkpoint of the same recipe, the run goes on from it (`resume`), in the middle of an epoch if
     need be, and ends with the weights of a run that was never stopped. Raises RecipeError when the data lacks a field
-    that the task needs or `out` holds another recipe's run, NonFiniteLossError when the loss is NaN or infinite.
+    that the task needs or `out` holds another recipe's run, FileError when another process trains there,
+    NonFiniteLossError when the loss is NaN or infinite, TrainingStopped after a signal.
     """
     quiet_lightning()
-    data, settings = recipe.data, recipe.training
-    seed_everything(settings.seed)
-    torch.set_num_threads(settings.threads)
+    seed_everything(recipe.training.seed)
+    torch.set_num_threads(recipe.training.threads)
     if not any(p.requires_grad for p in recipe.task.model.parameters()):
         raise RecipeError(
             "task.model",
@@ -60,30 +64,69 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             wanted="a model with weights",
             do="score it as it is: regard evaluate RECIPE",
         )
+    with held(out) if is_first_process() else nullcontext():
+        return _train(recipe, out, resume=resume, progress=progress)
+
+
+def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Trained:
+    data, settings, model = recipe.data, recipe.training, recipe.task.model
     start = _start(recipe, out, resume=resume)
     if start is None and settings.pretrained is not None:
-        init_from_pretrained(recipe.task.model, settings.pretrained)
+        init_from_pretrained(model, settings.pretrained)
     batches = FitBatches(data, recipe.task)
     about = provenance(recipe.text, data.recordings(data.require_train().split))
-    begun_at = 0 if start is None else _step_of(start, about, out)
-    log = _csv_log(out, until_step=begun_at)
-    keeper = KeepLastAndBest(out / FOLDER, every=settings.save_every, score=settings.best, better=settings.best_is)
-    trainer = _trainer(recipe, out, [keeper], log, progress=progress)
-    _check_batch_size(data.batch_size, trainer.world_size, clips=len(batches.train_clips))
+    contents = {} if start is None else {start: read_checkpoint(start)}
+    begun_at = 0 if start is None else _step_of(contents[start], about, settings.max_steps, out)
+    trainable = [name for name, p in model.named_parameters() if p.requires_grad]
+    plan = settings.plan()
+    for stage in plan:  # so that a mistake in the last shows before the first
+        stage.freeze(model, trainable)
+        stage.optimiser.build(model, stage.end - stage.begin)
+    stop = StopOnSignal()
+    keeper = KeepLastAndBest(
+        out / FOLDER, every=settings.save_every, score=settings.best, better=settings.best_is, stop=stop
+    )
+    callbacks: list[Callback] = [keeper, stop]
+    if settings.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
+    if progress:
+        callbacks.append(StepProgress(score=settings.best, steps=settings.max_steps))
+    log = MetricsCsv(out / "csv" / "metrics.csv", until_step=begun_at)
+    loggers = [
+        log,
+        TensorBoardLogger(out, name="", version="tensorboard"),
+        *(_logger(n, out) for n in settings.loggers),
+    ]
+    ahead = [(n, stage) for n, stage in enumerate(plan, start=1) if stage.end > begun_at or n == len(plan)]
+    trainers = [_trainer(settings, out, callbacks, loggers, contents, max_steps=stage.end) for _, stage in ahead]
+    _check_batch_size(data.batch_size, trainers[0].world_size, clips=len(batches.train_clips))
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
-    module = TaskModule(recipe.task, settings.optimiser.build, seed=settings.seed, about=about)
-    try:
-        with quick_float32(recipe.task.model):
-            trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
-    except NonFiniteLossError:
-        with writing(out / "non_finite_batch.json") as beside:
-            beside.write_text(json.dumps({"step": trainer.global_step, "clips": module.non_finite}, indent=1))
-        raise
-    unusable = (*batches.train_clips.unusable, *batches.val_clips.unusable)
+    skipped = dict.fromkeys((*batches.train_clips.unusable, *batches.val_clips.unusable))
+    for (number, stage), trainer in zip(ahead, trainers, strict=True):
+        module = TaskModule(
+            recipe.task,
+            stage.optimiser.build,
+            seed=settings.seed,
+            about=about,
+            stage=(number, stage.begin) if len(plan) > 1 else None,
+            eval_mode=stage.freeze(model, trainable),
+        )
+        try:
+            with stop, quick_float32(model):
+                trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
+        except NonFiniteLossError:
+            with writing(out / "non_finite_batch.json") as beside:
+                beside.write_text(json.dumps({"step": trainer.global_step, "clips": module.non_finite}, indent=1))
+            raise
+        except TrainingStopped as stopped:
+            stopped.step, stopped.saved_step = max(trainer.global_step, begun_at), max(keeper.saved_step, begun_at)
+            raise
+        skipped |= module.skipped
+        start = out / FOLDER / "last.ckpt"
     best = math.nan if keeper.best is None else keeper.best
-    return Trained(folder=out, skipped=(*unusable, *module.skipped), best=best, begun_at=begun_at)
+    return Trained(folder=out, skipped=tuple(skipped), best=best, begun_at=begun_at)
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
@@ -120,30 +163,38 @@ def _check_batch_size(batch_size: int, world_size: int, *, clips: int) -> None:
         )
 
 
-def _step_of(checkpoint: Path, about: dict[str, str], out: Path) -> int:
+def _step_of(checkpoint: Mapping[str, Any], about: dict[str, str], max_steps: int, out: Path) -> int:
     """The step to go on from, after making sure that the recordings are those of the steps before."""
-    content = read_checkpoint(checkpoint)
-    if content["regard"]["data"] != about["data"]:
+    if checkpoint["regard"]["data"] != about["data"]:
         raise RecipeError(
             out,
             found=f"recordings that have changed since this run began: data {about['data']}",
-            wanted=f"data {content['regard']['data']}, or a new run",
+            wanted=f"data {checkpoint['regard']['data']}, or a new run",
             do="choose another --out, or begin anew with --restart",
         )
-    return content["global_step"]
+    if checkpoint["global_step"] > max_steps:
+        raise RecipeError(
+            "training.max_steps",
+            found=f"{max_steps}, for a run of {checkpoint['global_step']} steps",
+            wanted="as many steps or more: a run can be made longer, not shorter than it is",
+            do="choose another --out, or begin anew with --restart",
+        )
+    return checkpoint["global_step"]
 
 
-def _trainer(recipe: Recipe, out: Path, callbacks: list[Callback], log: Logger, *, progress: bool) -> pl.Trainer:
-    settings = recipe.training
-    if settings.ema_decay is not None:
-        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
-    if progress:
-        callbacks.append(StepProgress(score=settings.best))
-    loggers = [log, TensorBoardLogger(out, name="", version="tensorboard")]
+def _trainer(
+    settings: Training,
+    out: Path,
+    callbacks: list[Callback],
+    loggers: list[Logger],
+    contents: dict[Path, Mapping[str, Any]],
+    *,
+    max_steps: int,
+) -> pl.Trainer:
     with as_recipe_error("training"):
         return pl.Trainer(
             default_root_dir=out,
-            max_steps=settings.max_steps,
+            max_steps=max_steps,
             accelerator=settings.accelerator,
             devices=settings.devices,
             num_nodes=settings.num_nodes,
@@ -158,23 +209,10 @@ def _trainer(recipe: Recipe, out: Path, callbacks: list[Callback], log: Logger, 
             use_distributed_sampler=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=callbacks,
-            plugins=[AtomicCheckpoints()],
-            logger=loggers + [_logger(name, out) for name in settings.loggers],
+            callbacks=list(callbacks),
+            plugins=[AtomicCheckpoints(contents)],
+            logger=loggers,
         )
-
-
-def _csv_log(out: Path, *, until_step: int) -> CSVLogger:
-    """The log as a table, which goes on after what it says of the steps before `until_step`."""
-    log = CSVLogger(out, name="", version="csv")
-    file = Path(log.log_dir) / "metrics.csv"
-    if is_first_process() and file.exists():
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(lines)]
-        kept = [row for row in rows if int(row["step"]) < until_step]
-        log.experiment.metrics.extend(kept)
-        log.save()
-    return log
 
 
 def _logger(name: str, out: Path) -> Logger:

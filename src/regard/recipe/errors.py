@@ -12,7 +12,7 @@ from regard.errors import RecipeError
 from regard.recipe.class_names import unknown_class
 from regard.recipe.data import Data, EvalPart, Part, TrainPart
 from regard.recipe.optimiser import Optimiser
-from regard.recipe.training import Training
+from regard.recipe.training import Pretrained, Training
 
 SECTIONS = {
     "data": Data,
@@ -21,6 +21,7 @@ SECTIONS = {
     "data.predict": Part,
     "training": Training,
     "training.optimiser": Optimiser,
+    "training.pretrained": Pretrained,
 }
 """The parts of a recipe that are not chosen by class, and so have fixed keys."""
 

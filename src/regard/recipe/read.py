@@ -28,9 +28,10 @@ KEYS = ("name", "task", "data", "training", "published")
 """What a recipe has at its top."""
 
 
-OF_THE_MACHINE = (
+MAY_CHANGE = (
     "data.workers",
     "data.on_error",
+    "training.max_steps",
     "training.accelerator",
     "training.devices",
     "training.num_nodes",
@@ -39,7 +40,7 @@ OF_THE_MACHINE = (
     "training.log_every",
     "training.loggers",
 )
-"""What may change when a run goes on: none of these decides what is learned, apart from the order of sums."""
+"""What may change when a run goes on: how long it is, and what decides nothing but the order of sums."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +150,7 @@ def differences(text: str, other: str) -> list[str]:
     return [
         f"{key} is {first.get(key, 'not set')} there and {second.get(key, 'not set')} here"
         for key in dict.fromkeys((*first, *second))
-        if first.get(key) != second.get(key) and key not in OF_THE_MACHINE
+        if first.get(key) != second.get(key) and not f"{key}.".startswith(tuple(f"{own}." for own in MAY_CHANGE))
     ]
 
 

@@ -8,14 +8,29 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from typing_extensions import override
 
 from regard.errors import RecipeError, WeightsError
 from regard.io.files import writing
+from regard.run.stopping import StopOnSignal, TrainingStopped
 from regard.run.weights import read_weights, state_of
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes beside the target and renames, so that a full disk or a kill leaves the previous checkpoint as it was."""
+    """Writes beside the target and renames, so that a full disk or a kill leaves the previous checkpoint as it was.
+
+    `contents` are checkpoints that have been read: each is handed out once in place of its file, and let go.
+    """
+
+    def __init__(self, contents: dict[Path, Mapping[str, Any]] | None = None) -> None:
+        super().__init__()
+        self._contents = {} if contents is None else contents
+
+    @override
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return dict(self._contents.pop(Path(path), None) or read_checkpoint(Path(path)))
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None) -> None:
         """Raises FileError where it cannot be written."""
@@ -32,13 +47,17 @@ class KeepLastAndBest(Checkpoint):
     """`last.ckpt` every so many steps and at the last one, `best.ckpt` when a validation score is the best yet.
 
     Where a validation is due at a step that is saved, it is saved after the validation, so that a run killed between
-    the two does both again. Logs are written first: they never stand behind the checkpoint.
+    the two does both again. Logs are written first: they never stand behind the checkpoint. A signal that `stop` has
+    noted ends the training where a step is whole, which is then saved.
     """
 
-    def __init__(self, folder: Path, *, every: int, score: str, better: Literal["max", "min"]) -> None:
-        self.folder, self.every, self.score, self.better = folder, every, score, better
+    def __init__(
+        self, folder: Path, *, every: int, score: str, better: Literal["max", "min"], stop: StopOnSignal
+    ) -> None:
+        self.folder, self.every, self.score, self.better, self.stop = folder, every, score, better, stop
         self.best: float | None = None
-        self._saved_step = 0
+        self.saved_step = 0
+        self._step = 0
 
     def state_dict(self) -> dict[str, Any]:
         """The best score, so that a resumed run does not begin anew to call everything best."""
@@ -50,7 +69,7 @@ class KeepLastAndBest(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """What is loaded need not be saved again."""
-        self._saved_step = trainer.global_step
+        self.saved_step = self._step = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -59,7 +78,7 @@ class KeepLastAndBest(Checkpoint):
         assert isinstance(trainer.val_check_interval, int)
         validation_follows = (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_interval == 0
         if not validation_follows:
-            self._save_if_due(trainer)
+            self._after_batch(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep what scored best. Raises RecipeError where there is no such score."""
@@ -75,15 +94,27 @@ class KeepLastAndBest(Checkpoint):
         if self.best is None or (score > self.best if self.better == "max" else score < self.best):
             self.best = score
             trainer.save_checkpoint(self.folder / "best.ckpt")
-        self._save_if_due(trainer)
+        self._after_batch(trainer)
 
-    def _save_if_due(self, trainer: pl.Trainer) -> None:
+    def _after_batch(self, trainer: pl.Trainer) -> None:
         step = trainer.global_step
-        if step != self._saved_step and (step % self.every == 0 or step == trainer.max_steps):
-            self._saved_step = step
+        if step == self._step:
+            return
+        self._step = step
+        if step % self.every == 0 or step == trainer.max_steps:
+            self._save(trainer)
+        try:
+            self.stop.after_step(trainer)
+        except TrainingStopped:
+            self._save(trainer)
+            raise
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        if trainer.global_step != self.saved_step:
             for logger in trainer.loggers:
                 logger.save()
             trainer.save_checkpoint(self.folder / "last.ckpt")
+            self.saved_step = trainer.global_step
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:

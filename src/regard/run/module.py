@@ -1,6 +1,7 @@
 """The one LightningModule: it runs any Task and knows none."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from regard.batch import Batch
 from regard.clips.order import seed_for
@@ -26,9 +28,20 @@ class TaskModule(pl.LightningModule):
     """Runs a task's steps; everything about devices, precision and processes is the Trainer's."""
 
     def __init__(
-        self, task: Task, configure: Configure, *, seed: int = 0, about: Mapping[str, str] | None = None
+        self,
+        task: Task,
+        configure: Configure,
+        *,
+        seed: int = 0,
+        about: Mapping[str, str] | None = None,
+        stage: tuple[int, int] | None = None,
+        eval_mode: Sequence[nn.Module] = (),
     ) -> None:
+        """`stage` is the number of a stage and the step it began at; None where there is only one."""
         super().__init__()
+        self.stage, self._begin = stage or (None, 0)
+        self.eval_mode = tuple(eval_mode)
+        self._planned_steps: int | None = None
         self.task, self.configure, self.seed, self.about = task, configure, seed, dict(about or {})
         self.model = task.model
         self.items: list[dict[str, object]] = []
@@ -38,6 +51,38 @@ class TaskModule(pl.LightningModule):
         """One line for each clip that could not be read, once."""
         self.non_finite: tuple[str, ...] = ()
         """The clips of the batch whose loss stopped the run."""
+
+    @override
+    def train(self, mode: bool = True) -> "TaskModule":
+        super().train(mode)
+        for module in self.eval_mode:
+            module.eval()
+        return self
+
+    @override
+    def on_train_start(self) -> None:
+        """A run that is longer or shorter than it was goes on at the rate of one that was always so long."""
+        self.train()
+        num_steps = self._num_steps()
+        if self._planned_steps in {None, num_steps}:
+            return
+        planned = self.configure(self.model, num_steps)
+        schedule, (now,) = planned["lr_scheduler"]["scheduler"], self.trainer.lr_scheduler_configs
+        with warnings.catch_warnings(action="ignore"):  # that no step of the optimiser came between
+            for _ in range(self.trainer.global_step - self._begin):
+                schedule.step()
+        if schedule.state_dict() == now.scheduler.state_dict():
+            return
+        groups = self.trainer.optimizers[0].param_groups
+        was = groups[0]["lr"]
+        for group, other in zip(groups, planned["optimizer"].param_groups, strict=True):
+            group["lr"] = other["lr"]
+        now.scheduler.load_state_dict(schedule.state_dict())
+        warnings.warn(
+            f"{num_steps} steps where {self._planned_steps} were planned: the learning rate goes on as in a run of "
+            f"{num_steps} steps, here with {groups[0]['lr']:.3g} in place of {was:.3g}",
+            stacklevel=2,
+        )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and the like follow from the seed and the batch's number, so that a resumed run draws the same."""
@@ -61,6 +106,8 @@ class TaskModule(pl.LightningModule):
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
         self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), sync_dist=True)
+        if self.stage is not None:
+            self.log("stage", float(self.stage), batch_size=len(batch))
         return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -101,10 +148,22 @@ class TaskModule(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Every checkpoint says what it was made from."""
         checkpoint["regard"] = self.about
+        checkpoint["planned_steps"] = self._num_steps()
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What the stage before ended with is where this one begins, apart from its optimiser."""
+        if checkpoint["global_step"] == self._begin:
+            checkpoint["optimizer_states"] = checkpoint["lr_schedulers"] = []
+        else:
+            self._planned_steps = checkpoint.get("planned_steps")
 
     def configure_optimizers(self) -> Any:
         """What the recipe says."""
-        return self.configure(self.model, int(self.trainer.estimated_stepping_batches))
+        return self.configure(self.model, self._num_steps())
+
+    def _num_steps(self) -> int:
+        return self.trainer.max_steps - self._begin
 
     def _answer(self, batch: Batch) -> Any:
         """The model computes at the precision asked for; what is made of its answer is computed in float32."""

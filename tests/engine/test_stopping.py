@@ -1,0 +1,91 @@
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from kills import assert_ended_alike, log_of
+from tiny import own_classes, regard, tiny_recipe, write_recipe
+
+from regard.engine.train import train
+from regard.errors import FileError
+from regard.recipe.read import read_recipe
+from regard.run import folder, progress
+from regard.run.stopping import StopOnSignal, TrainingStopped
+
+
+def stopped(command: list[str], number: signal.Signals, *, meanwhile=lambda process: None) -> tuple[int, str, str]:
+    """Exit code, output and errors of a training that is told to stop after its next validation."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=own_classes(), **pipes) as process:
+        said = ""
+        while "validation" not in said:
+            said += (line := process.stderr.readline())
+            assert line, said
+        meanwhile(process)
+        process.send_signal(number)
+        out, err = process.communicate()
+        return process.returncode, out, said + err
+
+
+def test_signals_end_a_training_after_a_step_which_is_saved_and_nobody_else_trains_meanwhile(
+    world: Path, tmp_path: Path
+):
+    content = tiny_recipe(world, max_steps=20, save_every=1000, validate_every=3, log_every=1)
+    content["data"]["workers"] = 1
+    content["data"]["train"]["transforms"].append({"class_path": "tiny.Slow", "init_args": {"seconds": 0.1}})
+    recipe, run = write_recipe(tmp_path, content), tmp_path / "run"
+    command, rival = regard("train", recipe, "--out", run), read_recipe(recipe)
+
+    def refused(process: subprocess.Popen) -> None:
+        with pytest.raises(FileError, match=f"process {process.pid} on .* is training"):
+            train(rival, run)
+
+    code, out, err = stopped(command, signal.SIGINT, meanwhile=refused)
+    assert code == 130, err
+    first = int(out.rpartition("stopped at step ")[2].partition(" of 20; the same command goes on from step ")[0])
+    assert f"goes on from step {first}\n" in out
+    assert first >= 3
+    assert "once more stops at once" in err
+    code, out, err = stopped(command, signal.SIGTERM)
+    assert code == 143, err
+    assert int(out.rpartition("goes on from step ")[2]) > first
+    assert_ended_alike(train(read_recipe(recipe), run).folder, train(read_recipe(recipe), tmp_path / "whole").folder)
+    assert log_of(run) == log_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_outside_of_steps_a_signal_stops_at_once_and_afterwards_means_what_it_did_before(number: signal.Signals):
+    before = signal.getsignal(number)
+    with pytest.raises(TrainingStopped) as caught, StopOnSignal():
+        os.kill(os.getpid(), number)
+    assert caught.value.signal_number == number
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_does_not_wait_for_the_step():
+    import lightning.pytorch as pl  # after regard, which makes torchvision importable beside a CPU's torch
+
+    stop = StopOnSignal()
+    with stop:
+        stop.on_train_start(pl.Trainer(logger=False, accelerator="cpu"), pl.LightningModule())
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.received == signal.SIGINT
+        with pytest.raises(TrainingStopped):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_where_a_disk_knows_no_locks_a_warning_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(folder, "fcntl", None)
+    with pytest.warns(UserWarning, match="cannot be locked"), folder.held(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
+
+
+def test_a_log_gets_a_line_a_minute(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    content = tiny_recipe(world, max_steps=4, validate_every=4)
+    train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run", progress=True)
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("training")]
+    assert [line.partition(": ")[2] for line in lines] == [f"{n} of 4, about 0 min left" for n in (1, 2, 3, 4)]
