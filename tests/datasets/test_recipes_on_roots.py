@@ -1,5 +1,7 @@
 """The recipes of EGTEA, Ego4D and Aria train and are scored on folders in the true layout of each dataset."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import fake_roots as fake
@@ -15,6 +17,9 @@ from regard.recipe.read import read_recipe
 from test_recipes import shrink
 
 HELD_OUT = 0.4
+
+Layout = Callable[[Path], Path]
+"""Writes a root under a folder."""
 
 
 def egtea(root: Path) -> Path:
@@ -35,6 +40,12 @@ def aria(root: Path) -> Path:
     return fake.aria_previews(root, some, duration_s=5.5, sound=True)
 
 
+@pytest.fixture(scope="module")
+def root_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Layout], Path]:
+    """The root in a layout, made once for all recipes."""
+    return cache(lambda layout: layout(tmp_path_factory.mktemp(layout.__name__)))
+
+
 @pytest.mark.filterwarnings("ignore:.*left out .* of .*:UserWarning")
 @pytest.mark.parametrize(
     ("recipe", "layout"),
@@ -46,12 +57,12 @@ def aria(root: Path) -> Path:
         ("anticipation_aria_csts", aria),
     ],
 )
-def test_a_recipe_trains_and_is_scored_on_its_datasets_own_layout(recipe: str, layout, tmp_path: Path):
+def test_a_recipe_trains_and_is_scored_on_its_datasets_own_layout(recipe: str, layout: Layout, root_of, tmp_path: Path):
     if layout is aria:
         pytest.importorskip("projectaria_tools", reason="needs extra 'aria'")
     content = yaml.safe_load(packaged()[recipe].read_text())
     shrink(content)
-    content["data"]["dataset"]["init_args"] |= {"root": str(layout(tmp_path / "root")), "missing": "leave_out"}
+    content["data"]["dataset"]["init_args"] |= {"root": str(root_of(layout)), "missing": "leave_out"}
     if content["data"]["dataset"]["init_args"].get("held_out") != 0:
         content["data"]["dataset"]["init_args"]["held_out"] = HELD_OUT
     content["data"] |= {"batch_size": 2, "workers": 0}

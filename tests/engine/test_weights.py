@@ -168,10 +168,10 @@ def kinetics_file(path: Path) -> MViTGaze:
     return taught
 
 
-def test_a_recipe_starts_from_the_weights_that_it_names(tmp_path: Path):
+def test_a_recipe_starts_from_the_weights_that_it_names(world: Path, tmp_path: Path):
     taught = kinetics_file(tmp_path / "k400.pyth")
     still = {"lr": 0.0, "final_lr": 0.0, "weight_decay": 0.0}
-    content = tiny_recipe(tmp_path / "worlds", max_steps=1, validate_every=1, optimiser=still)
+    content = tiny_recipe(world, max_steps=1, validate_every=1, optimiser=still)
     content["task"]["init_args"]["model"] = {"class_path": "MViTGaze", "init_args": {**SMALL, "size": [32, 32]}}
     content["training"]["pretrained"] = {"weights": str(tmp_path / "k400.pyth")}
     for part in ("train", "val", "test"):

@@ -19,6 +19,7 @@ from plain_gaze import plain_csts
 from torch import Tensor
 
 from golden_rule import Golden, golden_input
+from regard.engine.arithmetic import quick_float32
 from regard.errors import RecipeError, WeightsError
 from regard.models.csts import CSTS, PUBLISHED_RULES, CSTSFeatures
 from regard.models.published import published_names
@@ -58,13 +59,14 @@ def run() -> GoldenRun:
     fused_moments: list[Tensor] = []
     model.fusion_in_space.register_forward_hook(lambda _m, _i, tokens: fused_moments.append(tokens.values[:4].detach()))
     sound = torch.from_numpy(golden_input("csts_audio_b2").standard_normal((2, 1, 8, 256, 256)).astype(np.float32))
-    with recorded(parts) as activations:
-        features = model.features(golden_video("csts_video_b2"), sound[:, 0])
-    kl = published_kl(features.logits, torch.from_numpy(golden.arrays["target_heatmaps_b2"])).mean()
-    contrast = contrastive_loss(features.video_embedding, features.sound_embedding)
-    kl.backward(retain_graph=True)
-    norms = {"kldiv": gradient_norms(model, PUBLISHED_RULES)}
-    (0.05 * contrast).backward()
+    with quick_float32(model):
+        with recorded(parts) as activations:
+            features = model.features(golden_video("csts_video_b2"), sound[:, 0])
+        kl = published_kl(features.logits, torch.from_numpy(golden.arrays["target_heatmaps_b2"])).mean()
+        contrast = contrastive_loss(features.video_embedding, features.sound_embedding)
+        kl.backward(retain_graph=True)
+        norms = {"kldiv": gradient_norms(model, PUBLISHED_RULES)}
+        (0.05 * contrast).backward()
     norms["total"] = gradient_norms(model, PUBLISHED_RULES)
     activations["spatial_fusion"] = torch.cat([fused_moments[0][:, 1:].flatten(0, 1), fused_moments[0][:, 0]])[None]
     return GoldenRun(

@@ -18,6 +18,7 @@ from plain_gaze import plain_glc
 from torch import Tensor
 
 from golden_rule import Golden
+from regard.engine.arithmetic import quick_float32
 from regard.errors import RecipeError, WeightsError
 from regard.models.glc import GLC, PUBLISHED_RULES, GLCFeatures, own_or_global
 from regard.models.published import published_names
@@ -47,10 +48,11 @@ def run() -> GoldenRun:
         "norm": model.norm,
         **{f"decode_block{i + 1}": block for i, block in enumerate(model.decoder.blocks)},
     }
-    with recorded(parts) as activations:
-        features = model.features(golden_video("glc_video_b2"))
-    loss = published_kl(features.logits, torch.from_numpy(golden.arrays["target_heatmaps_b2"])).mean()
-    loss.backward()
+    with quick_float32(model):
+        with recorded(parts) as activations:
+            features = model.features(golden_video("glc_video_b2"))
+        loss = published_kl(features.logits, torch.from_numpy(golden.arrays["target_heatmaps_b2"])).mean()
+        loss.backward()
     names = list(published_names(model, PUBLISHED_RULES))
     norms = gradient_norms(model, PUBLISHED_RULES)
     return GoldenRun(golden, activations, GLCFeatures(*(f.detach() for f in features)), loss.item(), norms, names)

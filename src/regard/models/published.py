@@ -101,13 +101,14 @@ def load_published(model: nn.Module, state: Mapping[str, Tensor], names: Mapping
 
 
 def built_from(build: Callable[[], _Model], state: Mapping[str, Tensor], rules: Rules, *, where: str) -> _Model:
-    """A new model with a published state in it, without filling it with random numbers first."""
+    """A new model out of a published state: its tensors become the model's own, neither drawn nor copied first."""
     with torch.device("meta"):
         model = build()
     names = published_names(model, rules)
     _check_fit(model, state, names, where=where)
-    model.to_empty(device="cpu")
-    load_published(model, state, names, where=where)
+    own = model.state_dict()
+    loaded = {ours: state[n].reshape(own[ours].shape).to(own[ours].dtype).contiguous() for n, ours in names.items()}
+    model.load_state_dict(loaded, assign=True)
     return model
 
 
