@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from regard.io import check_recording, open_recording
-from regard.types import FaceTrack, MediaStream, Segment
+from regard.ops.states import runs
+from regard.types import FaceTrack, GazeState, MediaStream, Segment
 
 HEAD = "timestamp_s,x,y,valid\n"
 
@@ -27,7 +28,7 @@ def checked(walk):
 
 def test_a_sound_recording_has_no_warnings(checked):
     check = checked(gaze_lines(np.arange(0, 2, 0.005)))
-    assert check.usable
+    assert check.verdict == "usable"
     assert {f.level for f in check.findings} <= {"ok", "note"}
     assert check["picture"].text == "64 x 48 pixels, upright"
     assert check["frames"].value == 45
@@ -63,9 +64,39 @@ def test_lost_gaze_is_a_share_of_the_samples_and_of_the_frames(checked):
 
 
 def test_gaze_outside_the_picture_asks_about_the_videos_size(checked):
-    finding = checked(gaze_lines([0.1, 0.2], x=1.5))["gaze off screen"]
-    assert (finding.level, finding.value) == ("warning", 1.0)
-    assert "size" in finding.text
+    check = checked(gaze_lines([0.1, 0.2], x=1.5) + gaze_lines([0.3])[len(HEAD) :])
+    assert (check["gaze off screen"].level, check["gaze off screen"].value) == ("warning", pytest.approx(2 / 3))
+    assert "size" in check["gaze off screen"].text
+    assert check.verdict == "usable with warnings"
+
+
+def test_gaze_that_is_never_on_the_picture_is_not_usable(checked):
+    check = checked(gaze_lines(np.arange(0, 2, 0.005), x=1.5))
+    assert check["gaze off screen"].level == "unusable"
+    assert check.verdict == "not usable"
+
+
+def test_the_time_without_gaze_is_the_grey_of_the_timeline(checked, walk):
+    check = checked(gaze_lines(np.arange(0.5, 1.5, 0.01)) + gaze_lines(np.arange(1.5, 1.8, 0.01), valid=0)[len(HEAD) :])
+    gaze = open_recording(walk).gaze
+    grey_s = sum(min(e, 1.95) - s for s, e, state in runs(gaze, end_s=1.95) if state == GazeState.LOST)
+    assert check["gaze lost"].value == pytest.approx(grey_s / 1.95)
+    assert check["gaze lost"].value == pytest.approx((0.5 + 0.45) / 1.95, abs=1e-3)
+
+
+def test_many_samples_in_the_very_corner_are_a_warning(checked):
+    corner = "".join(f"{t!r},0,0,1\n" for t in np.arange(0.005, 0.6, 0.01).tolist())
+    lines = (gaze_lines(np.arange(0, 2, 0.01)) + corner).splitlines()
+    table = "\n".join([lines[0], *sorted(lines[1:], key=lambda line: float(line.split(",")[0]))]) + "\n"
+    finding = checked(table)["gaze at zero"]
+    assert (finding.level, finding.value) == ("warning", pytest.approx(60 / 260))
+    with pytest.raises(KeyError):
+        checked(gaze_lines(np.arange(0, 2, 0.01)) + "2.5,0,0,1\n")["gaze at zero"]
+
+
+def test_gaze_that_goes_on_long_after_the_video_is_noted(checked):
+    finding = checked(gaze_lines(np.arange(0, 5, 0.01)))["gaze after the video"]
+    assert (finding.level, finding.value) == ("note", pytest.approx(4.99 - 1.95))
 
 
 @pytest.mark.parametrize("table", [HEAD, gaze_lines([0.1, 0.2], valid=0)])
@@ -159,7 +190,7 @@ def test_a_real_neon_recording_checks_out(real_data):
 
 def test_gaze_of_a_larger_copy_of_the_video_is_noticed(real_data):
     check = check_recording(open_recording(real_data / "neon_window"))
-    assert check["gaze off screen"].level == "warning"
+    assert check["gaze off screen"].level == "unusable"
 
 
 def test_a_turned_video_is_noted(real_data):

@@ -12,9 +12,10 @@ import pytest
 
 from regard.errors import FileError
 from regard.io import FilmWriter
+from regard.ops.states import runs
 from regard.types import GazeState, GazeTrack, MediaStream, Prediction, Recording
 from regard.viz.report import report
-from regard.viz.timeline import runs, timeline
+from regard.viz.timeline import timeline
 
 EVIL = '<script>alert("x")</script>'
 
@@ -96,7 +97,7 @@ def test_the_page_says_what_was_recorded_and_how_well_it_was_told(recording, tmp
     for said in (
         "128 x 96 pixels",
         "12 in 1.10 s",
-        "25.0% of the measurements lost",
+        "27.3% of the time lost",
         "1.234",
         "regard show walk",
         "lost",

@@ -62,7 +62,7 @@ def _check_root(path: str, dataset: str) -> int:
 def print_findings(found: RecordingCheck) -> None:
     """One line a finding, and the verdict."""
     table(findings_table(found))
-    out.print("usable" if found.usable else "[bold red]not usable[/]")
+    out.print(found.verdict if found.usable else f"[bold red]{found.verdict}[/]")
 
 
 def findings_table(found: RecordingCheck | RootCheck) -> pd.DataFrame:

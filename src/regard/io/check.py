@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Float64
 
 from regard.errors import RegardError
 from regard.io.devices.aria_media import AriaVideo
 from regard.io.media.video import Video
 from regard.io.recording import LaterVideo, device_frame_times_s, open_sound, open_video
+from regard.ops.states import lost_share, off_screen_share
 from regard.types import TRAINED, GazeTrack, Recording
 
 Level = Literal["ok", "note", "warning", "unusable"]
@@ -30,6 +31,12 @@ CLOCKS_DIFFER_S = 0.02
 
 MUCH_LOST, MUCH_OFF_SCREEN = 0.5, 0.2
 """Shares of gaze samples beyond which a recording needs a look before its scores are believed."""
+
+MUCH_AT_ZERO = 0.01
+"""Share of valid samples in the picture's very corner beyond which they are a code rather than gaze."""
+
+LATE_S = 1.0
+"""Gaze that goes on for longer than this after the last frame may belong to a longer video."""
 
 SOUND_SHORT_S = 0.5
 """Sound that ends this long before the last frame was cut off, or lags."""
@@ -53,8 +60,15 @@ class RecordingCheck:
 
     @property
     def usable(self) -> bool:
-        """True unless the pictures cannot be read, or gaze was recorded but not one moment of it is valid."""
+        """True unless the pictures cannot be read, or gaze was recorded but none of it is valid and on the picture."""
         return all(f.level != "unusable" for f in self.findings)
+
+    @property
+    def verdict(self) -> Literal["usable", "usable with warnings", "not usable"]:
+        """All in three words or less."""
+        if not self.usable:
+            return "not usable"
+        return "usable with warnings" if any(f.level == "warning" for f in self.findings) else "usable"
 
     def __getitem__(self, name: str) -> Finding:
         for finding in self.findings:
@@ -224,27 +238,36 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator
         )
         return
     yield from _gaps("gaze gaps", gaze.time_s[during], gaze.interval_s)
-    yield _share("gaze lost", ~gaze.valid[during], "of the gaze samples during the video are lost", MUCH_LOST)
-    yield _share(
-        "frames without gaze",
-        ~gaze.at(times_s).valid,
-        "of the frames have no valid gaze within one interval",
-        MUCH_LOST,
-    )
-    shown = gaze.point[during & gaze.valid]
+    end_s = float(times_s[-1])
+    if end_s > 0:
+        lost = lost_share(gaze, end_s=end_s)
+        yield _share("gaze lost", lost, "of the video's time have no valid gaze", MUCH_LOST)
+    without = float((~gaze.at(times_s).valid).mean())
+    yield _share("frames without gaze", without, "of the frames have no valid gaze within one interval", MUCH_LOST)
+    outside = off_screen_share(gaze, end_s=end_s)
     yield _share(
         "gaze off screen",
-        np.any((shown < 0) | (shown > 1), axis=1),
+        outside,
         "of the valid samples lie outside the picture",
         MUCH_OFF_SCREEN,
         hint="; were the pixels measured in a video of this size?",
+        all_is_unusable=True,
     )
+    at_zero = gaze.valid & (gaze.point == 0).all(axis=1)
+    if (zeros := float(at_zero.sum() / gaze.valid.sum())) > MUCH_AT_ZERO:
+        text = f"{zeros:.1%} of the valid samples are exactly (0, 0), which many devices write for lost gaze"
+        yield Finding(level="warning", name="gaze at zero", text=text, value=zeros)
+    if (late_s := float(gaze.time_s[-1]) - end_s) > LATE_S:
+        text = f"gaze goes on for {late_s:.2f} s after the last frame: is the video whole?"
+        yield Finding(level="note", name="gaze after the video", text=text, value=late_s)
 
 
-def _share(name: str, is_so: Bool[np.ndarray, "n"], text: str, much: float, *, hint: str = "") -> Finding:
-    share = float(is_so.mean())
+def _share(
+    name: str, share: float, text: str, much: float, *, hint: str = "", all_is_unusable: bool = False
+) -> Finding:
+    unusable = all_is_unusable and share == 1
     return Finding(
-        level="warning" if share > much else "ok",
+        level="unusable" if unusable else "warning" if share > much else "ok",
         name=name,
         text=f"{share:.1%} {text}" + hint * (share > much),
         value=share,

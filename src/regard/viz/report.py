@@ -16,10 +16,11 @@ from PIL import Image
 
 from regard.io import writing
 from regard.io.recording import open_video
+from regard.ops.states import lost_share, off_screen_share, runs
 from regard.sources import FrameSource
 from regard.types import GazeState, Prediction, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, Moments, contact_sheet
-from regard.viz.timeline import runs, timeline
+from regard.viz.timeline import timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,12 +115,10 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
         rows.append(("gaze", "no measurements"))
     else:
         often = f", {1 / gaze.interval_s:.0f} a second" if len(gaze) > 1 else ""
-        lost = 1 - float(gaze.valid.mean())
-        seen = gaze.point[gaze.valid]
-        outside = float(((seen < 0) | (seen > 1)).any(axis=1).mean()) if len(seen) else 0.0
+        lost, outside = lost_share(gaze, end_s=duration_s), off_screen_share(gaze, end_s=duration_s)
         rows += [
             ("gaze", f"{len(gaze)} measurements from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s{often}"),
-            ("lost, off screen", f"{lost:.1%} of the measurements lost, {outside:.1%} of the others off screen"),
+            ("lost, off screen", f"{lost:.1%} of the time lost, {outside:.1%} of the valid measurements off screen"),
         ]
     rows.append(("camera", "not calibrated" if camera is None else camera.model))
     if recording.segments:

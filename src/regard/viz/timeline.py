@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regard.ops.states import runs
 from regard.types import GazeState, GazeTrack, Prediction
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS
 from regard.viz.ink import Colour
@@ -56,28 +57,6 @@ def timeline(track: GazeTrack | None, *, predicted: Prediction | None = None, en
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "regard"}):
         figure.savefig(written, format="svg", transparent=True, dpi=160, metadata={"Date": None, "Creator": None})
     return _for_a_page(written.getvalue())
-
-
-def runs(track: GazeTrack, *, end_s: float) -> list[tuple[float, float, GazeState]]:
-    """Stretches of one state as (start, end) in seconds, from 0 (or the first measurement, if earlier) to `end_s`.
-
-    A measurement lasts until the next one; where that is more than three intervals away, one interval and then LOST,
-    as it is before the first and after the last.
-    """
-    if len(track) == 0:
-        return [(0.0, end_s, GazeState.LOST)]
-    interval_s = float(np.nan_to_num(track.interval_s))
-    ends_s = np.append(track.time_s[1:], max(end_s, track.time_s[-1] + interval_s))
-    gap = ends_s - track.time_s > 3 * interval_s + 1e-9
-    before = [0.0] if track.time_s[0] > 0 else []
-    start_s = np.concatenate([before, track.time_s, track.time_s[gap] + interval_s])
-    lost = np.full(len(before) + int(gap.sum()), GazeState.LOST, np.int8)
-    state = np.concatenate([lost[: len(before)], track.state, lost[len(before) :]])
-    order = np.argsort(start_s, kind="stable")
-    start_s, state = start_s[order], state[order]
-    first = np.flatnonzero(np.append(True, state[1:] != state[:-1]))
-    ends = np.append(start_s[first[1:]], ends_s[-1])
-    return [(float(s), float(e), GazeState(int(k))) for s, e, k in zip(start_s[first], ends, state[first], strict=True)]
 
 
 def _line(axes: "Axes", track: GazeTrack, column: int, colour: str, *, end_s: float) -> None:
