@@ -70,7 +70,7 @@ def saved(model: torch.nn.Module, rules: Rules, path: Path, **more: torch.Tensor
 
 def cut(num_frames: int, rec: Recording, **settings: float) -> list:
     sampler = EveryMoment(**{"num_frames": 8, "interval_s": 0.3, "every_s": 0.1, **settings})
-    return list(sampler.clips(rec, np.arange(num_frames) / 30, rng=np.random.default_rng()))
+    return list(sampler.clips(rec, times_s=np.arange(num_frames) / 30, rng=np.random.default_rng()))
 
 
 @pytest.mark.parametrize(("num_frames", "num_clips"), [(70, 3), (73, 6), (90, 6), (142, 6), (200, 9)])

@@ -174,7 +174,7 @@ def test_a_recipe_starts_from_the_weights_that_it_names(world: Path, tmp_path: P
     content = tiny_recipe(world, max_steps=1, validate_every=1, optimiser=still)
     content["task"]["init_args"]["model"] = {"class_path": "MViTGaze", "init_args": {**SMALL, "size": [32, 32]}}
     content["training"]["pretrained"] = {"weights": str(tmp_path / "k400.pyth")}
-    for part in ("train", "val", "test"):
+    for part in ("train", "eval"):
         content["data"][part]["sampler"]["init_args"]["num_frames"] = 4
         content["data"][part]["transforms"].insert(0, {"class_path": "Resize", "init_args": {"size": [32, 32]}})
     run = train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run").folder
