@@ -92,7 +92,7 @@ def test_a_preview_with_the_vrs_own_calibration_gives_nearly_the_vrs_gaze(real, 
     from regard.io.devices.aria_vrs import device_calibration, open_vrs
 
     vrs = real_data / "aria_everyday" / "recording.vrs"
-    factory = json.loads(calibration.device_calibration_to_json_string(device_calibration(open_vrs(vrs), vrs)))
+    factory = json.loads(calibration.device_calibration_to_json_string(device_calibration(open_vrs(vrs).provider, vrs)))
     rgb = [c for c in factory["CameraCalibrations"] if c["Label"] == "camera-rgb"]
     folder = tmp_path / "preview" / FIRST_TEST
     shutil.copytree(real / "mps", folder / "mps")

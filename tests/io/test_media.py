@@ -213,7 +213,8 @@ def test_what_is_not_a_video_says_what_it_is(tmp_path: Path):
         tmp_path / "absent.mp4": "no such file",
         tmp_path: "a folder",
         write(tmp_path / "empty.mp4", b""): "an empty file",
-        write(tmp_path / "text.mp4", b"time_s,x,y\n" * 50): "content that FFmpeg does not recognise",
+        write(tmp_path / "text.mp4", b"time_s,x,y\n" * 50): r"a text table \(time_s,x,y\)",
+        write(tmp_path / "noise.mp4", bytes(range(256)) * 9): "content that FFmpeg does not recognise",
         write(tmp_path / "cut.mp4", whole[: len(whole) // 2]): r"without its index \(moov\)",
         sound: "no video stream",
     }

@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="PATH is the root of this dataset, such as egtea (default: found by the names of what lies there)",
     )
+    parser.add_argument("--thorough", action="store_true", help="decode every frame and all sound, which takes a while")
 
 
 def run(options: Namespace) -> int:
@@ -38,7 +39,7 @@ def run(options: Namespace) -> int:
         if dataset is None:
             raise
         return _check_root(options.path, dataset)
-    found = check_recording(recording)
+    found = check_recording(recording, thorough=options.thorough)
     heading(f"{recording.id}: {options.path}")
     print_findings(found)
     if not found.usable:

@@ -37,6 +37,12 @@ def wrote(files: Sequence[Path], *, then: str) -> None:
     suggest(then)
 
 
+def remarks(notes: Sequence[str]) -> None:
+    """What a reader had to assume, or misses in the files."""
+    for note in notes:
+        out.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+
+
 def suggest(command: str) -> None:
     """The next command to try."""
     out.print(f"[dim]next:[/] {escape(command)}", soft_wrap=True)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from regard.cli.console import heading, out, progress, table, wrote
+from regard.cli.console import heading, out, progress, remarks, table, wrote
 from regard.cli.options import (
     DEFAULT_MODEL,
     OUT,
@@ -73,6 +73,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
+    remarks(recording.notes)
     folder = out_folder(options, recording)
     prediction = predicted(options, recording)
     with progress("scores") as bar:

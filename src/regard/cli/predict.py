@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from regard.cli.console import frames_progress, progress, wrote
+from regard.cli.console import frames_progress, progress, remarks, wrote
 from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
 from regard.engine.answerer import HorizonError, recognises_actions
 from regard.engine.predict import predict
@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Write the predictions and the film."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
+    remarks(recording.notes)
     folder, stem = out_folder(options, recording), file_stem(options.model)
     files = [folder / f"{stem}.parquet"]
     if recognises_actions(options.model):

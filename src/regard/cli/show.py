@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
-from regard.cli.console import frames_progress, wrote
+from regard.cli.console import frames_progress, remarks, wrote
 from regard.cli.options import add_out, add_recording, command, out_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
@@ -20,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> int:
     """Write both and say where they lie."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
+    remarks(recording.notes)
     folder = out_folder(options, recording)
     with frames_progress("film") as bar:
         film(recording, None, folder / "gaze.mp4", progress=bar)

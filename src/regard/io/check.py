@@ -10,12 +10,13 @@ from jaxtyping import Float64
 
 from regard.errors import RegardError
 from regard.io.devices.aria_media import AriaVideo
+from regard.io.finding import Finding, Level
+from regard.io.media.retimed import RetimedVideo
 from regard.io.media.video import Video
 from regard.io.recording import LaterVideo, device_frame_times_s, open_sound, open_video
+from regard.io.thorough import all_sound, every_frame
 from regard.ops.states import lost_share, off_screen_share
 from regard.types import TRAINED, GazeTrack, Recording
-
-Level = Literal["ok", "note", "warning", "unusable"]
 
 GAP_MEDIANS = 3.0
 """A pause is a gap when it lasts longer than this many usual intervals."""
@@ -43,16 +44,6 @@ SOUND_SHORT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One fact about a recording. `value` is its number in the unit that `text` names, where one number says it."""
-
-    level: Level
-    name: str
-    text: str
-    value: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingCheck:
     """Everything that was found, in reading order; `check["gaze lost"]` is the first finding of that name."""
 
@@ -77,22 +68,26 @@ class RecordingCheck:
         raise KeyError(name)
 
 
-def check_recording(recording: Recording) -> RecordingCheck:
-    """Look at a recording's pictures, times, clocks, sound and gaze; of the frames, only the two ends are decoded.
+def check_recording(recording: Recording, *, thorough: bool = False) -> RecordingCheck:
+    """Look at a recording's pictures, times, clocks, sound and gaze.
 
+    Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`.
     A file that cannot be read is a finding here, not an exception.
     """
-    findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
-    stream = recording.require_video()
+    stream, findings = recording.require_video(), []
     try:
         with closing(open_video(stream)) as video:
+            lacks = None if isinstance(video, LaterVideo) else video.missing
+            findings += _notes(recording, lacks)
             findings += _picture(video)
             times_s = video.times_s
+            if thorough:
+                findings += every_frame(video)
     except RegardError as problem:
         return RecordingCheck(findings=(*findings, _unreadable("picture", problem, "unusable")))
     findings += _frame_times(times_s)
     findings += _clocks(recording, times_s)
-    findings += _sound(recording, float(times_s[-1]))
+    findings += _sound(recording, float(times_s[-1]), thorough=thorough)
     findings += _gaze(recording.gaze, times_s)
     findings += _labels(recording, float(times_s[-1]))
     return RecordingCheck(findings=tuple(findings))
@@ -102,7 +97,15 @@ def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
     return Finding(level=level, name=name, text=f"{problem.where}: found {problem.found}; wanted {problem.wanted}")
 
 
-def _picture(video: Video | AriaVideo | LaterVideo) -> Iterator[Finding]:
+def _notes(recording: Recording, lacks: str | None) -> Iterator[Finding]:
+    for note in recording.notes:
+        if note != lacks:
+            yield Finding(level="note", name="reader", text=note)
+    if lacks is not None:
+        yield Finding(level="warning", name="missing part", text=lacks)
+
+
+def _picture(video: Video | AriaVideo | RetimedVideo | LaterVideo) -> Iterator[Finding]:
     height, width = video.size
     video.frames_at(video.times_s[:1], size=(16, 16))
     yield Finding(level="ok", name="picture", text=f"{width} x {height} pixels, upright")
@@ -195,13 +198,15 @@ def _clocks(recording: Recording, times_s: Float64[np.ndarray, "n"]) -> Iterator
     )
 
 
-def _sound(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
+def _sound(recording: Recording, last_frame_s: float, *, thorough: bool) -> Iterator[Finding]:
     if recording.audio is None:
         yield Finding(level="note", name="sound", text="none")
         return
     try:
         with closing(open_sound(recording.audio)) as sound:
             end_s = sound.duration_s
+            if thorough:
+                yield from all_sound(sound)
     except RegardError as problem:
         yield _unreadable("sound", problem, "warning")
         return
@@ -209,7 +214,9 @@ def _sound(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
     yield Finding(
         level="warning" if short else "ok",
         name="sound",
-        text=f"ends at {end_s:.2f} s; the last frame is shown from {last_frame_s:.2f} s",
+        text="silent: its track is empty"
+        if end_s == 0
+        else f"ends at {end_s:.2f} s; the last frame is shown from {last_frame_s:.2f} s",
         value=end_s,
     )
 

@@ -1,6 +1,7 @@
 """Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,10 @@ from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missin
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.devices.folder import open_folder, video_files
+from regard.io.devices.native_core import native_times_s
 from regard.io.media.container import unchanged
+from regard.io.media.looks import video_look
+from regard.io.media.retimed import RetimedVideo
 from regard.io.media.sound import Sound
 from regard.io.media.video import Video
 from regard.types import MediaStream, Recording
@@ -37,7 +41,10 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
     """
     path = Path(os.path.expanduser(path))
     try:
-        return _open(path, min_confidence)
+        recording = _open(path, min_confidence)
+        video = recording.video
+        lacks = None if video is None or _is_vrs(video.path) else video_look(video.path, video.index).missing
+        return recording if lacks is None else replace(recording, notes=(*recording.notes, lacks))
     except OSError as error:
         raise FileError(
             error.filename or path,
@@ -83,7 +90,7 @@ def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
     return None
 
 
-def open_video(stream: MediaStream) -> "Video | AriaVideo | LaterVideo":
+def open_video(stream: MediaStream) -> "Video | AriaVideo | RetimedVideo | LaterVideo":
     """The pictures of a stream, on the recording's clock: a FrameSource that can be closed.
 
     Raises FileError where the file has changed since the recording was opened.
@@ -94,6 +101,9 @@ def open_video(stream: MediaStream) -> "Video | AriaVideo | LaterVideo":
         source = AriaVideo(stream.path)
     else:
         source = Video(stream.path, stream=stream.index)
+        taken_s = native_times_s(stream.path)
+        if taken_s is not None and len(taken_s) == len(source.times_s):
+            source = RetimedVideo(source, taken_s)
     return source if stream.start_s == 0 else LaterVideo(source, stream.start_s)
 
 
@@ -127,7 +137,7 @@ def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None
 class LaterVideo:
     """A video whose own zero lies at `start_s` on the recording's clock."""
 
-    def __init__(self, source: Video | AriaVideo, start_s: float) -> None:
+    def __init__(self, source: Video | AriaVideo | RetimedVideo, start_s: float) -> None:
         self._source, self._start_s = source, start_s
 
     def close(self) -> None:

@@ -27,8 +27,10 @@ from jaxtyping import Float64
 from regard.errors import FileError
 from regard.io.clock import require_increasing, require_overlap
 from regard.io.devices.aria_vrs import (
+    damage_told,
     device_calibration,
     has_microphones,
+    lacking,
     open_vrs,
     picture_times_ns,
     to_camera,
@@ -81,10 +83,15 @@ def open_aria(path: Path) -> Recording:
     Raises FileError, TableError, ClockError, and MissingExtraError without projectaria-tools.
     """
     folder, vrs = (path, _only_vrs(path)) if path.is_dir() else (path.parent, path)
+    with damage_told(vrs):
+        return _open(path, folder, vrs)
+
+
+def _open(path: Path, folder: Path, vrs: Path) -> Recording:
     state = state_of(vrs)
-    provider = open_vrs(vrs)
+    provider, complaint = open_vrs(vrs)
     frame_ns = picture_times_ns(provider, vrs)
-    gaze, notes = None, []
+    gaze, notes = None, [] if complaint is None else [lacking(complaint)]
     tables = find_eye_gaze(folder)
     if tables:
         table, *others = tables

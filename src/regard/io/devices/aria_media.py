@@ -14,7 +14,16 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 from regard.errors import ClockError, FileError
-from regard.io.devices.aria_vrs import MICROPHONES, RGB, VrsFile, lies_on_its_side, picture_times_ns, stream_id
+from regard.io.devices.aria_vrs import (
+    MICROPHONES,
+    RGB,
+    VrsFile,
+    damage_told,
+    lacking,
+    lies_on_its_side,
+    picture_times_ns,
+    stream_id,
+)
 from regard.io.media.sound import resampled
 from regard.io.media.sound_look import SEAM_S
 from regard.io.media.time_index import TimeIndex
@@ -52,7 +61,8 @@ class AriaVideo:
 
     @cached_property
     def _index(self) -> TimeIndex:
-        time_ns = picture_times_ns(self._vrs.provider, self.path)
+        with damage_told(self.path):
+            time_ns = picture_times_ns(self._vrs.provider, self.path)
         time_s = (time_ns - time_ns[0]) / 1e9
         n = len(time_s)
         usual_s = float(np.median(np.diff(time_s))) if n > 1 else 0.0
@@ -79,6 +89,12 @@ class AriaVideo:
         return self._index.end_s
 
     @property
+    def missing(self) -> str | None:
+        """What the library missed in the file, in words; None where it is whole."""
+        complaint = self._vrs.complaint
+        return None if complaint is None else lacking(complaint)
+
+    @property
     def is_turned(self) -> bool:
         """True where the stored pictures were turned to be upright."""
         return self._turn != AS_STORED
@@ -90,8 +106,9 @@ class AriaVideo:
 
     @cached_property
     def _size(self) -> tuple[int, int]:
-        provider = self._vrs.provider
-        about = provider.get_image_configuration(stream_id(provider, self.path, RGB))
+        with damage_told(self.path):
+            provider = self._vrs.provider
+            about = provider.get_image_configuration(stream_id(provider, self.path, RGB))
         return (about.image_width, about.image_height) if self.is_turned else (about.image_height, about.image_width)
 
     def frames_at(
@@ -120,15 +137,16 @@ class AriaVideo:
 
     def _picture(self, number: int) -> av.VideoFrame:
         provider = self._vrs.provider
-        image, _ = provider.get_image_data_by_index(stream_id(provider, self.path, RGB), number)
-        if not image.is_valid():
+        with damage_told(self.path):
+            image, _ = provider.get_image_data_by_index(stream_id(provider, self.path, RGB), number)
+            pixels = np.asarray(image.to_numpy_array(), np.uint8) if image.is_valid() else None
+        if pixels is None:
             raise FileError(
                 self.path,
                 found=f"a picture that cannot be decoded at {self.times_s[number]:.3f} s",
                 wanted="a whole picture",
                 do="download or copy the file again, or leave that stretch out",
             )
-        pixels = np.asarray(image.to_numpy_array(), np.uint8)
         return av.VideoFrame.from_ndarray(pixels, format="rgb24" if pixels.ndim == 3 else "gray")
 
 
@@ -159,7 +177,8 @@ class AriaSound:
     def rate_hz(self) -> int:
         """The rate at which the sound was recorded."""
         provider = self._vrs.provider
-        return int(provider.get_audio_configuration(stream_id(provider, self.path, MICROPHONES)).sample_rate)
+        with damage_told(self.path):
+            return int(provider.get_audio_configuration(stream_id(provider, self.path, MICROPHONES)).sample_rate)
 
     @cached_property
     def _block_at(self) -> Int64[np.ndarray, "n"]:
@@ -187,19 +206,21 @@ class AriaSound:
     @property
     def duration_s(self) -> float:
         """The moment on the recording's clock at which the sound ends."""
-        return self.start_s + float(self._block_at[-1]) / self.rate_hz
+        with damage_told(self.path):
+            return self.start_s + float(self._block_at[-1]) / self.rate_hz
 
     def samples_between(
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
     ) -> Float32[np.ndarray, "c n"]:
         """round((end_s - start_s) * rate_hz) samples in [-1, 1]; silence (0) outside the recorded sound."""
-        return resampled(
-            lambda begin, end: self._recorded(begin, end, channels),
-            self.rate_hz,
-            rate_hz,
-            first=round((start_s - self.start_s) * rate_hz),
-            count=max(0, round((end_s - start_s) * rate_hz)),
-        )
+        with damage_told(self.path):
+            return resampled(
+                lambda begin, end: self._recorded(begin, end, channels),
+                self.rate_hz,
+                rate_hz,
+                first=round((start_s - self.start_s) * rate_hz),
+                count=max(0, round((end_s - start_s) * rate_hz)),
+            )
 
     def _recorded(self, first: int, last: int, channels: int) -> Float32[np.ndarray, "c n"]:
         out = np.zeros((last - first, channels), np.float32)

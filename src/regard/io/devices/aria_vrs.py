@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
 
-from regard.errors import FileError, MissingExtraError
+from regard.errors import ClockError, FileError, MissingExtraError
 from regard.types import Camera
 
 if TYPE_CHECKING:
@@ -25,7 +25,14 @@ FISHEYE624_NUMBERS = 12
 """Distortion coefficients: six radial, two tangential, four thin prism."""
 
 
-def open_vrs(path: Path) -> "VrsDataProvider":
+class OpenVrs(NamedTuple):
+    """An opened file, and what the library complained of while opening it."""
+
+    provider: "VrsDataProvider"
+    complaint: str | None
+
+
+def open_vrs(path: Path) -> OpenVrs:
     """The opened file, without the library's log on the console. Raises FileError, MissingExtraError."""
     try:
         from projectaria_tools.core import data_provider
@@ -33,16 +40,33 @@ def open_vrs(path: Path) -> "VrsDataProvider":
         raise MissingExtraError.of(path, package="projectaria-tools", extra="aria") from problem
     if not path.is_file():
         raise FileError(path, found="no such file", wanted="a VRS file", do="check the path")
-    with quiet() as log:
+    with damage_told(path) as log:
         provider = data_provider.create_vrs_data_provider(str(path))
+        complaint = _first_complaint(log)
         if provider is None:
             raise FileError(
                 path,
-                found=f"content that is not VRS ({_first_complaint(log)})",
+                found=f"content that is not VRS ({complaint or 'it cannot be opened'})",
                 wanted="a complete VRS file of Project Aria",
                 do="download or copy it again",
             )
-    return provider
+    return OpenVrs(provider, complaint)
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[IO[bytes]]:
+    """Raises FileError for whatever the library, or arithmetic with its numbers, trips over in a damaged file.
+
+    What the library writes to the console goes into the file that is given.
+    """
+    try:
+        with quiet() as log:
+            yield log
+    except (RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError) as problem:
+        what = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+        raise FileError(
+            path, found=f"damaged content ({what})", wanted="a whole VRS file", do="download or copy it again"
+        ) from problem
 
 
 def stream_id(provider: "VrsDataProvider", path: Path, label: str) -> "StreamId":
@@ -69,7 +93,17 @@ def picture_times_ns(provider: "VrsDataProvider", path: Path) -> Int64[np.ndarra
     """Capture time of each RGB picture in nanoseconds of the device's clock."""
     from projectaria_tools.core.sensor_data import TimeDomain
 
-    return np.array(provider.get_timestamps_ns(stream_id(provider, path, RGB), TimeDomain.DEVICE_TIME), np.int64)
+    stamps = provider.get_timestamps_ns(stream_id(provider, path, RGB), TimeDomain.DEVICE_TIME)
+    time_ns = np.array(stamps, np.int64)
+    backwards = np.flatnonzero(np.diff(time_ns) <= 0)
+    if len(backwards):
+        raise ClockError(
+            path,
+            found=f"a capture time that does not increase, at picture {backwards[0] + 1} of {len(time_ns)}",
+            wanted="times that strictly increase",
+            do="download or copy it again",
+        )
+    return time_ns
 
 
 def device_calibration(provider: "VrsDataProvider", path: Path) -> "DeviceCalibration":
@@ -123,16 +157,22 @@ def to_camera(calibration: "CameraCalibration") -> Camera:
     )
 
 
+def lacking(complaint: str) -> str:
+    """What to say about a file of which the library complained."""
+    return f"the file was cut or is damaged: {complaint}"
+
+
 class VrsFile:
     """An opened file that survives pickling and forking: each process opens it for itself, when first asked."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._provider: VrsDataProvider | None = None
+        self._complaint: str | None = None
         self._process = os.getpid()
 
     def __getstate__(self) -> Mapping[str, object]:
-        return {"path": self.path, "_provider": None, "_process": 0}
+        return {"path": self.path, "_provider": None, "_complaint": None, "_process": 0}
 
     def close(self) -> None:
         """Give the file back; asking again opens it again."""
@@ -142,8 +182,14 @@ class VrsFile:
     def provider(self) -> "VrsDataProvider":
         """The opened file."""
         if self._provider is None or self._process != os.getpid():
-            self._provider, self._process = open_vrs(self.path), os.getpid()
+            (self._provider, self._complaint), self._process = open_vrs(self.path), os.getpid()
         return self._provider
+
+    @property
+    def complaint(self) -> str | None:
+        """What the library complained of when it opened the file."""
+        assert self.provider is not None
+        return self._complaint
 
 
 @contextmanager
@@ -163,9 +209,9 @@ def quiet() -> Iterator[IO[bytes]]:
                 os.close(console)
 
 
-def _first_complaint(log: IO[bytes]) -> str:
+def _first_complaint(log: IO[bytes]) -> str | None:
     """The first warning or error in the library's log, without its colours and prefix."""
     log.seek(0)
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read().decode(errors="replace"))
     complaint = re.search(r"\[(?:WARNING|ERROR)\]: (.+)", text)
-    return complaint[1].strip() if complaint else "it cannot be opened"
+    return complaint[1].strip() if complaint else None

@@ -60,6 +60,7 @@ from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_seconds
 from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
 from regard.io.devices.name import recording_id
+from regard.io.devices.native_core import native_times_s
 from regard.io.devices.unread import unread_gaze
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
@@ -98,11 +99,19 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
     beside = _Beside(video)
     with Video(video) as frames:
         size, frame_s = frames.size, frames.times_s
-    gaze, notes = None, []
+    notes = []
+    if (taken_s := native_times_s(video)) is not None:
+        if len(taken_s) == len(frame_s):
+            frame_s = taken_s
+            notes.append("frame times are from world_timestamps.npy")
+        else:
+            notes.append(f"world_timestamps.npy has {len(taken_s)} times for {len(frame_s)} frames: it is not used")
+    gaze = None
     if table := beside.find("gaze.csv"):
-        gaze, notes = read_gaze(table, size=size, frame_s=frame_s, min_confidence=min_confidence)
+        gaze, found = read_gaze(table, size=size, frame_s=frame_s, min_confidence=min_confidence)
+        notes += found
     elif video.parent.is_dir():
-        notes = unread_gaze(video.parent)
+        notes += unread_gaze(video.parent)
     labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
     picture, sound = media_streams(video)
     return Recording(

@@ -63,6 +63,9 @@ def open_media(path: Path) -> InputContainer:
         if _begins_as_mp4(path):
             found = "an mp4 without its index (moov), as a recording leaves that was cut off"
             raise FileError(path, found=found, wanted=wanted, do="copy it again, or repair it (untrunc)") from error
+        if (line := _first_line_of_text(path)) is not None:
+            found = f"a text table ({line})" if "," in line or "\t" in line else "text"
+            raise FileError(path, found=found, wanted=wanted, do="look for the video; this is none") from error
         found = f"content that FFmpeg does not recognise ({error.strerror})"
         raise FileError(path, found=found, wanted=wanted, do="check that it is media, and complete") from error
 
@@ -70,6 +73,16 @@ def open_media(path: Path) -> InputContainer:
 def _begins_as_mp4(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(8)[4:] == b"ftyp"
+
+
+def _first_line_of_text(path: Path) -> str | None:
+    """The beginning of the first line; None for a file that does not begin as text."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    text = head.decode("utf-8-sig", errors="ignore")
+    if not text or len(text.encode()) < len(head) - 6 or not all(c.isprintable() or c in "\r\n\t" for c in text):
+        return None
+    return text.strip().splitlines()[0][:80] if text.strip() else None
 
 
 def video_streams(container: InputContainer) -> list[VideoStream]:

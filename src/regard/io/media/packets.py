@@ -91,13 +91,6 @@ def read_table(
             do="copy or record it again",
         ) from error
     pts, dts, duration, pos, key, hidden = (np.array(column, np.int64) for column in columns)
-    if len(pos) == 0:
-        raise FileError(
-            path,
-            found=f"a {stream.type} stream ({stream.index}) without any data",
-            wanted="at least one packet",
-            do="copy or record the file again",
-        )
     table = PacketTable(
         tick_s=float(stream.time_base or 0),
         pts=None if lacks[0] else pts,

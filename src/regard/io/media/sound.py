@@ -114,7 +114,7 @@ class Sound:
         look = self._look
         out = np.zeros((channels, last - first), np.float32)
         at = look.sample_at
-        if last <= max(at[0], first):
+        if len(at) == 0 or last <= max(at[0], first):
             return out
         begin = max(0, int(np.searchsorted(at, first, side="right")) - 1)
         reader = self._opened()

@@ -18,6 +18,9 @@ from regard.types import FileState
 HEAD_FRAMES = 4
 """Decoded to learn whether the codec has a fixed number of samples in a packet; the first may be cut."""
 
+SILENT_HZ = 48_000
+"""Rate of a track without any data, where its header names none."""
+
 SEAM_S = 0.005
 """Stamps that leave less than this between two packets are rounding (Matroska: 1 ms) or jitter, not a pause."""
 
@@ -45,13 +48,26 @@ class SoundLook(Facts):
 
 
 def look_at_sound(path: Path, stream: int | None, state: FileState | None) -> SoundLook:
-    """Every packet is read, and the first few decoded. Raises FileError."""
+    """Every packet is read, and the first few decoded. A track without any data is silence. Raises FileError."""
     with open_media(path) as container:
         chosen = choose_sound(container, path, stream)
         table, head = read_table(container, path, chosen, head=HEAD_FRAMES)
         has_video = bool(video_streams(container))
         rate = chosen.codec_context.sample_rate
     pts = table.pts
+    if len(table) == 0:
+        nothing = np.zeros(0, np.int64)
+        rate = rate or SILENT_HZ
+        return SoundLook(
+            state=state,
+            table=table,
+            pts=nothing,
+            sample_at=nothing,
+            constant=None,
+            rate_hz=rate,
+            start_s=0.0,
+            end_s=0.0,
+        )
     if pts is None:
         raise _unusable(path, "its packets carry no times")
     frames = [frame for frame in head if isinstance(frame, AudioFrame)]

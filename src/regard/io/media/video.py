@@ -90,6 +90,11 @@ class Video:
         return self._look.pixel_aspect
 
     @property
+    def missing(self) -> str | None:
+        """What the header promises and the file lacks, in words; None where it is whole, or promises nothing."""
+        return self._look.missing
+
+    @property
     def is_turned(self) -> bool:
         """True where the stored pictures were turned or mirrored to be upright, as the file's display matrix says."""
         return any(self._look.turn)

@@ -1,10 +1,13 @@
 """The first look at a video stream: its packets, when its frames are shown, how the picture stands."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from typing_extensions import override
 
 from regard.errors import FileError
@@ -14,6 +17,12 @@ from regard.io.media.packets import PacketTable, read_table
 from regard.io.media.time_index import TimeIndex, index_frames
 from regard.io.media.upright import Turn, turn_of
 from regard.types import FileState
+
+SHORT_S = 0.5
+"""A video this much shorter than its header says was cut; rounding, late starts and the sound's end make up less."""
+
+TS_PACKET_BYTES = (188, 192, 204)
+"""Of a transport stream, without and with a time or a check sum beside each packet."""
 
 USUAL_FRAME_S = 1 / 25
 """Where neither stamps nor header say how long a frame lasts."""
@@ -36,6 +45,12 @@ class VideoLook(Facts):
     """Width over height of one pixel of the upright picture."""
     has_sound: bool
     """True where the file also has sound."""
+    promised_frames: int
+    """Frames that the header promises; 0 where it does not say."""
+    promised_s: float
+    """How long the header says that the stream lasts; NaN where it does not."""
+    ends_inside: bool
+    """True for a transport stream that ends in the middle of a packet."""
 
     @cached_property
     def index(self) -> TimeIndex:
@@ -47,6 +62,18 @@ class VideoLook(Facts):
         """The first shown frame's time on the container's own clock, which other streams of the file share."""
         stamps = self.index.pts if self.index.pts is not None else self.table.dts
         return 0.0 if stamps is None else float(stamps[0]) * self.table.tick_s
+
+    @property
+    def missing(self) -> str | None:
+        """What the header promises and the file lacks, in words; None where it is whole, or promises nothing."""
+        there, why = len(self.table), "the file was cut or is damaged"
+        if self.promised_frames:
+            return (
+                f"{there} of {self.promised_frames} frames are there: {why}" if there < self.promised_frames else None
+            )
+        if self.promised_s - self.index.end_s > SHORT_S:
+            return f"{self.index.end_s:.2f} of {self.promised_s:.2f} s are there: {why}"
+        return f"the file ends in the middle of a packet: {why}" if self.ends_inside else None
 
     @property
     @override
@@ -62,6 +89,16 @@ def look_at_video(path: Path, stream: int | None, state: FileState | None) -> Vi
         table, head = read_table(container, path, chosen, head=1)
         aspect = float(chosen.sample_aspect_ratio or 1)
         hears = bool(sound_streams(container))
+        number, promised_frames = chosen.index, chosen.frames
+        promised_s = _promised_s(container, chosen)
+        ends_inside = container.format.name == "mpegts" and _ends_inside_a_packet(path)
+    if len(table) == 0:
+        raise FileError(
+            path,
+            found=f"a video stream ({number}) without any data",
+            wanted="at least one packet",
+            do="copy or record the file again",
+        )
     if not head or not isinstance(first := head[0], VideoFrame):
         raise FileError(
             path,
@@ -79,4 +116,22 @@ def look_at_video(path: Path, stream: int | None, state: FileState | None) -> Vi
         size=(first.width, first.height) if turn[0] else (first.height, first.width),
         pixel_aspect=1 / aspect if turn[0] else aspect,
         has_sound=hears,
+        promised_frames=promised_frames,
+        promised_s=promised_s,
+        ends_inside=ends_inside,
     )
+
+
+def _promised_s(container: InputContainer, stream: VideoStream) -> float:
+    """How long the stream lasts, as the header says; NaN where it does not."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    written = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))  # Matroska's tag
+    if written is not None:
+        hours, minutes, seconds = written.groups()
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    return container.duration / 1e6 if container.duration else float("nan")
+
+
+def _ends_inside_a_packet(path: Path) -> bool:
+    return all(path.stat().st_size % size for size in TS_PACKET_BYTES)
