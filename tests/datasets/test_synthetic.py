@@ -32,7 +32,7 @@ def worlds() -> list[World]:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    folder = tmp_path_factory.mktemp("kitchen") / "world"
+    folder = tmp_path_factory.mktemp("kitchen") / "kitchen"
     (recording,) = write_world(folder, seed=SEED, duration_s=DURATION_S, size=SIZE)
     return recording
 
@@ -59,7 +59,7 @@ def test_every_frame_has_the_time_that_the_world_gave_it(written: Recording) -> 
 
 def test_the_files_say_what_the_world_meant(written: Recording) -> None:
     world = _world(SEED, duration_s=DURATION_S)
-    assert (written.id, written.notes) == ("world", ())
+    assert (written.id, written.notes) == ("kitchen", ())
     assert written.audio == written.video
     assert written.segments == world.segments
     assert written.gaze is not None
