@@ -176,7 +176,8 @@ def test_a_recipe_starts_from_the_weights_that_it_names(world: Path, tmp_path: P
     content["training"]["pretrained"] = {"weights": str(tmp_path / "k400.pyth")}
     for part in ("train", "eval"):
         content["data"][part]["sampler"]["init_args"]["num_frames"] = 4
-        content["data"][part]["transforms"].insert(0, {"class_path": "Resize", "init_args": {"size": [32, 32]}})
+        resize = {"class_path": "Resize", "init_args": {"size": [32, 32]}}
+        content["data"][part]["transforms"] = [resize, *content["data"][part].get("transforms", [])]
     run = train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run").folder
     saved = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
     wanted = taught.state_dict()
