@@ -132,7 +132,8 @@ class DensityScoring:
         density = log_density(logits, temperature=temperature)
         peak = argmax_point(density)
         known = ~point.isnan().any(-1)
-        logits, density, point = logits[known], density[known], point[known]
+        if not known.all():
+            logits, density, point = logits[known], density[known], point[known]
         h, w = density.shape[-2:]
         target = gaussian_maps(point, (h, w), sigma_cells=self.sigma * w)
         prior = CentrePrior(size=(h, w))(density.new_zeros(len(density), 1))[:, 0]
