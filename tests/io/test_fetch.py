@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ import pytest
 
 from regard.errors import FileError, WeightsError
 from regard.io.fetch import FetchError, fetch
+from regard.io.files import one_at_a_time
 
 CONTENT = bytes(range(256)) * 4096
 BY_HAND = "get it by hand"
@@ -155,3 +157,21 @@ def test_a_folder_that_cannot_be_is_an_error_of_the_disk(server: Server, tmp_pat
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(FileError, match="REGARD_CACHE"):
         fetch(server.address, tmp_path / "file" / "below", by_hand=BY_HAND)
+
+
+def test_two_that_want_the_same_get_it_by_one_fetch(server: Server, tmp_path: Path):
+    path = tmp_path / "weights.pth"
+    got = []
+    with one_at_a_time(path):
+        threads = [
+            threading.Thread(target=lambda: got.append(fetch(server.address, path, by_hand=BY_HAND))) for _ in "ab"
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)  # both wait by now
+    for thread in threads:
+        thread.join(timeout=30)
+    assert got == [path, path]
+    assert path.read_bytes() == CONTENT
+    assert len(server.asked) == 1
+    assert list(tmp_path.iterdir()) == [path]

@@ -13,6 +13,8 @@ from regard.io.devices.name import recording_id
         ("2024-10-10_10-10-10-1a2b3c4d", "2024-10-10_10-10-10-1a2b3c4d"),
         ("s1/video.mp4", "s1-video"),
         ("s1/walk.mp4", "walk"),
+        ("s1/000/world.mp4", "s1-000-world"),
+        ("s1/world", "world"),
         ("a/b/raw/exports/data/000", "raw-exports-data-000"),
     ],
 )

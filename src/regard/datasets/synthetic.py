@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from regard.datasets.held_out import unknown_split
 from regard.errors import FileError
 from regard.io import open_recording
 from regard.io.cache import cache_folder
+from regard.io.files import temporary_name
 from regard.sources import RecordingSet
 from regard.types import Recording
 from regard.world.files import places_of, write_world
@@ -89,7 +89,8 @@ class Synthetic(RecordingSet):
         folder = self._folder(split, number)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix=".", dir=self.root))
+            beside = temporary_name(folder)
+            beside.mkdir()
         except OSError as error:
             raise FileError(
                 self.root,

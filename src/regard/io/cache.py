@@ -12,8 +12,8 @@ def cache_folder(*parts: str) -> Path:
 
 
 def _user_cache() -> Path:
-    if "XDG_CACHE_HOME" in os.environ:
-        return Path(os.environ["XDG_CACHE_HOME"])
+    if own := os.environ.get("XDG_CACHE_HOME"):
+        return Path(own)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
     if sys.platform == "win32":

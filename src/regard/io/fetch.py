@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 from regard.errors import FileError, RegardError
+from regard.io.files import one_at_a_time
 
 TIMEOUT_S = 30.0
 CHUNK_BYTES = 2**20
@@ -35,15 +36,21 @@ def fetch(
 ) -> Path:
     """Put what lies at `address` under `path`, after `check` has accepted it; returns the path.
 
-    `check` raises where the content is not what is wanted. `by_hand` says what the user can do without a network.
-    `progress` is told the share done, where the server says how large the file is. Raises FetchError.
+    Of two processes that want the same, one waits for the other. `check` raises where the content is not what is
+    wanted. `by_hand` says what the user can do without a network. `progress` is told the share done, where the server
+    says how large the file is. Raises FetchError.
     """
     if not address.startswith(("http://", "https://")):
         raise FetchError(address, found="an address that is not of the web", wanted="http:// or https://", do=by_hand)
     part = path.with_name(f"{path.name}.part")
+    was_there = path.exists()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _receive(address, part, by_hand=by_hand, progress=progress)
+        with one_at_a_time(path):
+            if path.exists() and not was_there:
+                return path  # another process has just fetched it
+            _receive(address, part, by_hand=by_hand, progress=progress)
+            return _accepted(part, path, sha256=sha256, check=check)
     except (HTTPError, URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise _unreachable(address, part, error, by_hand=by_hand) from error
     except OSError as error:
@@ -53,6 +60,9 @@ def fetch(
             wanted="room and permission for the file",
             do="set REGARD_CACHE to a folder that may be written to",
         ) from error
+
+
+def _accepted(part: Path, path: Path, *, sha256: str | None, check: Callable[[Path], object]) -> Path:
     try:
         require_sha256(part, sha256)
         check(part)

@@ -1,37 +1,120 @@
 """Writing files so that nothing half-written ever carries its final name."""
 
+import hashlib
+import os
+import platform
+import re
+import secrets
 import shutil
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from regard.errors import FileError
+
+HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
+
+LEFT = re.compile(r"(?P<stem>.+)\.part-(?P<host>[0-9a-f]{4})-(?P<process>\d+)-[0-9a-f]{6}(?P<suffix>(\.[^.]*)?)")
+"""A temporary name: of which file, on which machine, by which process."""
+
+MAX_STEM = 180
+"""Characters of the final name in the temporary one: file systems allow 255 bytes."""
+
+MAX_AGE_S = 7 * 86400
+"""Nobody writes a file for longer."""
 
 
 @contextmanager
 def writing(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path` to write a file or make a folder at; renamed to `path` when the block succeeds.
 
-    The temporary name keeps the suffix ("film.part.mp4"), because many writers go by it. Missing parent folders are
-    created. A file that stood at `path` is replaced only at the end; a folder there is replaced only if it is empty.
+    The temporary name is this writer's alone and keeps the suffix ("film.part-1a2b-77-9f3c21.mp4"), because many
+    writers go by it. Missing parent folders are created. A file that stood at `path` is replaced only at the end; a
+    folder there is replaced only if it is empty.
     When the block raises, what was written is removed, and an OSError (full disk, read-only folder) that is about
     these paths becomes a FileError.
     """
     path = Path(path)
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    part = path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(part)
+        part = temporary_name(path)
         yield part
         part.replace(path)
     except OSError as error:
-        _remove_quietly(part)
+        if part != path:
+            _remove_quietly(part)
         if _is_about_another_file(error, part, path):
             raise
         raise _cannot_write(path, error) from error
     except BaseException:
-        _remove_quietly(part)
+        if part != path:
+            _remove_quietly(part)
         raise
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside `path` that no other writer has. What writers that are no more left for `path` is removed."""
+    for left in path.parent.iterdir():
+        written = LEFT.fullmatch(left.name)
+        if written is not None and written["stem"] == path.stem[:MAX_STEM] and written["suffix"] == path.suffix:
+            _remove_if_left(left, host=written["host"], process=int(written["process"]))
+    mark = f"{HOST}-{os.getpid()}-{secrets.token_hex(3)}"
+    return path.with_name(f"{path.stem[:MAX_STEM]}.part-{mark}{path.suffix}")
+
+
+def _remove_if_left(path: Path, *, host: str, process: int) -> None:
+    try:
+        is_old = time.time() - path.stat().st_mtime > MAX_AGE_S
+    except OSError:
+        return
+    if is_old or (host == HOST and not _is_alive(process)):
+        _remove_quietly(path)
+
+
+def _is_alive(process: int) -> bool:
+    """True also where nobody can tell."""
+    if sys.platform == "win32":  # where this signal would end the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Waits until no other process is in such a block about `path`; where the system has no locks, it does not."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    with ExitStack() as stack:
+        while True:
+            file = stack.enter_context(lock.open("wb"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_open_file(lock, file):
+                break
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _is_open_file(path: Path, file: IO[bytes]) -> bool:
+    """False where another holder removed the file meanwhile."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except OSError:
+        return False
 
 
 def _remove(path: Path) -> None:
