@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.types import GazeState, GazeTrack, Prediction
-from regard.viz import STATE_COLOURS, contact_sheet, density, gaze, moment, predicted_point
+from regard.viz import STATE_COLOURS, contact_sheet, density, gaze, moment
 from regard.viz.density import DENSITY_COLOURS
 from regard.viz.draw import PREDICTED_COLOUR, Moments, nearest_answer
 
@@ -41,10 +41,11 @@ def test_the_ring_is_where_the_gaze_is_in_the_colour_of_its_state(size, state):
     assert centroid(drawn, STATE_COLOURS[state]) == pytest.approx((0.3, 0.62), abs=0.5 / size[0])
 
 
-@given(x=st.floats(0.1, 0.9), y=st.floats(0.1, 0.9))
-def test_the_diamond_is_where_the_prediction_is(x: float, y: float):
-    drawn = predicted_point(grey(), np.array([x, y]))
-    assert centroid(drawn, PREDICTED_COLOUR) == pytest.approx((x, y), abs=1 / 240)
+@given(column=st.integers(8, 55), row=st.integers(8, 50))
+def test_the_diamond_is_where_the_prediction_is(column: int, row: int):
+    drawn = moment(grey(), 0.0, predicted=answers(1, cell=(row, column), cells=64))
+    at = (column + 0.5) / 64, (row + 0.5) / 64
+    assert centroid(drawn[:215], PREDICTED_COLOUR) == pytest.approx((at[0], at[1] * 240 / 215), abs=1 / 240)
 
 
 def test_drawing_leaves_the_given_frame_alone():
@@ -57,7 +58,6 @@ def test_drawing_leaves_the_given_frame_alone():
 def test_lost_gaze_draws_nothing():
     lost = track([(np.nan, np.nan)] * 3, [0, 0, 0])
     assert np.array_equal(gaze(grey(), lost, 0.05), grey())
-    assert np.array_equal(predicted_point(grey(), np.array([np.nan, 0.5])), grey())
     assert np.array_equal(gaze(grey(), GazeTrack.lost(np.zeros(0)), 0.05), grey())
 
 
@@ -120,10 +120,10 @@ def test_a_density_that_is_zero_in_places_stays_clear_there():
     assert change[200, 40] == 0
 
 
-def answers(n: int, *, ahead_s: float = 0.0) -> Prediction:
+def answers(n: int, *, ahead_s: float = 0.0, cell: tuple[int, int] = (12, 3), cells: int = 16) -> Prediction:
     time_s = np.arange(n) * 0.5
-    logs = np.full((n, 16, 16), np.log(1e-4), np.float32)
-    logs[:, 12, 3] = 0.0
+    logs = np.full((n, cells, cells), np.log(1e-4), np.float32)
+    logs[:, *cell] = 0.0
     return Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, log_density=logs)
 
 
@@ -192,4 +192,4 @@ def test_a_sheet_holds_every_frame_in_reading_order_with_words_below():
     assert places[3][0] > places[0][0] + 60
     assert places[3][1] == pytest.approx(places[0][1], abs=3)
     with pytest.raises(ValueError, match="as many captions"):
-        contact_sheet(frames, ["one"])
+        contact_sheet(frames, ["one"], columns=1)

@@ -4,6 +4,6 @@
 """
 
 from regard.viz.density import density
-from regard.viz.draw import STATE_COLOURS, contact_sheet, gaze, moment, predicted_point
+from regard.viz.draw import STATE_COLOURS, contact_sheet, gaze, moment
 
-__all__ = ["STATE_COLOURS", "contact_sheet", "density", "gaze", "moment", "predicted_point"]
+__all__ = ["STATE_COLOURS", "contact_sheet", "density", "gaze", "moment"]

@@ -10,7 +10,7 @@ from regard.viz.ink import Colour
 
 DENSITY_COLOURS: tuple[Colour, ...] = ((88, 28, 180), (168, 40, 214), (232, 66, 190), (255, 150, 214))
 """From next to nothing to the peak: violet to pink."""
-BLEND_HEIGHT = 240
+BLEND_HEIGHT = 160
 """Lines on which a density is coloured before it is enlarged; a density is smooth, so more would show nothing new."""
 CONTRAST = 0.75
 """Opacity goes with the density to this power, so that its foot can be seen too."""

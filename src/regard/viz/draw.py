@@ -33,8 +33,8 @@ TRAIL_S = 1.0
 """How much of the past the trail shows."""
 FADES = 8
 """Steps in which the trail fades."""
-NEAR = 0.0025
-"""Of the picture's sides: half a line's width."""
+NEAR = 0.004
+"""Of the picture's sides: less than the width of a line with its outline."""
 
 
 class Recorded:
@@ -57,14 +57,7 @@ class Recorded:
         now = self._track.at(np.array([time_s]), max_gap_s=self._near_s)
         return now.point[0], GazeState(int(now.state[0]))
 
-    def draw(self, layer: Layer, time_s: float) -> None:
-        """The trail and the ring, or an arrow at the border."""
-        self._draw_trail(layer, time_s)
-        point, state = self.at(time_s)
-        if state != GazeState.LOST:
-            _mark(layer, point, STATE_COLOURS[state], recorded=True)
-
-    def _draw_trail(self, layer: Layer, time_s: float) -> None:
+    def draw_trail(self, layer: Layer, time_s: float) -> None:
         """Where the trail crosses itself the newer part lies on top."""
         first, end = np.searchsorted(self._time_s, [time_s - self._trail_s, time_s + 1e-9])
         joined = self._joined[first:end].copy()
@@ -78,10 +71,12 @@ class Recorded:
         pieces = [(slice(a - 1, b), *divmod(int(kind[a]), len(GazeState))) for a, b in pairwise(edges) if kind[a]]
         points = np.nan_to_num(self._point[first:end]) * layer.size[::-1]
         width, outline = _stroke(layer.size)
-        dark = [(piece, ink(BLACK, OUTLINE_OPACITY * step / FADES)) for piece, step, _ in pieces]
-        layer.lines(points, dark, width=width + 2 * outline)
-        light = [(piece, ink(STATE_COLOURS[GazeState(k)], 0.15 + 0.85 * step / FADES)) for piece, step, k in pieces]
-        layer.lines(points, light, width=width)
+        dark = [(part, width + 2 * outline, ink(BLACK, OUTLINE_OPACITY * step / FADES)) for part, step, _ in pieces]
+        light = [
+            (part, width, ink(STATE_COLOURS[GazeState(state)], 0.15 + 0.85 * step / FADES))
+            for part, step, state in pieces
+        ]
+        layer.lines(points, dark + light)
 
 
 def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"]) -> Int64[np.ndarray, "m"]:
@@ -116,12 +111,16 @@ class Moments:
         """On the frame itself, which is returned."""
         if self._layer.size != frame.shape[:2]:
             self._layer = Layer((frame.shape[0], frame.shape[1]))
+        now = None
         if self._recorded is not None:
-            self._recorded.draw(self._layer, time_s)
+            self._recorded.draw_trail(self._layer, time_s)
+            now = point, state = self._recorded.at(time_s)
+            if state != GazeState.LOST:
+                _mark(self._layer, point, STATE_COLOURS[state], recorded=True)
         ahead_s = None if self._predicted is None else self._draw_answer(self._predicted, frame, time_s)
         self._layer.blend(frame)
         if self._said:
-            _caption(frame, time_s, self._recorded)
+            _caption(frame, time_s, now)
             if self._recorded is not None:
                 _state_legend(frame, self._recorded)
             if self._predicted is not None:
@@ -148,15 +147,6 @@ def gaze(frame: UInt8[np.ndarray, "h w 3"], track: GazeTrack, time_s: float, *, 
     drawn where the gaze is LOST, and the trail has a gap there.
     """
     return Moments(recorded=track, trail_s=trail_s, said=False).draw(frame.copy(), time_s)
-
-
-def predicted_point(frame: UInt8[np.ndarray, "h w 3"], point: Float[np.ndarray, "2"]) -> np.ndarray:
-    """A predicted gaze point as a diamond; an arrow at the border when it lies outside, nothing when it is NaN."""
-    drawn, layer = frame.copy(), Layer((frame.shape[0], frame.shape[1]))
-    if np.isfinite(point).all():
-        _mark(layer, point, PREDICTED_COLOUR, recorded=False)
-    layer.blend(drawn)
-    return drawn
 
 
 def moment(
@@ -189,20 +179,13 @@ def contact_sheet(
     frames: Sequence[UInt8[np.ndarray, "h w 3"]],
     captions: Sequence[str],
     *,
-    columns: int | None = None,
+    columns: int,
     background: Colour = WHITE,
 ) -> UInt8[np.ndarray, "sh sw 3"]:
-    """Frames of one size side by side in reading order, each with its caption below; at most `columns` in a row.
-
-    Without `columns` the sheet is about as wide as four thirds of its height. Raises ValueError without any frame.
-    """
+    """Frames of one size side by side in reading order, at most `columns` in a row, each with its caption below."""
     if not frames or len(frames) != len(captions):
-        raise ValueError(
-            f"a sheet needs as many captions as frames and at least one, got {len(frames)}, {len(captions)}"
-        )
+        raise ValueError(f"a sheet needs frames and as many captions, got {len(frames)}, {len(captions)}")
     h, w = frames[0].shape[:2]
-    if columns is None:
-        columns = max(1, round(math.sqrt(len(frames) * 4 / 3 * h / w)))
     columns = min(columns, len(frames))
     rows = math.ceil(len(frames) / columns)
     size_px = max(11, round(0.075 * h))
@@ -233,7 +216,7 @@ def _mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) ->
         along = towards / np.hypot(*towards)
         back, across = at - 1.6 * radius * along, 0.9 * radius * along[::-1] * (-1, 1)
         head = np.stack([at, back + across, back - across])
-        layer.lines(head, [(slice(None), dark)], width=2 * outline, closed=True)
+        layer.lines(head, [(slice(None), 2 * outline, dark)], closed=True)
         layer.polygon(head, bright)
         return
     corners = at + 1.2 * radius * np.array([[0, -1], [1, 0], [0, 1], [-1, 0]])
@@ -241,16 +224,16 @@ def _mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) ->
         if recorded:
             layer.circle(at, colour_or_dark, radius=radius, width=width + 2 * more)
         else:
-            layer.lines(corners, [(slice(None), colour_or_dark)], width=width + 2 * more, closed=True)
+            layer.lines(corners, [(slice(None), width + 2 * more, colour_or_dark)], closed=True)
         layer.circle(at, colour_or_dark, radius=float(width + more))
 
 
-def _caption(frame: np.ndarray, time_s: float, recorded: Recorded | None) -> None:
+def _caption(frame: np.ndarray, time_s: float, now: tuple[np.ndarray, GazeState] | None) -> None:
     """Bottom left: the time, and the state of the recorded gaze."""
     whole, hundredths = f"{time_s:.2f}".split(".")
     runs = [(whole, WHITE), (f".{hundredths} s", WHITE)]
-    if recorded is not None:
-        point, state = recorded.at(time_s)
+    if now is not None:
+        point, state = now
         said = state.name if state == GazeState.LOST else state.name.lower()
         runs += [("  \u25cf ", STATE_COLOURS[state]), (said, WHITE)]
         if ((point < 0) | (point > 1)).any():

@@ -48,16 +48,12 @@ class Layer:
         self._top, self._bottom = size[0], 0
 
     def lines(
-        self,
-        points: Float[np.ndarray, "k 2"],
-        strokes: Iterable[tuple[slice, Ink]],
-        *,
-        width: int,
-        closed: bool = False,
+        self, points: Float[np.ndarray, "k 2"], strokes: Iterable[tuple[slice, int, Ink]], *, closed: bool = False
     ) -> None:
-        """Straight lines from point to point, with round ends; a stroke is some of the points, and its ink."""
-        places = self._places(points, reach=float(width))
-        for part, colour in strokes:
+        """Straight lines from point to point, with round ends; a stroke is part of the points, width and ink."""
+        strokes = list(strokes)
+        places = self._places(points, reach=float(max(width for _, width, _ in strokes)))
+        for part, width, colour in strokes:
             cv2.polylines(self._sheet, [places[part]], closed, colour, width, cv2.LINE_AA, FRACTION_BITS)
 
     def circle(self, centre: Float[np.ndarray, "2"], colour: Ink, *, radius: float, width: int = -1) -> None:
@@ -77,16 +73,17 @@ class Layer:
         drawn = np.flatnonzero(sheet != 0)
         seen = sheet[drawn].view(np.uint8).reshape(-1, 4)
         clear = 255 - seen[:, 3:].astype(np.uint16)
-        below[drawn] = seen[:, :3] + (below.take(drawn, axis=0) * clear + 127) // 255
+        below[drawn] = seen[:, :3] + ((below.take(drawn, axis=0) * clear + 255) >> 8).astype(np.uint8)
         sheet[drawn] = 0
         self._top, self._bottom = self.size[0], 0
 
     def _places(self, points: Float[np.ndarray, "k 2"], *, reach: float) -> Int32[np.ndarray, "k 2"]:
         """In sixteenths of a pixel from the centre of the first one."""
-        far = FAR * np.array(self.size[::-1])
-        points = points.clip(-far, far)
-        self._top = min(self._top, math.floor(points[:, 1].min() - reach) - 1)
-        self._bottom = max(self._bottom, math.ceil(points[:, 1].max() + reach) + 1)
+        far = FAR * max(self.size)
+        points = np.maximum(np.minimum(points, far), -far)
+        rows = points[:, 1].tolist()
+        self._top = min(self._top, math.floor(min(rows) - reach) - 1)
+        self._bottom = max(self._bottom, math.ceil(max(rows) + reach) + 1)
         return np.rint((points - 0.5) * 2**FRACTION_BITS).astype(np.int32)
 
 
@@ -124,8 +121,8 @@ def _label(
 ) -> tuple[UInt16[np.ndarray, "h w 3"], UInt16[np.ndarray, "h w 1"]]:
     """The words as they are seen on their ground, and how clear the picture under each pixel stays, of 255."""
     pad = round(0.5 * size_px)
-    drawn = np.concatenate([_run(text, colour, size_px) for text, colour in runs], axis=1)
-    drawn = np.pad(drawn, ((0, 0), (pad, pad), (0, 0)))
+    room = np.zeros((round(1.15 * size_px) + pad, pad, 4), np.uint16)
+    drawn = np.concatenate([room, *(_run(text, colour, size_px) for text, colour in runs), room], axis=1)
     clear = 255 - drawn[..., 3:]
     if boxed:
         clear = clear * _outside_box(drawn.shape[1], drawn.shape[0], pad) // 255
