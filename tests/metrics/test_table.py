@@ -14,6 +14,7 @@ from regard.metrics.table import (
     f1_columns,
     groups_of,
     mean_over_runs,
+    paired,
     paired_difference,
     paired_f1_difference,
     summarise,
@@ -238,3 +239,11 @@ def test_several_runs_are_averaged_score_by_score():
     assert mean.loc["a", "mean"] == pytest.approx(0.3)
     assert mean.loc["a", "spread"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
     assert mean["runs"].tolist() == [3, 2]
+
+
+def test_two_people_seen_at_one_moment_are_two_items():
+    both = pd.DataFrame({"recording": "walk", "person": ["anna", "bert"], "time_s": 1.0, "right": [1.0, 0.0]})
+    other = both.assign(right=[0.0, 0.0])
+    found = paired(both, other, ["right"])
+    assert found["right"].tolist() == [1.0, 0.0]
+    assert found["right of other"].tolist() == [0.0, 0.0]

@@ -19,9 +19,12 @@ from torch import Tensor
 from regard.errors import TableError
 from regard.metrics.adaptive_f1 import Policy, chosen, f1_of
 
-ITEM = ("recording", "clip_s", "time_s", "ahead_s")
-"""The columns that say which item a row is, as far as a table has them: the same moment may be asked about by several
-clips, and from several moments before it."""
+ITEM = ("recording", "person", "clip_s", "time_s", "ahead_s")
+"""The columns that say which item a row is, as far as a table has them: the same moment may be asked about of several
+people, by several clips, and from several moments before it."""
+
+WHO = {"recording", "person"}
+"""Those of them that are names; the others are moments."""
 
 TICK_S = 1e-4
 """Moments of two tables this near to each other are the same: one table may have kept them in single precision."""
@@ -202,7 +205,9 @@ def paired(table: pd.DataFrame, other: pd.DataFrame, columns: Sequence[str]) -> 
     ticks = [f"{name} ticks" for name in keys]
 
     def keyed(part: pd.DataFrame) -> pd.DataFrame:
-        values = (part[k] if k == "recording" else (part[k] / TICK_S).round().astype(np.int64) for k in keys)
+        values = (
+            part[k] if k in {"recording", "person"} else (part[k] / TICK_S).round().astype(np.int64) for k in keys
+        )
         kept = part[[*dict.fromkeys(["recording", "time_s", *keys, *columns])]]
         return kept.assign(**dict(zip(ticks, values, strict=True)))
 
