@@ -51,7 +51,7 @@ def every_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_run_resumed_at_any_step_ends_bit_for_bit_like_one_that_never_stopped(
     world: Path, tmp_path: Path, every_checkpoint: Path, training: dict
 ):
-    recipe = write_recipe(tmp_path, tiny_recipe(world, **{"save_every": 1, **training}))
+    recipe = write_recipe(tmp_path, tiny_recipe(world, **{"save_every": 1, "log_every": 1, **training}))
     whole = train(read_recipe(recipe), tmp_path / "whole").folder
     steps = sorted(int(f.name) for f in every_checkpoint.iterdir())
     assert steps == list(range(1, steps[-1] + 1))

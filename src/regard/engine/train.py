@@ -84,7 +84,12 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
         stage.optimiser.build(model, stage.end - stage.begin)
     stop = StopOnSignal()
     keeper = KeepLastAndBest(
-        out / FOLDER, every=settings.save_every, score=settings.best, better=settings.best_is, stop=stop
+        out / FOLDER,
+        every=settings.save_every,
+        log_every=settings.log_every,
+        score=settings.best,
+        better=settings.best_is,
+        stop=stop,
     )
     callbacks: list[Callback] = [keeper, stop]
     if settings.ema_decay is not None:

@@ -52,12 +52,21 @@ class KeepLastAndBest(Checkpoint):
     """
 
     def __init__(
-        self, folder: Path, *, every: int, score: str, better: Literal["max", "min"], stop: StopOnSignal
+        self,
+        folder: Path,
+        *,
+        every: int,
+        log_every: int,
+        score: str,
+        better: Literal["max", "min"],
+        stop: StopOnSignal,
     ) -> None:
-        self.folder, self.every, self.score, self.better, self.stop = folder, every, score, better, stop
+        self.folder, self.every, self.log_every, self.stop = folder, every, log_every, stop
+        self.score, self.better = score, better
         self.best: float | None = None
         self.saved_step = 0
         self._step = 0
+        self._stepped = False
 
     def state_dict(self) -> dict[str, Any]:
         """The best score, so that a resumed run does not begin anew to call everything best."""
@@ -74,7 +83,10 @@ class KeepLastAndBest(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save after an optimiser step that is due, unless a validation comes first."""
+        """Log and save after an optimiser step that is due; a validation comes before the saving."""
+        self._stepped, self._step = trainer.global_step != self._step, trainer.global_step
+        if self._stepped and self._step % self.log_every == 0:
+            _log_step(trainer)
         assert isinstance(trainer.val_check_interval, int)
         validation_follows = (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_interval == 0
         if not validation_follows:
@@ -97,11 +109,9 @@ class KeepLastAndBest(Checkpoint):
         self._after_batch(trainer)
 
     def _after_batch(self, trainer: pl.Trainer) -> None:
-        step = trainer.global_step
-        if step == self._step:
+        if not self._stepped:
             return
-        self._step = step
-        if step % self.every == 0 or step == trainer.max_steps:
+        if self._step % self.every == 0 or self._step == trainer.max_steps:
             self._save(trainer)
         try:
             self.stop.after_step(trainer)
@@ -115,6 +125,14 @@ class KeepLastAndBest(Checkpoint):
                 logger.save()
             trainer.save_checkpoint(self.folder / "last.ckpt")
             self.saved_step = trainer.global_step
+
+
+def _log_step(trainer: pl.Trainer) -> None:
+    """What the module logged of a training step; Lightning would do it only after the checkpoint."""
+    row = {k: float(v) for k, v in trainer.callback_metrics.items() if not k.startswith("val/")}
+    for logger in trainer.loggers:
+        logger.log_metrics({**row, "epoch": trainer.current_epoch}, trainer.global_step - 1)
+        logger.save()
 
 
 def read_checkpoint(path: Path) -> Mapping[str, Any]:

@@ -11,17 +11,16 @@ from typing_extensions import override
 from regard.io.files import writing
 from regard.run.processes import is_first_process
 
-SAVE_EVERY = 100
-"""Steps; the table is also written before each checkpoint."""
-
 
 class MetricsCsv(Logger):
-    """Goes on after what `file` says of the steps before `until_step`; written whole each time: no kill cuts it."""
+    """Goes on after what `file` says of the steps before `until_step`. A kill cuts the last line at most."""
 
     def __init__(self, file: Path, *, until_step: int = 0) -> None:
         super().__init__()
         self.file = file
         self._rows = [row for row in _read(file) if int(row["step"]) < until_step]
+        self._columns: list[str] = []
+        self._num_written = 0
 
     @property
     @override
@@ -41,16 +40,22 @@ class MetricsCsv(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         assert step is not None
         self._rows.append({**metrics, "step": step})
-        if (step + 1) % SAVE_EVERY == 0:
-            self.save()
 
     @override
     def save(self) -> None:
-        if is_first_process() and self._rows:
+        new = self._rows[self._num_written :]
+        if not new or not is_first_process():
+            return
+        columns = sorted(set(self._columns).union(*new))
+        if columns == self._columns:
+            with self.file.open("a", newline="", encoding="utf-8") as lines:
+                csv.DictWriter(lines, columns).writerows(new)
+        else:
             with writing(self.file) as beside, beside.open("w", newline="", encoding="utf-8") as lines:
-                table = csv.DictWriter(lines, fieldnames=sorted(set().union(*self._rows)))
+                table = csv.DictWriter(lines, columns)
                 table.writeheader()
                 table.writerows(self._rows)
+        self._columns, self._num_written = columns, len(self._rows)
 
     @override
     def finalize(self, status: str) -> None:

@@ -105,9 +105,10 @@ class TaskModule(pl.LightningModule):
                 wanted="a finite loss",
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
             )
-        self.log_dict({f"train/{k}": v.detach() for k, v in losses.items()}, batch_size=len(batch), sync_dist=True)
+        told = {f"train/{k}": v.detach() for k, v in losses.items()}
+        self.log_dict(told, batch_size=len(batch), sync_dist=True, logger=False)
         if self.stage is not None:
-            self.log("stage", float(self.stage), batch_size=len(batch))
+            self.log("stage", float(self.stage), logger=False)
         return losses["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
