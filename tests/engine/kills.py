@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 
 import torch
-from tiny import tiny_recipe, write_recipe
+from tiny import read, tiny_recipe, write_recipe
 
 from regard.engine.train import train
-from regard.recipe.read import read_recipe
 from regard.run.checkpoints import read_checkpoint
 
 
@@ -50,7 +49,7 @@ def begin(recipe: Path, run: Path) -> int:
         return child
     code = 1
     try:
-        train(read_recipe(recipe), run)
+        train(read(recipe), run)
         code = 0
     finally:
         os._exit(code)

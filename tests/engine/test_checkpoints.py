@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TinyGaze, tiny_recipe, write_recipe
+from tiny import TinyGaze, read, tiny_recipe, write_recipe
 from torch import nn
 
 import regard
 from regard.engine.train import train
 from regard.errors import FileError, WeightsError
-from regard.recipe.read import read_recipe
 from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 from regard.run.provenance import data_hash, git_commit
 from regard.run.weights import with_weights
@@ -20,12 +19,12 @@ from regard.run.weights import with_weights
 @pytest.fixture(scope="module")
 def run(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    recipe = read_recipe(write_recipe(folder, tiny_recipe(world, max_steps=2)))
+    recipe = read(write_recipe(folder, tiny_recipe(world, max_steps=2)))
     return train(recipe, folder / "run").folder
 
 
 def test_a_checkpoint_says_what_it_was_made_from(run: Path):
-    recipe = read_recipe(run / "recipe.yaml")
+    recipe = read(run / "recipe.yaml")
     about = read_checkpoint(run / "checkpoints" / "last.ckpt")["regard"]
     assert about == {
         "recipe": recipe.text,
@@ -37,7 +36,7 @@ def test_a_checkpoint_says_what_it_was_made_from(run: Path):
 
 
 def test_the_data_hash_changes_with_the_recordings_and_not_with_their_order(run: Path):
-    data = read_recipe(run / "recipe.yaml").data
+    data = read(run / "recipe.yaml").data
     recordings = data.recordings("train")
     assert data_hash(recordings) == data_hash(recordings[::-1])
     assert len({data_hash(recordings), data_hash(recordings[:1]), data_hash(data.recordings("val"))}) == 3
@@ -89,13 +88,13 @@ def test_a_full_disk_leaves_the_last_good_checkpoint_and_the_run_goes_on_later(
 
     monkeypatch.setattr(torch, "save", until_full)
     with pytest.raises(FileError, match=r"last.ckpt(?s:.*)No space left"):
-        train(read_recipe(recipe), tmp_path / "run")
+        train(read(recipe), tmp_path / "run")
     folder = tmp_path / "run" / "checkpoints"
     assert saved[-1] == 4
     assert read_checkpoint(folder / "last.ckpt")["global_step"] == 2
     assert not list(folder.glob("*part*"))
     monkeypatch.undo()
-    train(read_recipe(recipe), tmp_path / "run")
+    train(read(recipe), tmp_path / "run")
     assert read_checkpoint(folder / "last.ckpt")["global_step"] == 4
 
 

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny import own_classes, regard, tiny_recipe, write_recipe
+from tiny import own_classes, read, regard, tiny_recipe, write_recipe
 
 from regard.cli.evaluate import save_scores
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
-from regard.recipe.read import read_recipe
 from regard.run.checkpoints import read_checkpoint
 
 TWO = ("--training.devices", "2", "--training.strategy", "ddp")
@@ -31,12 +30,12 @@ def runs(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     file = write_recipe(folder, content)
     done = run(regard("train", file, "--out", two, *TWO))
     assert done.stdout.count(str(two / "checkpoints")) == 1, "each process said what it wrote"
-    train(read_recipe(file), one)
+    train(read(file), one)
     weights = one / "checkpoints" / "last.ckpt"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = run([*torchrun, "-m", "regard", "evaluate", str(two), "--weights", str(weights)])
     assert done.stdout.count("moments counted") == 1
-    save_scores(score_recipe(read_recipe(file), weights=weights), one, "")
+    save_scores(score_recipe(read(file), weights=weights), one, "")
     return one, two
 
 

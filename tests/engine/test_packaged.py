@@ -66,3 +66,12 @@ def test_recipes_are_listed_by_task_and_shown_as_they_are_written(capsys: pytest
     assert main(["recipes", NAME]) == 0
     assert capsys.readouterr().out == packaged()[NAME].read_text()
     assert main(["recipes", "estimation_synthetic"]) == 2
+
+
+def test_reading_a_recipe_imports_no_trainer():
+    code = (
+        "import sys; from regard.recipe.read import read_recipe; read_recipe('estimation_synthetic_centre_prior'); "
+        "print([m for m in ('lightning', 'pytorch_lightning', 'tensorboard', 'torchvision') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

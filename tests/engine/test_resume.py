@@ -8,11 +8,10 @@ import kills
 import pytest
 import torch
 from kills import assert_ended_alike, log_of, same
-from tiny import own_classes, tiny_recipe, write_recipe
+from tiny import own_classes, read, tiny_recipe, write_recipe
 
 from regard.engine.train import train
 from regard.errors import RecipeError
-from regard.recipe.read import read_recipe
 from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}}
@@ -52,12 +51,12 @@ def test_a_run_resumed_at_any_step_ends_bit_for_bit_like_one_that_never_stopped(
     world: Path, tmp_path: Path, every_checkpoint: Path, training: dict
 ):
     recipe = write_recipe(tmp_path, tiny_recipe(world, **{"save_every": 1, "log_every": 1, **training}))
-    whole = train(read_recipe(recipe), tmp_path / "whole").folder
+    whole = train(read(recipe), tmp_path / "whole").folder
     steps = sorted(int(f.name) for f in every_checkpoint.iterdir())
     assert steps == list(range(1, steps[-1] + 1))
     for step in steps[:-1]:
         run = every_checkpoint / str(step)
-        train(read_recipe(recipe), run)
+        train(read(recipe), run)
         assert_ended_alike(run, whole)
         assert log_of(run) == log_of(whole), step
 
@@ -70,7 +69,7 @@ def test_a_run_killed_again_and_again_ends_bit_for_bit_like_one_that_never_stopp
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(world: Path, tmp_path: Path):
-    recipe = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
+    recipe = read(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
     run = tmp_path / "run"
     (run / "csv").mkdir(parents=True)
     (run / "recipe.yaml").write_text(recipe.text)
@@ -78,17 +77,17 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(world: Path, tmp_p
     (run / "checkpoints").mkdir()
     (run / "checkpoints" / "last.part.ckpt").write_bytes(b"half of a checkpo")
     train(recipe, run)
-    again = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
+    again = read(write_recipe(tmp_path, tiny_recipe(world, max_steps=3)))
     assert_ended_alike(run, train(again, tmp_path / "whole").folder)
     assert log_of(run) == log_of(tmp_path / "whole")
 
 
 def test_another_recipe_does_not_go_on_in_the_folder_of_a_run(world: Path, tmp_path: Path):
-    train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2))), tmp_path / "run")
-    other = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=2, clip_norm=2.0)))
+    train(read(write_recipe(tmp_path, tiny_recipe(world, max_steps=2))), tmp_path / "run")
+    other = read(write_recipe(tmp_path, tiny_recipe(world, max_steps=2, clip_norm=2.0)))
     with pytest.raises(RecipeError, match=r"another recipe: training\.clip_norm is 1\.0 there and 2\.0 here"):
         train(other, tmp_path / "run")
-    shorter = read_recipe(write_recipe(tmp_path, tiny_recipe(world, max_steps=1)))
+    shorter = read(write_recipe(tmp_path, tiny_recipe(world, max_steps=1)))
     with pytest.raises(RecipeError, match="longer, not shorter"):
         train(shorter, tmp_path / "run")
 
@@ -97,7 +96,7 @@ def test_a_finished_run_goes_on_when_it_is_made_longer_at_the_rate_of_one_that_w
     world: Path, tmp_path: Path
 ):
     def run(name: str, **training: object) -> Path:
-        return train(read_recipe(write_recipe(tmp_path, tiny_recipe(world, **training))), tmp_path / name).folder
+        return train(read(write_recipe(tmp_path, tiny_recipe(world, **training))), tmp_path / name).folder
 
     run("run", max_steps=4)
     metrics = tmp_path / "run" / "csv" / "metrics.csv"
@@ -120,7 +119,7 @@ def test_a_frozen_part_stays_as_it_is_with_its_statistics_and_each_stage_begins_
     content["training"]["log_every"] = 1
     content["training"]["stages"] = [{"from_step": 3, "frozen": ["^out"], "eval_mode": []}]
     content["task"]["init_args"]["model"] = {"class_path": "tiny.TinyNorm"}
-    train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "whole")
+    train(read(write_recipe(tmp_path, content)), tmp_path / "whole")
     kept = [read_checkpoint(every_checkpoint / f"{n}" / "checkpoints" / "last.ckpt") for n in (1, 3, 4, 5)]
     states = [checkpoint["state_dict"] for checkpoint in kept]
     changed = [{n for n in a if not torch.equal(a[n], b[n])} for a, b in pairwise(states)]

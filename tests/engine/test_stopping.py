@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 from kills import assert_ended_alike, log_of
-from tiny import own_classes, regard, tiny_recipe, write_recipe
+from tiny import own_classes, read, regard, tiny_recipe, write_recipe
 
 from regard.engine.train import train
 from regard.errors import FileError
-from regard.recipe.read import read_recipe
 from regard.run import folder, progress
 from regard.run.stopping import StopOnSignal, TrainingStopped
 
@@ -35,7 +34,7 @@ def test_signals_end_a_training_after_a_step_which_is_saved_and_nobody_else_trai
     content["data"]["workers"] = 1
     content["data"]["train"]["transforms"].append({"class_path": "tiny.Slow", "init_args": {"seconds": 0.1}})
     recipe, run = write_recipe(tmp_path, content), tmp_path / "run"
-    command, rival = regard("train", recipe, "--out", run), read_recipe(recipe)
+    command, rival = regard("train", recipe, "--out", run), read(recipe)
 
     def refused(process: subprocess.Popen) -> None:
         with pytest.raises(FileError, match=f"process {process.pid} on .* is training"):
@@ -50,7 +49,7 @@ def test_signals_end_a_training_after_a_step_which_is_saved_and_nobody_else_trai
     code, out, err = stopped(command, signal.SIGTERM)
     assert code == 143, err
     assert int(out.rpartition("goes on from step ")[2]) > first
-    assert_ended_alike(train(read_recipe(recipe), run).folder, train(read_recipe(recipe), tmp_path / "whole").folder)
+    assert_ended_alike(train(read(recipe), run).folder, train(read(recipe), tmp_path / "whole").folder)
     assert log_of(run) == log_of(tmp_path / "whole")
 
 
@@ -86,6 +85,6 @@ def test_a_log_gets_a_line_a_minute(
 ):
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
     content = tiny_recipe(world, max_steps=4, validate_every=4)
-    train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run", progress=True)
+    train(read(write_recipe(tmp_path, content)), tmp_path / "run", progress=True)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("training")]
     assert [line.partition(": ")[2] for line in lines] == [f"{n} of 4, about 0 min left" for n in (1, 2, 3, 4)]

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_recipe, write_recipe
+from tiny import read, tiny_recipe, write_recipe
 
 from regard.engine.train import train
 from regard.errors import FileError, RecipeError
-from regard.recipe.read import Recipe, read_recipe
 from regard.run.checkpoints import read_checkpoint
 from regard.run.module import NonFiniteLossError
 
 
 def recipe_of(folder: Path, world: Path, *words: str, **training: object) -> Recipe:
-    return read_recipe(write_recipe(folder, tiny_recipe(world, max_steps=3, **training)), words)
+    return read(write_recipe(folder, tiny_recipe(world, max_steps=3, **training)), words)
 
 
 def last_weights(run: Path) -> dict[str, torch.Tensor]:

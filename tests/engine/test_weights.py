@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import tiny_recipe, write_recipe
+from tiny import read, tiny_recipe, write_recipe
 
 from regard.cli import main
 from regard.engine.pretrained import init_from_pretrained
@@ -18,7 +18,6 @@ from regard.models.gaze_attention import GAZE_ATTENTION_RULES, GazeAttention
 from regard.models.glc import PUBLISHED_RULES
 from regard.models.mvit_published import K400_RULES
 from regard.models.published import bare_state, built_from, published_names
-from regard.recipe.read import read_recipe
 from regard.recipe.training import Pretrained
 from regard.run import weights as room
 from regard.run.checkpoints import read_checkpoint
@@ -178,7 +177,7 @@ def test_a_recipe_starts_from_the_weights_that_it_names(world: Path, tmp_path: P
         content["data"][part]["sampler"]["init_args"]["num_frames"] = 4
         resize = {"class_path": "Resize", "init_args": {"size": [32, 32]}}
         content["data"][part]["transforms"] = [resize, *content["data"][part].get("transforms", [])]
-    run = train(read_recipe(write_recipe(tmp_path, content)), tmp_path / "run").folder
+    run = train(read(write_recipe(tmp_path, content)), tmp_path / "run").folder
     saved = read_checkpoint(run / "checkpoints" / "last.ckpt")["state_dict"]
     wanted = taught.state_dict()
     assert all(torch.equal(saved[f"model.{n}"], wanted[n]) for n in wanted if n.startswith("encoder.blocks."))

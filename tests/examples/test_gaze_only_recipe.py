@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 CODE = """
 import sys
 from regard.cli import main
-sys.exit(main(sys.argv[1:]) or main(["evaluate", "run", "--out", "scores"]))
+sys.exit(main(sys.argv[1:]) or main(["evaluate", "run", "--out", "scores", "--trust=gaze_only"]))
 """
 
 
@@ -23,6 +23,7 @@ def test_a_dataset_model_and_loss_of_ones_own_need_no_registration(tmp_path: Pat
         "train",
         str(EXAMPLES / "gaze_only" / "action_egtea_gaze_only.yaml"),
         "--out=run",
+        "--trust=gaze_only",
         "--data.dataset.root=root",
         "--data.dataset.held_out=0",
         "--data.batch_size=2",

@@ -103,17 +103,17 @@ def _refuse_recording_options(options: Namespace) -> None:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
-    from regard.recipe.read import read_recipe
+    from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import best_weights
     from regard.run.processes import is_first_process
     from regard.run.weights import locate
 
     overrides = [*on_error_words(options), *overrides]
     is_run = what.is_dir()
-    recipe = read_recipe(what, overrides)
     if options.print_config:
-        print(recipe.text)
+        print(resolved_text(what, overrides, trust=options.trust))
         return 0
+    recipe = read_recipe(what, overrides, trust=options.trust)
     folder = options.out or (what if is_run else OUT / recipe.name)
     best = best_weights(what) if is_run and not options.weights else None
     weights = locate(options.weights) if options.weights else best

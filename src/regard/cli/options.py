@@ -27,7 +27,8 @@ def add_recording(parser: ArgumentParser, *, optional: bool = False) -> None:
 
 
 def add_model(parser: ArgumentParser) -> None:
-    """Who answers."""
+    """Who answers, and whose classes a run may name."""
+    add_trust(parser)
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
@@ -54,6 +55,23 @@ def add_out(parser: ArgumentParser) -> None:
 def add_print_config(parser: ArgumentParser) -> None:
     """To see what a recipe says once all defaults are filled in."""
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    """Whose classes a recipe may name."""
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="import this package where the recipe names its classes, which runs its code; repeat for several "
+        "(default: regard's own classes and torch's optimisers only)",
+    )
+
+
+def trust_words(options: Namespace) -> list[str]:
+    """The same again, for the next command."""
+    return [word for package in options.trust for word in ("--trust", package)]
 
 
 def add_on_error(parser: ArgumentParser) -> None:

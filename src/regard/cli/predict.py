@@ -62,6 +62,7 @@ def predicted(options: Namespace, recording: Recording) -> Prediction:
             weights=options.weights,
             device=options.device,
             precision=options.precision,
+            trust=options.trust,
             progress=bar,
         )
 
@@ -84,6 +85,7 @@ def predicted_actions(options: Namespace, recording: Recording) -> ActionPredict
             weights=options.weights,
             device=options.device,
             precision=options.precision,
+            trust=options.trust,
             progress=bar,
         )
 

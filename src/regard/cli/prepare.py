@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from regard.cli.console import heading, out, wrote
-from regard.cli.options import add_on_error, add_print_config, command
+from regard.cli.options import add_on_error, add_print_config, add_trust, command, trust_words
 from regard.errors import RecipeError
 from regard.types import Recording
 
@@ -31,18 +31,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
     add_on_error(parser)
     add_print_config(parser)
+    add_trust(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
     from regard.prepare.film import Settings
     from regard.prepare.flow import FOLDER, FlowSettings
-    from regard.recipe.read import read_recipe
+    from regard.recipe.read import read_recipe, resolved_text
 
-    recipe = read_recipe(options.recipe, overrides)
     if options.print_config:
-        print(recipe.text)
+        print(resolved_text(options.recipe, overrides, trust=options.trust))
         return 0
+    recipe = read_recipe(options.recipe, overrides, trust=options.trust)
     data = recipe.data
     if data.decode_size is None:
         raise RecipeError(
@@ -61,7 +62,8 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         heading("optical flow, which the model reads")
         flow = FlowSettings(size=data.decode_size)
         _make(tuple(recordings.values()), options.out / FOLDER, flow, options, on_error)
-    wrote([options.out], then=command("train", options.recipe, *overrides, "--data.prepared", options.out))
+    words = [options.recipe, *overrides, "--data.prepared", options.out, *trust_words(options)]
+    wrote([options.out], then=command("train", *words))
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import heading, out, wrote
-from regard.cli.options import add_on_error, add_print_config, command, on_error_words
+from regard.cli.options import add_on_error, add_print_config, add_trust, command, on_error_words, trust_words
 
 RUNS = Path("runs")
 
@@ -26,23 +26,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="do not go on from the folder's last checkpoint")
     add_on_error(parser)
     add_print_config(parser)
+    add_trust(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Train to the end and say where the checkpoints are."""
     from regard.engine.train import train
     from regard.recipe import RECIPE_FILE
-    from regard.recipe.read import read_recipe
+    from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import FOLDER
     from regard.run.processes import is_first_process
     from regard.run.stopping import TrainingStopped
 
     out.quiet = not is_first_process()
     is_run = (options.recipe / RECIPE_FILE).is_file()
-    recipe = read_recipe(options.recipe, [*on_error_words(options), *overrides])
+    words = [*on_error_words(options), *overrides]
     if options.print_config:
-        print(recipe.text)
+        print(resolved_text(options.recipe, words, trust=options.trust))
         return 0
+    recipe = read_recipe(options.recipe, words, trust=options.trust)
     folder = options.out or (options.recipe if is_run else RUNS / recipe.name)
     settings = recipe.training
     heading(f"{recipe.name}: {settings.max_steps} steps in {folder}")
@@ -65,5 +67,6 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         out.print(f"{len(done.skipped)} clips or recordings could not be read and were skipped:")
         for line in done.skipped:
             out.print(f"  {line}", soft_wrap=True, markup=False)
-    wrote([folder / name for name in (FOLDER, RECIPE_FILE, "csv", "tensorboard")], then=command("evaluate", folder))
+    files = [folder / name for name in (FOLDER, RECIPE_FILE, "csv", "tensorboard")]
+    wrote(files, then=command("evaluate", folder, *trust_words(options)))
     return 0

@@ -81,7 +81,13 @@ def recognises_actions(model: str | Path) -> bool:
     return model in ACTION_MODELS or (recipe.exists() and "ActionRecognition" in recipe.read_text(encoding="utf-8"))
 
 
-def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str | Path | None = None) -> Answerer:
+def answerer(
+    model: str | Path,
+    *,
+    horizon_s: float | None = None,
+    weights: str | Path | None = None,
+    trust: Sequence[str] = (),
+) -> Answerer:
     """The baseline, the network or the trained run of that name.
 
     Baselines answer for every shown frame. "gaze-stays" answers about `horizon_s` later than what it has seen, and
@@ -141,7 +147,7 @@ def answerer(model: str | Path, *, horizon_s: float | None = None, weights: str 
             do=f"regard predict RECORDING --model {model}; a recipe of actions is scored by regard evaluate RECIPE",
         )
     if (Path(model) / RECIPE_FILE).exists():
-        return _of_run(Path(model))
+        return _of_run(Path(model), trust)
     raise UnknownModelError(
         f"model {str(model)!r}",
         found="no baseline of that name and no such run folder",
@@ -226,12 +232,12 @@ def _published_pictures() -> tuple[Transform, ...]:
     return (ResizeToCells(PUBLISHED_SHORT_SIDE, COARSEST), Normalise(grey, contrast))
 
 
-def _of_run(run: Path) -> Answerer:
+def _of_run(run: Path, trust: Sequence[str]) -> Answerer:
     """A trained model with its best weights, asked as its recipe says, about what its transforms let it see."""
     from regard.recipe.data import ready
-    from regard.recipe.read import recipe_of_run
+    from regard.recipe.read import read_recipe
 
-    recipe = recipe_of_run(run)
+    recipe = read_recipe(run, trust=trust)
     part = recipe.data.predict or recipe.data.require_eval()
     recipe.task.model = with_weights(recipe.task.model, best_weights(run))
     return Answerer(

@@ -33,6 +33,7 @@ def predict(
     weights: str | Path | None = None,
     device: str = "cpu",
     precision: Precision = "32-true",
+    trust: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Prediction:
     """Where the wearer looks (or will look) over the whole recording, as one density for each moment.
@@ -40,10 +41,11 @@ def predict(
     `model` is a baseline ("centre-prior", "saliency", "gaze-stays"), a network ("glc" estimates, "csts" anticipates) or
     a folder that `regard train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a
     network's: a file, or a name that `regard weights` lists; random ones, with a warning, without. `precision` is that
-    of the model's products; "bf16-mixed" is about twice as fast on a processor that has it. `progress` is told the
-    share done. Raises a RegardError where the recording lacks what the model reads.
+    of the model's products; "bf16-mixed" is about twice as fast on a processor that has it. `trust` names
+    packages whose classes a run may name. `progress` is told the share done. Raises a RegardError where the recording
+    lacks what the model reads.
     """
-    asked, place = answerer(model, horizon_s=horizon_s, weights=weights), usable(device)
+    asked, place = answerer(model, horizon_s=horizon_s, weights=weights, trust=trust), usable(device)
     _require_answerable(recording, asked)
     dataset = ClipDataset(
         (recording,),

@@ -2,7 +2,7 @@
 
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -61,6 +61,7 @@ def predict_actions(
     weights: str | Path | None = None,
     device: str = "cpu",
     precision: Precision = "32-true",
+    trust: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> ActionPrediction:
     """What the wearer does over the whole recording, in windows half a second apart.
@@ -69,7 +70,7 @@ def predict_actions(
     gaze-attention a folder with its three published files; without, they are random and a warning says so. Optical flow
     is computed where the model reads it. Gaze-Attention's answer carries evidence (Grad-CAM) beside its attention.
     """
-    asked, place = _recogniser(model, weights), usable(device)
+    asked, place = _recogniser(model, weights, trust), usable(device)
     with tempfile.TemporaryDirectory() as folder:
         if "flow" in asked.task.inputs and recording.flow is None:
             recording = _with_flow(recording, Path(folder) / "flow.mp4", asked.decode_size)
@@ -106,9 +107,9 @@ def action_table(prediction: ActionPrediction) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _recogniser(model: str | Path, weights: str | Path | None) -> Recogniser:
+def _recogniser(model: str | Path, weights: str | Path | None, trust: Sequence[str]) -> Recogniser:
     if model not in ACTION_MODELS:
-        return _of_run(Path(model))
+        return _of_run(Path(model), trust)
     name = str(model) if weights else f"{model}, random weights"
     if model == "egohar":
         network = _egohar(weights)
@@ -126,12 +127,12 @@ def _recogniser(model: str | Path, weights: str | Path | None) -> Recogniser:
     )
 
 
-def _of_run(run: Path) -> Recogniser:
+def _of_run(run: Path, trust: Sequence[str]) -> Recogniser:
     """A trained model with its best weights, asked as its recipe's test part asks, but about windows everywhere."""
     from regard.recipe.data import ready
-    from regard.recipe.read import recipe_of_run
+    from regard.recipe.read import read_recipe
 
-    recipe = recipe_of_run(run)
+    recipe = read_recipe(run, trust=trust)
     task, data = recipe.task, recipe.data
     part = data.predict or data.require_eval()
     if not isinstance(task, ActionRecognition) or not isinstance(part.sampler, Window):

@@ -5,12 +5,12 @@ import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch import loggers as known_loggers
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
@@ -222,12 +222,12 @@ def _trainer(
 
 def _logger(name: str, out: Path) -> Logger:
     """One of Lightning's loggers, by class name ("WandbLogger"); it writes into the run's folder."""
-    kind = getattr(import_module("lightning.pytorch.loggers"), name, None)
-    if kind is None:
+    kind = getattr(known_loggers, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Logger)):
         raise RecipeError(
             "training.loggers",
             found=f"{name}, which Lightning does not have",
             wanted="the name of one of Lightning's loggers, such as WandbLogger or MLFlowLogger",
             do="leave it out (csv and TensorBoard are always on), or look it up in lightning.pytorch.loggers",
         )
-    return kind(save_dir=out)
+    return kind(save_dir=out)  # pyright: ignore[reportCallIssue]

@@ -9,10 +9,10 @@ from importlib import import_module
 from pathlib import Path
 
 from regard.errors import RecipeError
-from regard.recipe.class_names import unknown_class
 from regard.recipe.data import Data, EvalPart, Part, TrainPart
 from regard.recipe.optimiser import Optimiser
 from regard.recipe.training import Pretrained, Training
+from regard.recipe.trust import unknown_class, untrusted
 
 SECTIONS = {
     "data": Data,
@@ -36,6 +36,9 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     if own is not None:
         return own
     message = _without_null(str(error).strip()) or type(error).__name__
+    denied = re.search(r"Importing '([^']+)' is not allowed", message)
+    if denied is not None:
+        return untrusted(path, denied[1])
     place = ".".join(re.findall(r'Parser key "([^"]+)"', message))
     classes = [path for path in re.findall(r"given class_path '([^']+)'", message) if path not in _FIXED]
     reasons = [line.strip(" -") for line in message.splitlines() if not re.search(r":\s*$", line)] or [message]

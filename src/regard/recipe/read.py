@@ -1,7 +1,7 @@
 """Recipes: YAML whose schema is the constructors. A recipe is a task, data and training; each a plain constructor call.
 
 Names without a dot are regard's own (`CausalGaze`); anybody else's class is written with its import path
-(`my_package.MyModel`). So neither a dataset nor a model needs to be registered.
+(`my_package.MyModel`), and is imported only where the user trusts the package. So nothing needs to be registered.
 """
 
 import io
@@ -9,24 +9,25 @@ import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from regard.errors import FileError, RecipeError
-from regard.recipe import RECIPE_FILE
-from regard.recipe.class_names import exported, unknown_class
+from regard.errors import RecipeError
 from regard.recipe.data import Data
-from regard.recipe.errors import recipe_error, unknown_option
+from regard.recipe.errors import SECTIONS, recipe_error, unknown_option
 from regard.recipe.packaged import find
 from regard.recipe.training import Training, seed_everything
+from regard.recipe.trust import check_classes, only, with_path_in_word, with_paths
 from regard.tasks.base import Task
 
 KEYS = ("name", "task", "data", "training", "published")
 """What a recipe has at its top."""
-
+LARGEST = 1_000_000
+"""Bytes of a recipe; those that come with regard have 5,000 at most."""
 
 MAY_CHANGE = (
     "data.workers",
@@ -64,9 +65,10 @@ class Recipe:
     text: str = field(default="", repr=False)
 
 
+@cache
 def parser() -> ArgumentParser:
     """Reads `--task.model.width 32` and the like; the options are the constructors' own."""
-    reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, allow_abbrev=False)
+    reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, allow_abbrev=False, default_env=False)
     reader.add_argument("--config", action="config", help="the recipe")
     reader.add_argument("--name", type=str, help="what the run is called (default: the file's name)")
     reader.add_argument("--task", type=Task, required=True, help="what is asked, and of which model")
@@ -76,50 +78,52 @@ def parser() -> ArgumentParser:
     return reader
 
 
-def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+def read_recipe(path: Path | str, overrides: Sequence[str] = (), *, trust: Sequence[str] = ()) -> Recipe:
     """A recipe, with `--key value` overrides; built, so that every mistake shows before anything runs.
 
-    `path` is a YAML file, a run's folder, or the name of a recipe that comes with regard.
+    `path` is a YAML file, a run's folder, or the name of a recipe that comes with regard. `trust` are the packages
+    beside regard whose classes it may name: they are imported, and so run.
 
-    Raises RecipeError for an unknown key or class, a wrong type, a file that is not YAML or does not exist.
+    Raises RecipeError for an unknown key or class, a class of a package that is not trusted, a wrong type, a file that
+    is not YAML or does not exist.
     """
     path = find(path)
-    resolved: Any = resolve(path, overrides)
-    reader = parser()
-    seed_everything(resolved.training.seed)
-    try:
-        built: Any = reader.instantiate(resolved)
-    except (TypeError, ValueError) as error:
-        raise recipe_error(path, error, top=KEYS) from error
+    with only(trust):
+        resolved: Any = _resolved(path, overrides, trust)
+        seed_everything(resolved.training.seed)
+        try:
+            built: Any = parser().instantiate(resolved)
+        except (TypeError, ValueError) as error:
+            raise recipe_error(path, error, top=KEYS) from error
+        text = parser().dump(resolved, skip_unset=False)
     return Recipe(
         task=built.task,
         data=built.data,
         training=built.training,
         published=built.published,
         name=built.name,
-        text=reader.dump(resolved, skip_unset=False),
+        text=text,
     )
 
 
-def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
-    """The recipe with all defaults filled in and all overrides applied."""
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise recipe_error(path, error, top=KEYS) from error
-    if not isinstance(content, dict):
-        raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
-    for key in content:
-        if key not in KEYS:
-            raise recipe_error(path, ValueError(f"Option '{key}' is not accepted"), top=KEYS)
+def resolved_text(path: Path | str, overrides: Sequence[str] = (), *, trust: Sequence[str] = ()) -> str:
+    """A recipe with all defaults filled in and all overrides applied, written out; nothing is built."""
+    with only(trust):
+        return parser().dump(_resolved(find(path), overrides, trust), skip_unset=False)
+
+
+def _resolved(path: Path, overrides: Sequence[str], trust: Sequence[str]) -> Namespace:
+    content = _content(path)
     _refuse_old_keys(path, [*(f"data.{key}" for key in _keys(content.get("data"))), *overrides])
-    content = {"name": Path(path).stem, **content}
-    whole = yaml.safe_dump(_with_paths(content, path), sort_keys=False)
-    words = [_with_paths_in_word(word) for word in overrides]
+    for word in overrides:
+        if re.match(r"--config\b", word):
+            raise unknown_option(path, f"unrecognized arguments: {word}", [])
+    whole = yaml.safe_dump(with_paths({"name": path.stem, **content}, path, trust), sort_keys=False)
+    words = [with_path_in_word(word) for word in overrides]
     try:
         with redirect_stderr(io.StringIO()):
             try:
-                return parser().parse_args([f"--config={whole}", *words])
+                resolved = parser().parse_args([f"--config={whole}", *words])
             except ArgumentError as error:
                 if "nrecognized arguments: " not in str(error):
                     raise
@@ -127,6 +131,44 @@ def resolve(path: Path, overrides: Sequence[str] = ()) -> Namespace:
                 raise unknown_option(path, str(error), list(vars(known))) from error
     except (ArgumentError, SystemExit) as error:
         raise recipe_error(path, error, top=KEYS) from error
+    check_classes(resolved.as_dict(), path)
+    _check_run_name(path, str(resolved.name))
+    return resolved
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The keys and values of a recipe's file."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise recipe_error(path, ValueError(f"more than {LARGEST} bytes"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise recipe_error(path, error, top=KEYS) from error
+    except RecursionError as error:
+        raise recipe_error(path, ValueError("lists or keys nested without end")) from error
+    if not isinstance(content, dict):
+        raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+    for key in content:
+        if key not in KEYS:
+            raise recipe_error(path, ValueError(f"Option '{key}' is not accepted"), top=KEYS)
+    for section in SECTIONS:
+        value: Any = content
+        for key in section.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not (value is None or isinstance(value, dict)):
+            raise recipe_error(path, ValueError(f"{section}: a {type(value).__name__}, not keys"))
+    return content
+
+
+def _check_run_name(path: Path, name: str) -> None:
+    """A run lies in runs/ under its name, and nowhere else."""
+    if not re.fullmatch(r"[\w+-][\w .+-]*", name):
+        raise RecipeError(
+            path,
+            found=f"the name {name!r}",
+            wanted="letters, digits and _ + - . which make a folder's name",
+            do="correct name",
+        )
 
 
 def _keys(section: object) -> list[str]:
@@ -161,36 +203,3 @@ def _flat(value: object, key: str = "") -> dict[str, object]:
         return {key: value}
     parts = ((name if name not in ("init_args", "class_path") else "", part) for name, part in value.items())
     return {k: v for name, part in parts for k, v in _flat(part, ".".join(p for p in (key, name) if p)).items()}
-
-
-def _with_paths(value: object, recipe: Path) -> object:
-    if isinstance(value, list):
-        return [_with_paths(v, recipe) for v in value]
-    if not isinstance(value, dict):
-        return value
-    changed = {k: _with_paths(v, recipe) for k, v in value.items()}
-    name = changed.get("class_path")
-    if isinstance(name, str) and "." not in name:
-        path = exported(name)
-        if path is None:
-            raise unknown_class(recipe, name)
-        changed["class_path"] = path
-    return changed
-
-
-def _with_paths_in_word(word: str) -> str:
-    key, sign, value = word.partition("=")
-    target = value if sign else key
-    path = exported(target) if target[:1].isupper() else None
-    if path is None:
-        return word
-    return f"{key}={path}" if sign else path
-
-
-def recipe_of_run(run: Path, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe that a run folder keeps. Raises FileError where the folder holds no run."""
-    if not (run / RECIPE_FILE).exists():
-        raise FileError(
-            run, found=f"a folder without {RECIPE_FILE}", wanted="a folder that `regard train` wrote", do="ls runs/"
-        )
-    return read_recipe(run / RECIPE_FILE, overrides)
