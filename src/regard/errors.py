@@ -1,6 +1,16 @@
 """What regard tells a user whose input cannot be used: what was found, what was wanted, what to do next."""
 
+import re
 from pathlib import Path
+
+NEVER_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters by which the name of a file could steer a terminal or turn its text around: controls but tab and newline,
+changes of direction, halves of pairs."""
+
+
+def printable(text: str) -> str:
+    """The text with such characters written out as escapes, such as \\x1b."""
+    return NEVER_SHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class RegardError(Exception):
@@ -12,7 +22,8 @@ class RegardError(Exception):
 
     def __init__(self, where: Path | str, *, found: str, wanted: str, do: str) -> None:
         self.where, self.found, self.wanted, self.do = str(where), found, wanted, do
-        super().__init__(f"{where}\n  found:  {found}\n  wanted: {wanted}\n  do:     {do}")
+        name = printable(self.where).replace("\n", "\\n")
+        super().__init__(printable(f"{name}\n  found:  {found}\n  wanted: {wanted}\n  do:     {do}"))
 
     def __reduce__(self) -> tuple:
         """Keep the four parts when the error crosses from a loader's worker process."""

@@ -98,24 +98,18 @@ def test_the_demo_of_a_plain_video_predicts_and_scores_nothing(say, silent_video
     said = say("demo", silent_video)
     assert said.code == 0
     written = {p.name for p in Path("regard-out/walk").iterdir()}
-    assert written == {"centre-prior.parquet", "saliency.parquet", "film.mp4", "report.html"}
+    assert written == {"centre-prior.parquet", "saliency.parquet", "film.mp4", "report.html", ".recording"}
     assert "no scores: a recording without gaze" in said.out
     assert "nss" not in said.out
     assert said.out.splitlines()[-1] == f"next: regard predict {silent_video} --model centre-prior"
 
 
-def test_the_demo_goes_on_where_all_gaze_is_beside_the_picture(say, world, gaze_table):
-    gaze_table.assign(x=gaze_table["x"] + 3).to_csv(world / "gaze.csv", index=False)
-    said = say("demo", world, "--out", "shown")
-    assert said.code == 0
-    assert "no scores: no valid gaze on the image" in said.out
-    assert {p.name for p in Path("shown").iterdir()} >= {"film.mp4", "report.html"}
-
-
-def test_the_demo_of_an_unusable_recording_stops_after_the_check(say, world, gaze_table):
-    gaze_table.assign(valid=0).to_csv(world / "gaze.csv", index=False)
+@pytest.mark.parametrize("change", [{"valid": 0}, {"x": 3.5}], ids=["all lost", "all beside the picture"])
+def test_the_demo_of_an_unusable_recording_stops_after_the_check(say, world, gaze_table, change):
+    gaze_table.assign(**change).to_csv(world / "gaze.csv", index=False)
     said = say("demo", world)
     assert said.code == 1
+    assert "not usable" in said.out
     assert not list(Path.cwd().iterdir())
 
 

@@ -116,7 +116,7 @@ def test_show_writes_a_film_and_a_report_where_it_was_told(say, tiny_world):
 
 def test_without_out_the_recording_names_the_folder(say, silent_video):
     assert say("show", silent_video).code == 0
-    assert {p.name for p in Path("regard-out/walk").iterdir()} == {"gaze.mp4", "report.html"}
+    assert {p.name for p in Path("regard-out/walk").iterdir()} == {"gaze.mp4", "report.html", ".recording"}
     with pytest.raises(FileError, match="no sound stream"):
         _ = Sound("regard-out/walk/gaze.mp4").duration_s
 

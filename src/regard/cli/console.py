@@ -11,19 +11,26 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from regard.errors import printable
+
 out = Console(highlight=False, soft_wrap=False)
+
+
+def plain(text: str) -> str:
+    """The text as it is, whatever markup or control characters are in it."""
+    return escape(printable(text))
 
 
 def heading(text: str) -> None:
     """One bold line."""
-    out.print(f"\n[bold]{escape(text)}[/]")
+    out.print(f"\n[bold]{plain(text)}[/]")
 
 
 def table(frame: pd.DataFrame, *, digits: int = 3) -> None:
     """A data frame as a small table; NaN prints as a dash."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for name in frame.columns:
-        grid.add_column(str(name), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
+        grid.add_column(plain(str(name)), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
     for row in frame.itertuples(index=False):
         grid.add_row(*(_cell(value, digits) for value in row))
     out.print(grid)
@@ -33,19 +40,19 @@ def wrote(files: Sequence[Path], *, then: str) -> None:
     """Where each written file lies, and the next command to try."""
     heading("wrote")
     for file in files:
-        out.print(f"  {escape(str(file))}", soft_wrap=True)
+        out.print(f"  {plain(str(file))}", soft_wrap=True)
     suggest(then)
 
 
 def remarks(notes: Sequence[str]) -> None:
     """What a reader had to assume, or misses in the files."""
     for note in notes:
-        out.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+        out.print(f"[dim]note:[/] {plain(note)}", soft_wrap=True)
 
 
 def suggest(command: str) -> None:
     """The next command to try."""
-    out.print(f"[dim]next:[/] {escape(command)}", soft_wrap=True)
+    out.print(f"[dim]next:[/] {plain(command)}", soft_wrap=True)
 
 
 @contextmanager
@@ -79,4 +86,4 @@ def _bars(*numbers: ProgressColumn) -> Progress:
 def _cell(value: object, digits: int) -> str:
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN is not itself
         return "-"
-    return f"{value:.{digits}f}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.{digits}f}" if isinstance(value, float) else plain(str(value))

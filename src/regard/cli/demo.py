@@ -8,7 +8,7 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import OUT, add_out, add_recording, command, out_folder
+from regard.cli.options import OUT, add_out, add_recording, claim, command, out_folder
 from regard.engine.evaluate import NothingToScoreError, Scores, evaluate
 from regard.engine.predict import predict
 from regard.io.check import check_recording
@@ -62,6 +62,7 @@ def run(options: Namespace) -> int:
         scores=summary,
         command=command("demo", options.path),
     )
+    claim(options, folder, recording)
     wrote([folder / "film.mp4", folder / "report.html", *files], then=_next(options.path, recording))
     return 0
 

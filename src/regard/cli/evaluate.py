@@ -13,6 +13,7 @@ from regard.cli.options import (
     add_out,
     add_print_config,
     add_recording,
+    claim,
     command,
     file_stem,
     on_error_words,
@@ -79,6 +80,7 @@ def _recording(options: Namespace) -> int:
     with progress("scores") as bar:
         scores = evaluate(prediction, recording, progress=bar)
     print_scores(f"{options.model} on {recording.id}", scores)
+    claim(options, folder, recording)
     wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=command("show", options.path))
     return 0
 

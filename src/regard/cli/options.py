@@ -1,13 +1,19 @@
 """Options that several verbs share."""
 
+import hashlib
 import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from regard.io.files import writing
 from regard.types import Recording
 
 OUT = Path("regard-out")
+OWNER = ".recording"
+"""Says in a folder of results which video they are about."""
+
+MAX_NAME = 100
 DEFAULT_MODEL = "saliency"
 
 
@@ -90,9 +96,29 @@ def on_error_words(options: Namespace) -> list[str]:
 
 
 def out_folder(options: Namespace, recording: Recording) -> Path:
-    """The folder asked for, or one named after the recording."""
-    safe = re.sub(r"[^\w.-]+", "_", recording.id).strip("._") or "recording"
-    return OUT / safe if options.out is None else options.out
+    """The folder asked for, or one named after the recording, to which no other recording of that name has written."""
+    if options.out is not None:
+        return options.out
+    folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
+    source = _source(recording)
+    try:
+        owner = (folder / OWNER).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return folder
+    if owner == source:
+        return folder
+    return folder.with_name(f"{folder.name}-{hashlib.sha256(source.encode(errors='surrogateescape')).hexdigest()[:6]}")
+
+
+def claim(options: Namespace, folder: Path, recording: Recording) -> None:
+    """Say in a folder that was not asked for by name whose results it holds."""
+    if options.out is None:
+        with writing(folder / OWNER) as part:
+            part.write_text(_source(recording), encoding="utf-8", errors="surrogateescape")
+
+
+def _source(recording: Recording) -> str:
+    return str(recording.require_video().path.resolve())
 
 
 def file_stem(model: str) -> str:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, command, file_stem, out_folder
+from regard.cli.options import add_model, add_out, add_recording, claim, command, file_stem, out_folder
 from regard.engine.answerer import HorizonError, recognises_actions
 from regard.engine.predict import predict
 from regard.io.predictions import write_prediction
@@ -48,6 +48,7 @@ def run(options: Namespace) -> int:
         files.append(folder / f"{stem}.mp4")
         with frames_progress("film") as bar:
             draw(files[1], progress=bar)
+    claim(options, folder, recording)
     wrote(files, then=then)
     return 0
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, remarks, wrote
-from regard.cli.options import add_out, add_recording, command, out_folder
+from regard.cli.options import add_out, add_recording, claim, command, out_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
 from regard.viz.film import film
@@ -26,5 +26,6 @@ def run(options: Namespace) -> int:
         film(recording, None, folder / "gaze.mp4", progress=bar)
     findings = findings_table(check_recording(recording))
     report(recording, folder / "report.html", findings=findings, command=command("show", options.path))
+    claim(options, folder, recording)
     wrote([folder / "gaze.mp4", folder / "report.html"], then=command("predict", options.path, "--model", "saliency"))
     return 0
