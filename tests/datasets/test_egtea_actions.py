@@ -79,7 +79,7 @@ def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_
         "--training.accelerator=cpu",
         "--training.devices=1",
     ]
-    recipe = read_recipe(GAZE_ONLY, words)
+    recipe = read_recipe(GAZE_ONLY, words, trust=["gaze_only"])
     run = train(recipe, tmp_path / "run").folder
     scores = score_recipe(recipe, weights=run / "checkpoints" / "best.ckpt")
     assert list(scores.items["recording"]) == ["OP01-R01-PastaSalad"], "the other test clip has no gaze"
