@@ -114,6 +114,7 @@ def small(file: Path, root: str, folder: Path) -> Path:
     return folder / file.name
 
 
+@pytest.mark.filterwarnings("ignore:splits:regard.recipe.data.SharedRecordingWarning")
 @pytest.mark.parametrize("file", RECIPES, ids=[file.stem for file in RECIPES])
 def test_every_recipe_takes_two_steps_and_is_scored(file: Path, root: str, tmp_path: Path):
     recipe = read_recipe(small(file, root, tmp_path), trust=(__name__.partition(".")[0],))
@@ -135,6 +136,7 @@ def test_every_recipe_is_named_task_dataset_model():
     assert all(len(file.stem.split("_")) >= 3 for file in RECIPES)
 
 
+@pytest.mark.filterwarnings("ignore:splits:regard.recipe.data.SharedRecordingWarning")
 def test_the_example_in_python_is_the_recipe(root: str, tmp_path: Path):
     read = read_recipe("estimation_synthetic_causal")
     made = runpy.run_path(str(ROOT / "examples" / "train_in_python.py"))["recipe"]()

@@ -1,5 +1,6 @@
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ import tiny
 import torch
 from tiny import main, read, tiny_recipe, write_recipe
 
+from regard.engine.batches import FitBatches
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.errors import RecipeError
-from regard.recipe.data import ready
+from regard.recipe.data import SharedRecordingWarning, ready
 
 
 def test_classes_of_somebody_else_are_found_by_their_import_path(world: Path, tmp_path: Path):
@@ -181,3 +183,23 @@ def test_a_recipe_that_only_predicts_says_so_when_it_is_trained_scored_or_prepar
     with pytest.raises(RecipeError, match=r"no data\.eval"):
         score_recipe(recipe)
     assert main(["prepare", str(file), "--out", str(tmp_path / "out")]) == 2
+
+
+def test_splits_that_share_a_recording_are_told_with_its_name(world: Path, tmp_path: Path):
+    recipe = read(write_recipe(tmp_path, tiny_recipe(world)))
+    recipe.data.warn_of_shared("train", "val")
+    recipe.data.warn_of_shared("train", "train")
+    same = replace(recipe.data.recordings("train")[1], id="another-name")
+    data = replace(recipe.data, dataset=Given(train=recipe.data.recordings("train"), val=(same,)))
+    with pytest.warns(SharedRecordingWarning, match="splits train and val share train-0001$"):
+        FitBatches(data, recipe.task)
+
+
+class Given:
+    splits = ("train", "val")
+
+    def __init__(self, **recordings: tuple) -> None:
+        self.given = recordings
+
+    def recordings(self, split: str) -> tuple:
+        return self.given[split]

@@ -18,6 +18,7 @@ class FitBatches(pl.LightningDataModule):
         super().__init__()
         self.data = data
         train, scored = data.require_train(), data.require_eval()
+        data.warn_of_shared(train.split, scored.val)
         self.train_clips = data.clips(train, train.split, task)
         self.val_clips = data.clips(scored, scored.val, task)
 

@@ -37,6 +37,7 @@ def score_recipe(
     split = data.require_eval().test
     if threshold_from is not None:
         _require_other_split(data, threshold_from)
+        data.warn_of_shared(threshold_from, split)
         chosen_on, _ = _items_of(recipe, threshold_from, progress=progress)
         source = f"split {threshold_from}, {len(chosen_on)} items, data {data_hash(data.recordings(threshold_from))}"
         task.choose_threshold(chosen_on, source)

@@ -1,5 +1,6 @@
 """What a recipe says about data: which recordings, how clips are cut from them, what is done to their pixels."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,10 @@ from regard.transforms.place import Transform
 from regard.types import Recording
 
 _T = TypeVar("_T")
+
+
+class SharedRecordingWarning(UserWarning):
+    """Two splits that should have nothing in common have recordings in common."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,18 @@ class Data:
         """How clips to score are cut. Raises RecipeError where the recipe does not say."""
         return _required(self.eval, "eval", "clips to score")
 
+    def warn_of_shared(self, split: str, other: str) -> None:
+        """Say which recordings two splits share, by id or by video: a score on the one knows the other."""
+        if split == other:
+            return
+        known = {key for r in self.recordings(other) for key in _keys(r)}
+        shared = [r.id for r in self.recordings(split) if known.intersection(_keys(r))]
+        if shared:
+            more = f" and {len(shared) - 5} more" if len(shared) > 5 else ""
+            warnings.warn(
+                f"splits {split} and {other} share {', '.join(shared[:5])}{more}", SharedRecordingWarning, stacklevel=2
+            )
+
     def clips(self, part: Part, split: str, task: Task) -> ClipDataset:
         """The clips of a split, with the fields that a task needs, ready for its model."""
         return ClipDataset(
@@ -151,6 +168,11 @@ def ready(part: Part, model: nn.Module) -> tuple[Transform, ...]:
             do="take it out of the recipe",
         )
     return (*part.transforms, *preprocess)
+
+
+def _keys(recording: Recording) -> tuple[object, ...]:
+    video = recording.video
+    return (recording.id,) if video is None else (recording.id, video.path.resolve())
 
 
 def _required(value: _T | None, key: str, what: str) -> _T:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_parsing_settings
 
 from regard.errors import RecipeError
 from regard.recipe.data import Data
@@ -22,10 +22,14 @@ from regard.recipe.errors import SECTIONS, recipe_error, unknown_option
 from regard.recipe.packaged import find
 from regard.recipe.training import Training, seed_everything
 from regard.recipe.trust import check_classes, only, with_path_in_word, with_paths
+from regard.tasks.action.scoring import LabelScoring
 from regard.tasks.base import Task
+from regard.tasks.gaze.scoring import DensityScoring
 
 KEYS = ("name", "task", "data", "training", "published")
 """What a recipe has at its top."""
+CHOSEN = (DensityScoring, LabelScoring)
+"""Plain dataclasses in whose place a recipe may name a class derived from them."""
 LARGEST = 1_000_000
 """Bytes of a recipe; those that come with regard have 5,000 at most."""
 
@@ -68,6 +72,7 @@ class Recipe:
 @cache
 def parser() -> ArgumentParser:
     """Reads `--task.model.width 32` and the like; the options are the constructors' own."""
+    set_parsing_settings(subclasses_enabled=list(CHOSEN))
     reader = ArgumentParser(prog="regard train RECIPE", exit_on_error=False, allow_abbrev=False, default_env=False)
     reader.add_argument("--config", action="config", help="the recipe")
     reader.add_argument("--name", type=str, help="what the run is called (default: the file's name)")
