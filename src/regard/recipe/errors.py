@@ -7,6 +7,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from regard.errors import RecipeError
 from regard.recipe.data import Data, EvalPart, Part, TrainPart
@@ -46,6 +47,9 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     nameless = re.search(r"Expected a dot import path string: (\w+)", message)
     if nameless is not None:
         return unknown_class(path, nameless[1])
+    no_dataset = re.search(r"Import path (\S+) does not correspond to a subclass of RecordingSet", message)
+    if no_dataset is not None:
+        return _no_dataset(path, place, no_dataset[1])
     unknown = re.search(r"(?:Group '([^']+)' does not accept option|Option) '([^']+)'", reason)
     if unknown is not None:
         inner, _, option = unknown[2].rpartition(".")
@@ -80,9 +84,19 @@ def recipe_error(path: Path | str, error: BaseException, *, top: Sequence[str] =
     return RecipeError(path, found=f"{_at(place)}{reason}", wanted="keys and values that the constructors take", do=DO)
 
 
+def _no_dataset(path: Path | str, place: str, name: str) -> RecipeError:
+    lacks = [n for n in ("splits", "recordings") if not hasattr(_named(name), n)]
+    return RecipeError(
+        path,
+        found=f"{_at(place)}{name}, which lacks {' and '.join(lacks) or 'recordings(split), a method'}",
+        wanted='a dataset: splits = ("train", "val", "test"), and recordings(split), a tuple of regard.Recording',
+        do="give the class what it lacks",
+    )
+
+
 def _without_null(message: str) -> str:
     """Of a part that a recipe may leave out, what is wrong with the part; that it is not null says nothing."""
-    if "Problem with given class_path" not in message:
+    if not re.search(r"Problem with given class_path|Import path \S+ does not", message):
         return message
     return re.sub(r"\n +- Expected a <class 'NoneType'>\n +Given value type: .*\n +Given value: .*", "", message)
 
@@ -122,5 +136,9 @@ def _fields(section: str) -> list[str]:
 
 
 def _parameters(path: str) -> list[str]:
+    return [p for p in inspect.signature(_named(path)).parameters if p != "self"]
+
+
+def _named(path: str) -> Any:
     module, _, name = path.rpartition(".")
-    return [p for p in inspect.signature(getattr(import_module(module), name)).parameters if p != "self"]
+    return getattr(import_module(module), name)
