@@ -44,7 +44,7 @@ from regard.datasets.findings import Tell
 from regard.datasets.on_disk import Files, Missing, OnDisk
 from regard.errors import FileError, RecipeError
 from regard.io.check import Finding
-from regard.io.media.looks import has_sound
+from regard.io.media.looks import has_sound, look_at_many
 from regard.types import TRAINED, GazeState, GazeTrack, MediaStream, Recording, Segment
 
 __all__ = ["Egtea"]
@@ -135,6 +135,8 @@ class Egtea(OnDisk):
         if self.uses_clips:
             by_key = {label.name.key: label for label in labels}
             found = self.present(tuple(by_key), self.clips, f"clips of {split}")
+            if self.sound:  # whether each clip has any is told by the look that a training takes anyway
+                look_at_many(MediaStream(path=self.clips[key]) for key in found)
             return tuple(self._of_clip(by_key[key], split) for key in found)
         sessions: dict[str, list[ClipLabel]] = {}
         for label in labels:
