@@ -94,9 +94,12 @@ def test_many_samples_in_the_very_corner_are_a_warning(checked):
         checked(gaze_lines(np.arange(0, 2, 0.01)) + "2.5,0,0,1\n")["gaze at zero"]
 
 
-def test_gaze_that_goes_on_long_after_the_video_is_noted(checked):
-    finding = checked(gaze_lines(np.arange(0, 5, 0.01)))["gaze after the video"]
-    assert (finding.level, finding.value) == ("note", pytest.approx(4.99 - 1.95))
+def test_gaze_that_goes_on_long_after_the_video_is_a_warning(checked, walk):
+    check = checked(gaze_lines(np.arange(0, 5, 0.01)))
+    finding = check["gaze after the video"]
+    assert (finding.level, finding.value) == ("warning", pytest.approx(4.99 - 1.95))
+    assert open_recording(walk).notes == (finding.text,)
+    assert sum(f.text == finding.text for f in check.findings) == 1
 
 
 @pytest.mark.parametrize("table", [HEAD, gaze_lines([0.1, 0.2], valid=0)])

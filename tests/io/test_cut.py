@@ -50,6 +50,14 @@ def test_a_cut_file_says_what_is_missing(make, share, says, tmp_path: Path):
     assert sum(says in f.text for f in check.findings) == 1
 
 
+def test_a_hole_in_a_damaged_matroska_file_is_told(tmp_path: Path):
+    made.encode(tmp_path / "a.mp4", made.steady(25), g="6", bf="0")
+    path = made.remux(tmp_path / "a.mp4", tmp_path / "a.mkv", keep=lambda number: not 6 <= number < 24)
+    assert Video(path).missing == (
+        "no frame for 0.76 s, the longest time from 0.20 s on: the file is damaged, or the camera paused"
+    )
+
+
 @pytest.mark.parametrize("make", made.TRAPS, ids=lambda make: make.__name__)
 def test_a_whole_file_lacks_nothing(make, tmp_path: Path):
     assert Video(make(tmp_path)).missing is None

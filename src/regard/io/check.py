@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from regard.errors import RegardError
+from regard.io.clock import gaze_after_video
 from regard.io.devices.aria_media import AriaVideo
 from regard.io.finding import Finding, Level
 from regard.io.media.retimed import RetimedVideo
@@ -35,9 +36,6 @@ MUCH_LOST, MUCH_OFF_SCREEN = 0.5, 0.2
 
 MUCH_AT_ZERO = 0.01
 """Share of valid samples in the picture's very corner beyond which they are a code rather than gaze."""
-
-LATE_S = 1.0
-"""Gaze that goes on for longer than this after the last frame may belong to a longer video."""
 
 SOUND_SHORT_S = 0.5
 """Sound that ends this long before the last frame was cut off, or lags."""
@@ -74,11 +72,10 @@ def check_recording(recording: Recording, *, thorough: bool = False) -> Recordin
     Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`.
     A file that cannot be read is a finding here, not an exception.
     """
-    stream, findings = recording.require_video(), []
+    stream = recording.require_video()
+    findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
     try:
         with closing(open_video(stream)) as video:
-            lacks = None if isinstance(video, LaterVideo) else video.missing
-            findings += _notes(recording, lacks)
             findings += _picture(video)
             times_s = video.times_s
             if thorough:
@@ -90,25 +87,20 @@ def check_recording(recording: Recording, *, thorough: bool = False) -> Recordin
     findings += _sound(recording, float(times_s[-1]), thorough=thorough)
     findings += _gaze(recording.gaze, times_s)
     findings += _labels(recording, float(times_s[-1]))
-    return RecordingCheck(findings=tuple(findings))
+    found = {f.text for f in findings if f.name != "reader"}
+    return RecordingCheck(findings=tuple(f for f in findings if f.name != "reader" or f.text not in found))
 
 
 def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
     return Finding(level=level, name=name, text=f"{problem.where}: found {problem.found}; wanted {problem.wanted}")
 
 
-def _notes(recording: Recording, lacks: str | None) -> Iterator[Finding]:
-    for note in recording.notes:
-        if note != lacks:
-            yield Finding(level="note", name="reader", text=note)
-    if lacks is not None:
-        yield Finding(level="warning", name="missing part", text=lacks)
-
-
 def _picture(video: Video | AriaVideo | RetimedVideo | LaterVideo) -> Iterator[Finding]:
     height, width = video.size
     video.frames_at(video.times_s[:1], size=(16, 16))
     yield Finding(level="ok", name="picture", text=f"{width} x {height} pixels, upright")
+    if not isinstance(video, LaterVideo) and (lacks := video.missing) is not None:
+        yield Finding(level="warning", name="missing part", text=lacks)
     if isinstance(video, Video | AriaVideo) and video.is_turned:
         yield Finding(
             level="note", name="rotation", text="stored turned or mirrored; frames are turned upright on reading"
@@ -264,9 +256,8 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator
     if (zeros := float(at_zero.sum() / gaze.valid.sum())) > MUCH_AT_ZERO:
         text = f"{zeros:.1%} of the valid samples are exactly (0, 0), which many devices write for lost gaze"
         yield Finding(level="warning", name="gaze at zero", text=text, value=zeros)
-    if (late_s := float(gaze.time_s[-1]) - end_s) > LATE_S:
-        text = f"gaze goes on for {late_s:.2f} s after the last frame: is the video whole?"
-        yield Finding(level="note", name="gaze after the video", text=text, value=late_s)
+    if (late := gaze_after_video(float(gaze.time_s[-1]), end_s)) is not None:
+        yield Finding(level="warning", name="gaze after the video", text=late, value=float(gaze.time_s[-1]) - end_s)
 
 
 def _share(

@@ -14,6 +14,9 @@ UNIX_S = (1e9, 4e9)
 SAMPLE_S = (0.0004, 0.5)
 """Time between two measurements of any eye tracker, from 2500 Hz down to 2 Hz: tells seconds from milliseconds."""
 
+LATE_S, LATE_SHARE = 1.0, 0.1
+"""Gaze that goes on for longer after the last frame, in seconds and as a share of the video, belongs to more video."""
+
 SLOW_S = 0.05
 """Time between two measurements that few eye trackers leave, but labels made by hand, and other units, do."""
 
@@ -89,6 +92,13 @@ def _unit_of_length(last: float, step: float, end_s: float) -> str | None:
         if per_s > 1 and end_s / 2 <= last / per_s <= 2 * end_s and step / per_s < SAMPLE_S[1]:
             return unit
     return None
+
+
+def gaze_after_video(last_s: float, end_s: float) -> str | None:
+    """What to say where gaze goes on for long after the video's last frame; None where it does not."""
+    if last_s - end_s <= max(LATE_S, LATE_SHARE * end_s):
+        return None
+    return f"gaze goes on for {last_s - end_s:.2f} s after the last frame: is the video whole?"
 
 
 def onto_video_clock(

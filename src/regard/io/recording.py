@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, UInt8
 
 from regard.errors import FileError
+from regard.io.clock import gaze_after_video
 from regard.io.devices import neon, pupil_cloud, pupil_core
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
 from regard.io.devices.aria_media import AriaSound, AriaVideo
@@ -41,10 +42,7 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
     """
     path = Path(os.path.expanduser(path))
     try:
-        recording = _open(path, min_confidence)
-        video = recording.video
-        lacks = None if video is None or _is_vrs(video.path) else video_look(video.path, video.index).missing
-        return recording if lacks is None else replace(recording, notes=(*recording.notes, lacks))
+        return _with_what_is_missing(_open(path, min_confidence))
     except OSError as error:
         raise FileError(
             error.filename or path,
@@ -52,6 +50,17 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
             wanted="a recording whose files may all be read",
             do="check the path and its permissions",
         ) from error
+
+
+def _with_what_is_missing(recording: Recording) -> Recording:
+    video, gaze = recording.require_video(), recording.gaze
+    if _is_vrs(video.path):  # whose library tells it
+        return recording
+    look = video_look(video.path, video.index)
+    late = None
+    if gaze is not None and len(gaze):
+        late = gaze_after_video(float(gaze.time_s[-1]), float(look.index.time_s[-1]))
+    return replace(recording, notes=(*recording.notes, *(note for note in (look.missing, late) if note is not None)))
 
 
 def _open(path: Path, min_confidence: float) -> Recording:

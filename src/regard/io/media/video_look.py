@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -20,6 +21,9 @@ from regard.types import FileState
 
 SHORT_S = 0.5
 """A video this much shorter than its header says was cut; rounding, late starts and the sound's end make up less."""
+
+HOLE_S, HOLE_FRAMES = 0.5, 10
+"""No camera that is recording leaves out so much: both this long, and this many of its usual intervals."""
 
 TS_PACKET_BYTES = (188, 192, 204)
 """Of a transport stream, without and with a time or a check sum beside each packet."""
@@ -67,13 +71,24 @@ class VideoLook(Facts):
     def missing(self) -> str | None:
         """What the header promises and the file lacks, in words; None where it is whole, or promises nothing."""
         there, why = len(self.table), "the file was cut or is damaged"
-        if self.promised_frames:
-            return (
-                f"{there} of {self.promised_frames} frames are there: {why}" if there < self.promised_frames else None
-            )
-        if self.promised_s - self.index.end_s > SHORT_S:
+        if there < self.promised_frames:
+            return f"{there} of {self.promised_frames} frames are there: {why}"
+        if not self.promised_frames and self.promised_s - self.index.end_s > SHORT_S:
             return f"{self.index.end_s:.2f} of {self.promised_s:.2f} s are there: {why}"
-        return f"the file ends in the middle of a packet: {why}" if self.ends_inside else None
+        if self.ends_inside:
+            return f"the file ends in the middle of a packet: {why}"
+        return self._hole
+
+    @property
+    def _hole(self) -> str | None:
+        steps_s = np.diff(self.index.time_s)
+        holes = np.flatnonzero(steps_s > max(HOLE_S, HOLE_FRAMES * float(np.median(steps_s)))) if len(steps_s) else []
+        if len(holes) == 0:
+            return None
+        longest = holes[np.argmax(steps_s[holes])]
+        at_s = self.index.time_s[longest]
+        hole = f"no frame for {steps_s[holes].sum():.2f} s, the longest time from {at_s:.2f} s on"
+        return f"{hole}: the file is damaged, or the camera paused"
 
     @property
     @override
