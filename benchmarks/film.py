@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from decode import machine, natural_texture
-from regard.types import GazeState, GazeTrack, MediaStream, Prediction, Recording
+from regard.prediction import Prediction
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
 from regard.viz.film import film
 
 RATE_HZ, GAZE_HZ, SOUND_HZ = 30, 200, 48_000
@@ -73,7 +74,11 @@ def make_prediction(track: GazeTrack, seconds: float) -> Prediction:
     logs = -(((x - at[:, 0, None, None]) ** 2 + (y - at[:, 1, None, None]) ** 2) / (2 * 0.08**2))
     logs -= np.log(np.exp(logs).sum((1, 2), keepdims=True))
     return Prediction(
-        recording="made", model="made", time_s=time_s, seen_until_s=time_s, log_density=logs.astype(np.float32)
+        recording="made",
+        model="made",
+        time_s=time_s,
+        seen_until_s=time_s,
+        values={"log_density": logs.astype(np.float32)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Writes the file tree of docs/architecture.md anew: each module with the first sentence of its docstring."""
+"""Prints the file tree: each module with the first sentence of its docstring."""
 
 import ast
 import re
@@ -17,13 +17,10 @@ def line(module: Path, width: int) -> str:
 
 
 def main() -> None:
-    """Replace what stands between the fences of the tree."""
-    page = ROOT / "docs" / "architecture.md"
+    """From the bottom floor to the top."""
     modules = sorted((m for m in SOURCE.rglob("*.py") if m.name != "__init__.py"), key=lambda m: (floor(m), str(m)))
     width = max(len(str(m.relative_to(SOURCE))) for m in modules)
-    before, _, _ = page.read_text().partition("## Every file\n")
-    tree = "\n".join(line(m, width) for m in modules)
-    page.write_text(f"{before}## Every file\n```text\n{tree}\n```\n")
+    print("\n".join(line(m, width) for m in modules))
 
 
 def floor(module: Path) -> int:

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from regard.errors import RegardError
+from regard.prediction import Prediction
 from regard.types import (
     Camera,
     Clip,
@@ -19,7 +20,6 @@ from regard.types import (
     GazeState,
     GazeTrack,
     MediaStream,
-    Prediction,
     Recording,
     Segment,
 )

@@ -50,6 +50,14 @@ class WeightsError(RegardError):
     """A checkpoint belongs to another model, or lacks or exceeds the expected names."""
 
 
+class NothingToScoreError(RegardError):
+    """A recording without what its answers would be compared with, or where the two never meet."""
+
+
+class HorizonError(RegardError):
+    """A time ahead that a model cannot be asked about."""
+
+
 class MissingExtraError(RegardError):
     """An optional dependency is not installed."""
 

@@ -1,7 +1,7 @@
-"""The nouns: what was recorded, where somebody looked, what we cut from it and what a model answered.
+"""The nouns: what was recorded, where somebody looked and what we cut from it.
 
 Everything here is numpy or plain Python, cheap to import and to build; pixels and sound stay in their files
-until somebody asks. `regard.batch` holds the two nouns that carry tensors.
+until somebody asks. `regard.batch` holds the two nouns that carry tensors, `regard.prediction` what models answer.
 
 One clock: every `..._s` is in seconds from the presentation time of the recording's first video frame.
 One frame of reference: a point is (x, y) with (0, 0) the top-left corner of the upright image and (1, 1) its
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int8
+from jaxtyping import Bool, Float64, Int8
 
 from regard.errors import FileError
 
@@ -257,48 +257,3 @@ class Clip:
     def __str__(self) -> str:
         whom = "" if self.person is None else f" {self.person}"
         return f"{self.recording.id}{whom} [{self.frame_s[0]:.3f}..{self.frame_s[-1]:.3f} s]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """Where a model says somebody looks: one density for each of n asked moments of one recording.
-
-    `log_density` is the natural logarithm of the probability mass in each cell of an h x w grid over the image, so
-    each map's exponentials sum to 1. `seen_until_s` is the last moment the model had seen (or heard) for that answer:
-    equal to `time_s` for estimation, earlier for anticipation. `temperature` is what the model's logits were divided by
-    before they became the density (2 in GLC and CSTS): the published F1 begins with the logits.
-    """
-
-    recording: str
-    model: str
-    time_s: Float64[np.ndarray, "n"]
-    seen_until_s: Float64[np.ndarray, "n"]
-    log_density: Float32[np.ndarray, "n h w"]
-    temperature: float = 1.0
-
-    @property
-    def point(self) -> Float64[np.ndarray, "n 2"]:
-        """Centre of each map's most likely cell, normalised."""
-        n, h, w = self.log_density.shape
-        best = self.log_density.reshape(n, h * w).argmax(axis=1)
-        return np.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], axis=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionPrediction:
-    """What a model says the wearer does, in each of n windows [start_s, end_s] of one recording.
-
-    `logits` are by label name ("action", "verb"), a row a window; `class_names` say the classes in words where somebody
-    knows them. `attention` is where in the picture the model looked, one map for each of s parts of a window, in [0, 1]
-    and 1 at its highest, NaN where it was shown nothing; None for a model without such a map. `evidence` is likewise
-    what spoke for its answer.
-    """
-
-    recording: str
-    model: str
-    start_s: Float64[np.ndarray, "n"]
-    end_s: Float64[np.ndarray, "n"]
-    logits: Mapping[str, Float32[np.ndarray, "n _"]]
-    attention: Float32[np.ndarray, "n s h w"] | None = None
-    evidence: Float32[np.ndarray, "n s h w"] | None = None
-    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

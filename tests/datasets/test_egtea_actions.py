@@ -6,9 +6,8 @@ import fake_roots as fake
 import pandas as pd
 import pytest
 
-from regard.engine.answerer import recognises_actions
 from regard.engine.benchmark import score_recipe
-from regard.engine.predict_actions import action_table, predict_actions
+from regard.engine.predict import predict
 from regard.engine.train import train
 from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
@@ -55,10 +54,9 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     assert {"action_accuracy", "action_mean_class"} <= set(scores.summary["score"])
     assert "gaze: train" in scores.protocol
     assert not scores.items["clean"].all(), "one test clip of the fake root overlaps a training clip"
-    assert recognises_actions(run)
     film = recipe.data.dataset.recordings("test")[0]
-    table = action_table(predict_actions(film, model=run))
-    assert isinstance(table, pd.DataFrame)
+    predict(film, model=run, out=tmp_path / "p.parquet")
+    table = pd.read_parquet(tmp_path / "p.parquet")
     assert table["action_probability"].between(0, 1).all()
     assert "action_name" in table
 

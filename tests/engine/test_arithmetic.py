@@ -10,8 +10,8 @@ from torch.nn import functional
 import regard
 from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine import arithmetic
-from regard.engine.answerer import Answerer
-from regard.engine.arithmetic import autocast, onednn_keeps_float32, quick_float32
+from regard.engine.arithmetic import SlowPrecisionWarning, autocast, chosen, onednn_keeps_float32, quick_float32
+from regard.engine.ask import Asked
 from regard.engine.predict import predict
 from regard.tasks import GazeEstimation
 
@@ -90,11 +90,30 @@ class Listener(nn.Module):
 
 def test_predict_multiplies_as_asked_and_answers_in_float32(monkeypatch, tiny_world):
     model = Listener()
-    asked = Answerer(name="listener", task=GazeEstimation(model), sampler=EveryFrame())
-    monkeypatch.setattr("regard.engine.predict.answerer", lambda *_model, **_how: asked)
+    asked = Asked(name="listener", task=GazeEstimation(model), sampler=EveryFrame())
+    monkeypatch.setattr("regard.engine.predict.ask", lambda *_model, **_how: asked)
     answers = {p: predict(regard.open(tiny_world), precision=p) for p in ("32-true", "bf16-mixed")}
     assert model.heard == {torch.float32, torch.bfloat16}
-    whole, half = (a.log_density for a in answers.values())
+    whole, half = (a["log_density"] for a in answers.values())
     assert whole.dtype == half.dtype == np.float32
     np.testing.assert_allclose(half, whole, atol=0.05)
     assert not np.array_equal(half, whole)
+
+
+def test_auto_takes_what_a_trial_shows_to_be_faster(monkeypatch):
+    for takes, wanted in ((0.5, "bf16-mixed"), (13.0, "32-true")):
+        monkeypatch.setattr(arithmetic, "bfloat16_takes", lambda _device, takes=takes: takes)
+        assert chosen("auto", large_model(), "cpu") == wanted
+        assert chosen("auto", nn.Linear(3, 3), "cpu") == "32-true"
+
+
+def test_a_precision_that_is_slower_than_float32_is_told_with_the_factor(monkeypatch):
+    monkeypatch.setattr(arithmetic, "bfloat16_takes", lambda _device: 13.2)
+    with pytest.warns(SlowPrecisionWarning, match="13 times as long"):
+        assert chosen("bf16-mixed", nn.Linear(3, 3), "cpu") == "bf16-mixed"
+    monkeypatch.setattr(arithmetic, "bfloat16_takes", lambda _device: 0.5)
+    assert chosen("bf16-mixed", nn.Linear(3, 3), "cpu") == "bf16-mixed"
+
+
+def test_the_trial_compares_two_products():
+    assert 0 < arithmetic.bfloat16_takes("cpu") < 1e4

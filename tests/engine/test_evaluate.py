@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard.engine.evaluate import CHUNK, NothingToScoreError
 from regard.engine.evaluate import evaluate as evaluate_all
+from regard.errors import NothingToScoreError
+from regard.prediction import PIECE, Prediction
 from regard.tasks.gaze.scoring import DensityScoring
-from regard.types import Camera, GazeState, GazeTrack, MediaStream, Prediction, Recording
+from regard.types import Camera, GazeState, GazeTrack, MediaStream, Recording
 
 FEW = DensityScoring(thresholds=(0.0, 0.02, 0.5))
 
@@ -37,7 +38,9 @@ def pointing(point: np.ndarray, *, cells: int = 20, ahead_s: float = 0.0) -> Pre
     maps[np.arange(n), row, column] = 0
     maps -= np.log(np.exp(maps).sum(axis=(1, 2), keepdims=True))
     time_s = np.arange(n) / 10
-    return Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, log_density=maps)
+    return Prediction(
+        recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, values={"log_density": maps}
+    )
 
 
 @pytest.fixture
@@ -115,8 +118,8 @@ def test_only_the_wanted_states_count(points):
 def test_long_recordings_are_scored_in_pieces_as_in_one(monkeypatch, points):
     told: list[float] = []
     whole = evaluate(pointing(points), recording(points, camera=CAMERA))
-    assert CHUNK >= 40
-    monkeypatch.setattr("regard.engine.evaluate.CHUNK", 16)
+    assert PIECE >= 40
+    monkeypatch.setattr("regard.prediction.PIECE", 16)
     pieces = evaluate(pointing(points), recording(points, camera=CAMERA), progress=told.append)
     pd.testing.assert_frame_equal(pieces.items, whole.items)
     pd.testing.assert_frame_equal(pieces.summary, whole.summary)

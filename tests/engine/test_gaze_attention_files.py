@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from regard.engine.answerer import UnknownModelError, answerer
-from regard.engine.predict_actions import predict_actions
+from regard.engine.predict import predict
 from regard.errors import WeightsError
 from regard.io import open_recording
 from regard.models import EgoHAR
@@ -60,7 +59,7 @@ def test_one_file_alone_is_not_the_model(folder, tiny_world, part):
         with_weights(GazeAttention(), file)
     assert error.value.do == f"give the folder: --weights {folder}"
     with pytest.raises(WeightsError, match="one file"):
-        predict_actions(open_recording(tiny_world), model="gaze-attention", weights=file)
+        predict(open_recording(tiny_world), model="gaze-attention", weights=file)
 
 
 def test_another_models_file_is_explained_in_a_few_lines(folder):
@@ -72,10 +71,3 @@ def test_another_models_file_is_explained_in_a_few_lines(folder):
 def test_a_folder_without_any_of_them_is_no_checkpoint(tmp_path):
     with pytest.raises(WeightsError, match="a checkpoint file"):
         with_weights(EgoHAR(weights="random", backbone="resnet18"), locate(tmp_path))
-
-
-@pytest.mark.parametrize("model", ["gaze-attention", "egohar"])
-def test_who_recognises_actions_is_not_asked_where_somebody_looks(model):
-    with pytest.raises(UnknownModelError, match="what the wearer does") as error:
-        answerer(model)
-    assert f"regard predict RECORDING --model {model}" in error.value.do

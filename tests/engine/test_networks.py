@@ -1,5 +1,6 @@
 """GLC and CSTS answer about a whole recording: at the moments and horizons asked, with any weights that fit."""
 
+import re
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,16 @@ import torch
 
 import regard
 from regard.clips.sampling.everywhere import EveryMoment
-from regard.engine import answerer as room
-from regard.engine.answerer import CSTS_HORIZONS_S, HorizonError, UnknownModelError, answerer
+from regard.engine.ask import ask
 from regard.engine.predict import CannotAnswerError, predict
-from regard.errors import WeightsError
+from regard.errors import HorizonError, RecipeError, WeightsError
 from regard.io import open_video
 from regard.models import CSTS, GLC, RandomWeightsWarning
+from regard.models.csts import HORIZONS_S
 from regard.models.csts import PUBLISHED_RULES as CSTS_RULES
 from regard.models.glc import PUBLISHED_RULES as GLC_RULES
 from regard.models.published import Rules, published_names
+from regard.recipe.packaged import find
 from regard.run.weights import with_weights
 from regard.types import Recording
 
@@ -36,11 +38,16 @@ class SmallCSTS(CSTS):
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that answer in no time."""
-    monkeypatch.setattr(room, "GLC", SmallGLC)
-    monkeypatch.setattr(room, "CSTS", SmallCSTS)
-    monkeypatch.setattr(room, "PUBLISHED_SHORT_SIDE", 32)
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Networks that answer in no time, about small pictures."""
+    monkeypatch.setattr("regard.models.glc.GLC", SmallGLC)
+    monkeypatch.setattr("regard.models.csts.CSTS", SmallCSTS)
+    for name in ("glc", "csts"):
+        recipe = find(name).read_text()
+        (tmp_path / f"{name}.yaml").write_text(re.sub(r"\b256\b", "32", recipe))
+    monkeypatch.setattr(
+        "regard.engine.ask.find", lambda name: tmp_path / f"{name}.yaml" if name in ("glc", "csts") else find(name)
+    )
     torch.manual_seed(0)
 
 
@@ -103,13 +110,13 @@ def test_glc_estimates_over_the_whole_recording(recording, glc_file):
     np.testing.assert_array_equal(answer.seen_until_s, answer.time_s)
     assert answer.time_s[0] == 0
     assert open_video(recording.video).times_s[-1] - answer.time_s[-1] < 0.3
-    np.testing.assert_allclose(np.exp(answer.log_density.astype(float)).sum(axis=(1, 2)), 1, rtol=1e-4)
+    np.testing.assert_allclose(np.exp(answer["log_density"].astype(float)).sum(axis=(1, 2)), 1, rtol=1e-4)
 
 
 @pytest.mark.parametrize("number", [0, 2])
 def test_csts_answers_at_the_horizon_that_is_asked(recording, csts_file, number):
-    answer = predict(recording, model="csts", weights=csts_file, horizon_s=round(CSTS_HORIZONS_S[number], 2))
-    np.testing.assert_allclose(answer.time_s - answer.seen_until_s, CSTS_HORIZONS_S[number], atol=1e-6)
+    answer = predict(recording, model="csts", weights=csts_file, horizon_s=round(HORIZONS_S[number], 2))
+    np.testing.assert_allclose(answer.time_s - answer.seen_until_s, HORIZONS_S[number], atol=1e-6)
     assert answer.time_s[-1] <= open_video(recording.video).times_s[-1] + 1e-3
 
 
@@ -117,7 +124,7 @@ def test_each_horizon_is_the_models_own_answer(recording, csts_file):
     model = SmallCSTS.from_published(torch.load(csts_file, weights_only=True)).eval()
     video, sound = torch.randn(1, 8, 3, 32, 32), torch.randn(1, 8, 256, 256)
     for number in (1, 6):
-        asked = answerer("csts", horizon_s=CSTS_HORIZONS_S[number], weights=csts_file).task.model.eval()
+        asked = ask("csts", horizon_s=HORIZONS_S[number], weights=csts_file).task.model.eval()
         torch.testing.assert_close(asked(video, sound), model(video, sound)[:, number, None])
 
 
@@ -125,13 +132,13 @@ def test_a_recording_without_sound_is_heard_as_silence(recording, csts_file):
     deaf = predict(replace(recording, audio=None), model="csts", weights=csts_file)
     hearing = predict(recording, model="csts", weights=csts_file)
     np.testing.assert_array_equal(deaf.time_s, hearing.time_s)
-    assert not np.array_equal(deaf.log_density, hearing.log_density)
+    assert not np.array_equal(deaf["log_density"], hearing["log_density"])
 
 
-@pytest.mark.parametrize("horizon_s", [-1.0, 0.2, 5.0, float("nan")])
+@pytest.mark.parametrize("horizon_s", [0.2, 5.0])
 def test_csts_is_not_asked_what_it_was_not_made_for(horizon_s, csts_file):
     with pytest.raises(HorizonError, match=r"one of 0\.03, 0\.33, 0\.63"):
-        answerer("csts", horizon_s=horizon_s, weights=csts_file)
+        ask("csts", horizon_s=horizon_s, weights=csts_file)
 
 
 @pytest.mark.parametrize("model", ["glc", "csts"])
@@ -141,29 +148,30 @@ def test_random_weights_are_said_aloud_and_in_the_answer(recording, model):
     assert answer.model == f"{model}, random weights"
 
 
-def test_weights_of_ours_are_taken_too_and_mean_ordinary_log_densities(recording, tmp_path):
-    model = SmallGLC()
-    torch.save({"state_dict": {f"model.{k}": v for k, v in model.state_dict().items()}}, tmp_path / "last.ckpt")
-    asked = answerer("glc", weights=tmp_path / "last.ckpt").task
+def test_weights_of_ours_are_taken_too_and_mean_what_they_were_trained_to_mean(recording, tmp_path):
+    model, recipe = SmallGLC(), find("glc").read_text().replace("GLCKL", "GazeKL")
+    state = {f"model.{k}": v for k, v in model.state_dict().items()}
+    torch.save({"state_dict": state, "regard": {"recipe": recipe}}, tmp_path / "last.ckpt")
+    asked = ask("glc", weights=tmp_path / "last.ckpt").task
     assert asked.density_loss.temperature == 1.0
     assert all(torch.equal(v, model.state_dict()[k]) for k, v in asked.model.state_dict().items())
 
 
 def test_published_logits_are_log_densities_at_temperature_two(glc_file):
-    assert answerer("glc", weights=glc_file).task.density_loss.temperature == 2.0
+    assert ask("glc", weights=glc_file).task.density_loss.temperature == 2.0
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path, csts_file):
     with pytest.raises(WeightsError, match="left over extra"):
-        answerer("glc", weights=saved(SmallGLC(), GLC_RULES, tmp_path / "more.pth", extra=torch.zeros(1)))
+        ask("glc", weights=saved(SmallGLC(), GLC_RULES, tmp_path / "more.pth", extra=torch.zeros(1)))
     with pytest.raises(WeightsError, match="missing global_embed"):
-        answerer("glc", weights=csts_file)
+        ask("glc", weights=csts_file)
     with pytest.raises(WeightsError, match="no such file"):
-        answerer("glc", weights=tmp_path / "none.pth")
+        ask("glc", weights=tmp_path / "none.pth")
     with pytest.raises(WeightsError, match="weights for saliency"):
-        answerer("saliency", weights=csts_file)
-    with pytest.raises(UnknownModelError, match="glc, csts"):
-        answerer("GLC")
+        ask("saliency", weights=csts_file)
+    with pytest.raises(RecipeError, match="did you mean glc"):
+        ask("GLC")
 
 
 def test_a_recipes_model_takes_published_weights_and_ours(tmp_path, glc_file):

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from regard.errors import FileError
-from regard.io.predictions import read_prediction, write_prediction
-from regard.types import Prediction
+from regard.io.predictions import open_prediction, prediction_writer, read_prediction, write_prediction
+from regard.prediction import Prediction, joined
 
 
 def prediction(n: int = 5, size: tuple[int, int] = (3, 4)) -> Prediction:
@@ -20,7 +20,7 @@ def prediction(n: int = 5, size: tuple[int, int] = (3, 4)) -> Prediction:
         model="gaze-stays",
         time_s=time_s,
         seen_until_s=time_s - 0.5,
-        log_density=logs.astype(np.float32),
+        values={"log_density": logs.astype(np.float32)},
     )
 
 
@@ -30,16 +30,17 @@ def test_a_prediction_comes_back_bit_for_bit(tmp_path, n):
     write_prediction(written, tmp_path / "new" / "p.parquet")
     found = read_prediction(tmp_path / "new" / "p.parquet")
     assert (found.recording, found.model) == ("kitchen", "gaze-stays")
-    for field in ("time_s", "seen_until_s", "log_density"):
-        np.testing.assert_array_equal(getattr(found, field), getattr(written, field), strict=True)
+    np.testing.assert_array_equal(found.time_s, written.time_s, strict=True)
+    np.testing.assert_array_equal(found.seen_until_s, written.seen_until_s, strict=True)
+    np.testing.assert_array_equal(found["log_density"], written["log_density"], strict=True)
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["p.parquet"]
 
 
 def test_cells_of_minus_infinity_survive(tmp_path):
     written = prediction()
-    written.log_density[:, 0] = -np.inf
+    written["log_density"][:, 0] = -np.inf
     write_prediction(written, tmp_path / "p.parquet")
-    np.testing.assert_array_equal(read_prediction(tmp_path / "p.parquet").log_density, written.log_density)
+    np.testing.assert_array_equal(read_prediction(tmp_path / "p.parquet")["log_density"], written["log_density"])
 
 
 def test_pandas_reads_the_points_without_regard(tmp_path):
@@ -47,8 +48,8 @@ def test_pandas_reads_the_points_without_regard(tmp_path):
     write_prediction(written, tmp_path / "p.parquet")
     table = pd.read_parquet(tmp_path / "p.parquet")
     assert list(table.columns) == ["time_s", "seen_until_s", "x", "y", "log_density"]
-    maps = np.stack(table["log_density"]).reshape(5, 3, 4)
-    np.testing.assert_array_equal(maps, written.log_density)
+    maps = np.stack([np.stack(rows) for rows in table["log_density"]])
+    np.testing.assert_array_equal(maps, written["log_density"])
     row, column = np.unravel_index(maps.reshape(5, -1).argmax(axis=1), (3, 4))
     np.testing.assert_allclose(table["x"], (column + 0.5) / 4)
     np.testing.assert_allclose(table["y"], (row + 0.5) / 3)
@@ -72,8 +73,9 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
     "spoil",
     [
         lambda t: t.replace_schema_metadata({}),
-        lambda t: t.replace_schema_metadata({**t.schema.metadata, b"height": b"three"}),
-        lambda t: t.replace_schema_metadata({**t.schema.metadata, b"height": b"7"}),
+        lambda t: t.replace_schema_metadata({**t.schema.metadata, b"class_names": b"three"}),
+        lambda t: t.set_column(0, "time_s", pa.array([0.0, 2.0, 1.0, 3.0, 4.0])),
+        lambda t: t.set_column(0, "time_s", pa.array([0.0, 1.0, float("nan"), 3.0, 4.0])),
         lambda t: t.replace_schema_metadata({**t.schema.metadata, b"model": b"\xff\xfe"}),
         lambda t: t.drop_columns(["log_density"]),
         lambda t: t.drop_columns(["seen_until_s"]),
@@ -81,7 +83,7 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
         lambda t: t.set_column(4, "log_density", pa.array([["a"] * 12] * 5)),
         lambda t: t.set_column(0, "time_s", pa.array(["soon"] * 5)),
     ],
-    ids=["bare", "height", "size", "bytes", "no maps", "no times", "numbers", "words", "word times"],
+    ids=["bare", "classes", "disorder", "no moment", "bytes", "no maps", "no times", "numbers", "words", "word times"],
 )
 def test_another_table_is_no_prediction(tmp_path, spoil):
     path = tmp_path / "p.parquet"
@@ -89,3 +91,77 @@ def test_another_table_is_no_prediction(tmp_path, spoil):
     pq.write_table(spoil(pq.read_table(path)), path)
     with pytest.raises(FileError, match="no readable prediction"):
         read_prediction(path)
+
+
+def windows(n: int) -> Prediction:
+    """What an action model might say of two people, with maps of two parts each."""
+    rng = np.random.default_rng(1)
+    return Prediction(
+        recording="kitchen",
+        model="m",
+        start_s=np.arange(n) - 0.5,
+        time_s=np.arange(n) + 0.5,
+        seen_until_s=np.arange(n) + 0.5,
+        who=tuple("ab"[i % 2] for i in range(n)),
+        values={
+            "logits/action": rng.normal(size=(n, 3)).astype(np.float32),
+            "attention": rng.random((n, 2, 4, 5)).astype(np.float32),
+            "looking": rng.random(n),
+        },
+        class_names={"action": ("cut", "stir", "pour")},
+    )
+
+
+def test_arrays_of_any_name_and_shape_come_back_with_who_and_windows(tmp_path):
+    written = windows(7)
+    write_prediction(written, tmp_path / "p.parquet")
+    found = read_prediction(tmp_path / "p.parquet")
+    assert (found.who, found.class_names, found.names) == (written.who, written.class_names, written.names)
+    np.testing.assert_array_equal(found.begun_s, written.begun_s)
+    for name in written.names:
+        np.testing.assert_array_equal(found[name], written[name], strict=True)
+
+
+def test_people_read_the_likeliest_class_by_number_name_and_probability(tmp_path):
+    write_prediction(windows(7), tmp_path / "p.parquet")
+    table = pd.read_parquet(tmp_path / "p.parquet")
+    logits = np.stack(list(table["logits/action"]))
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_array_equal(table["action"], logits.argmax(axis=1))
+    np.testing.assert_allclose(table["action_probability"], share.max(axis=1), rtol=1e-6)
+    assert list(table["action_name"]) == [("cut", "stir", "pour")[k] for k in logits.argmax(axis=1)]
+
+
+def test_a_file_is_read_in_pieces_of_the_arrays_that_are_wanted(tmp_path, monkeypatch):
+    written = windows(50)
+    write_prediction(written, tmp_path / "p.parquet")
+    monkeypatch.setattr("regard.io.predictions.PIECE", 16)
+    pieces = list(open_prediction(tmp_path / "p.parquet").pieces(["looking"]))
+    assert [len(p) for p in pieces] == [16, 16, 16, 2]
+    assert all(p.names == ("looking",) for p in pieces)
+    np.testing.assert_array_equal(joined(pieces)["looking"], written["looking"])
+    np.testing.assert_array_equal(np.concatenate([p.time_s for p in pieces]), written.time_s)
+
+
+def test_answers_that_come_one_by_one_make_the_same_file(tmp_path):
+    written = windows(9)
+    write_prediction(written, tmp_path / "whole.parquet")
+    with prediction_writer(tmp_path / "bits.parquet") as writer:
+        for i in range(9):
+            writer.write(written.rows(slice(i, i + 1)))
+    bits, whole = (read_prediction(tmp_path / f"{n}.parquet") for n in ("bits", "whole"))
+    for name in written.names:
+        np.testing.assert_array_equal(bits[name], whole[name])
+
+
+def test_a_writing_that_fails_leaves_what_was_there(tmp_path):
+    write_prediction(windows(3), tmp_path / "p.parquet")
+    with pytest.raises(ValueError, match="other arrays"), prediction_writer(tmp_path / "p.parquet") as writer:
+        writer.write(joined([windows(3), prediction(3)]))
+    assert len(read_prediction(tmp_path / "p.parquet")) == 3
+    assert [p.name for p in tmp_path.iterdir()] == ["p.parquet"]
+
+
+def test_rows_and_columns_that_do_not_match_are_no_prediction():
+    with pytest.raises(ValueError, match="3 answers"):
+        Prediction(recording="r", model="m", time_s=np.zeros(3), seen_until_s=np.zeros(3), values={}, who=("a", "b"))

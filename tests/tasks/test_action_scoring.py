@@ -112,16 +112,15 @@ def test_an_answer_in_the_users_terms_has_its_window_and_its_attention():
     task = ActionRecognition(egohar().eval())
     answers = task.predictions(task.answer(batch(2)), batch(2))
     assert [float(a.start_s[0]) for a in answers] == [0.0, 3.0]
-    assert answers[0].end_s[0] == pytest.approx(7 / 24)
-    assert answers[0].logits["verb"].shape == (1, 2)
-    assert answers[0].attention is not None
-    assert answers[0].attention.max() == 1
+    assert answers[0].time_s[0] == pytest.approx(7 / 24)
+    assert answers[0]["logits/verb"].shape == (1, 2)
+    assert answers[0]["attention"].max() == 1
 
 
 def test_the_attention_of_who_saw_a_part_lies_where_the_part_lies():
     task, given = ActionRecognition(egohar().eval()), batch(1)
     maps = [
-        task.predictions(task.answer(given), replace(given, view=view))[0].attention
+        task.predictions(task.answer(given), replace(given, view=view))[0]["attention"]
         for view in (None, torch.tensor([[0.5, 0.0, 1.0, 1.0]]))
     ]
     whole, right = (np.asarray(m) for m in maps)

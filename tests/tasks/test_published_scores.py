@@ -78,7 +78,7 @@ def test_answers_are_densities_at_the_temperature_of_their_loss():
     for loss, wanted in ((GLCKL(), published_density(logits())), (GazeKL(), log_density(logits()).exp())):
         for task in (GazeEstimation(Fixed(logits()), loss=loss), GazeAnticipation(Fixed(logits()), loss=loss)):
             said = task.predictions(logits(), batch())
-            np.testing.assert_allclose(np.exp(said[1].log_density), wanted[1], rtol=1e-4)
+            np.testing.assert_allclose(np.exp(said[1]["log_density"]), wanted[1], rtol=1e-4)
             assert said[1].temperature == loss.temperature
 
 

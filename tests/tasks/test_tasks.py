@@ -221,14 +221,14 @@ def test_the_protocol_says_what_was_counted_and_what_was_drawn(items):
 
 def test_each_horizon_is_scored_on_its_own(items):
     task = GazeAnticipation(Unseeing())
-    parts = task.by_horizon(items).set_index(["ahead_s", "score"])
+    parts = task.scoring.by_horizon(items).set_index(["ahead_s", "score"])
     assert parts["value"][0.1, "nss"] == pytest.approx(items["nss"][:60].mean(), rel=1e-5)
     assert parts["value"][0.5, "nss"] == pytest.approx(items["nss"][60:].mean(), rel=1e-5)
     assert parts["value"][0.1, "nss"] > 3 > parts["value"][0.5, "nss"]
     own = task.summarise(items[60:]).set_index("score")["value"]["f1"]
     assert parts["value"][0.5, "f1"] == pytest.approx(own)
     assert set(parts["num_items"]) == {60}
-    pd.testing.assert_frame_equal(task.details(items, {})["by_horizon"], task.by_horizon(items))
+    pd.testing.assert_frame_equal(task.details(items, {})["by_horizon"], task.scoring.by_horizon(items))
     assert task.details(items[:60], {}) == {}, "one horizon is the summary itself"
 
 
@@ -239,7 +239,7 @@ def test_predictions_are_densities_of_each_clip_without_its_padding(task, batch,
     assert [a.time_s.tolist() for a in answers] == [[0.2, 0.3, 0.4], [5.2, 5.3]]
     for i, answer in enumerate(answers):
         wanted = torch.softmax(logits[i, : len(answer.time_s)].flatten(1), 1).view(-1, CELLS, CELLS)
-        np.testing.assert_allclose(np.exp(answer.log_density), wanted, rtol=1e-4)
+        np.testing.assert_allclose(np.exp(answer["log_density"]), wanted, rtol=1e-4)
 
 
 def test_an_estimate_has_seen_its_moment_and_an_anticipation_only_the_last_frame(batch, logits):

@@ -5,39 +5,48 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from regard.types import ActionPrediction
-from regard.viz.actions import BAR_COLOUR, action_moment, likeliest, nearest_window
+from regard.io.following import Following
+from regard.prediction import Prediction
+from regard.viz.actions import BAR_COLOUR, Windows, likeliest
 
 
-def prediction(*, evidence: bool = False, names: tuple[str, ...] = ()) -> ActionPrediction:
+def prediction(*, evidence: bool = False, names: tuple[str, ...] = ()) -> Prediction:
     attention = np.full((2, 2, 3, 4), 0.1, np.float32)
     attention[0, 0, 0, 0] = attention[0, 1, 2, 3] = attention[1, :, 1, 1] = 1.0
-    return ActionPrediction(
+    return Prediction(
         recording="r",
         model="m",
         start_s=np.array([0.0, 1.0]),
-        end_s=np.array([1.0, 2.0]),
-        logits={"action": np.log(np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], np.float32))},
-        attention=attention,
-        evidence=attention if evidence else None,
+        time_s=np.array([1.0, 2.0]),
+        seen_until_s=np.array([1.0, 2.0]),
+        values={
+            "logits/action": np.log(np.array([[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], np.float32)),
+            "attention": attention,
+            **({"evidence": attention} if evidence else {}),
+        },
         class_names={"action": names} if names else {},
     )
+
+
+def drawn_at(time_s: float, answers: Prediction) -> np.ndarray:
+    return Windows(predicted=answers).draw(FRAME, time_s)
 
 
 FRAME = np.full((240, 320, 3), 90, np.uint8)
 
 
 def test_a_frame_belongs_to_the_window_whose_middle_is_nearest():
-    assert [nearest_window(prediction(), t) for t in (0.0, 0.9, 1.1, 5.0)] == [0, 0, 1, 1]
+    assert [Following(prediction()).near(t).begun_s[0] for t in (0.0, 0.9, 1.1, 5.0)] == [0, 0, 1, 1]
 
 
 def test_classes_are_named_where_their_names_are_known():
-    assert likeliest(prediction(), 0, 2) == [("action 0", pytest.approx(0.6)), ("action 1", pytest.approx(0.3))]
-    assert [name for name, _ in likeliest(prediction(names=("cut", "stir", "pour")), 1)] == ["pour", "cut", "stir"]
+    assert likeliest(prediction(), 2) == [("action 0", pytest.approx(0.6)), ("action 1", pytest.approx(0.3))]
+    second = prediction(names=("cut", "stir", "pour")).rows(slice(1, 2))
+    assert [name for name, _ in likeliest(second)] == ["pour", "cut", "stir"]
 
 
 def test_the_map_is_that_of_the_moments_part_of_the_window():
-    early, late = (action_moment(FRAME, t, prediction()).astype(int) for t in (0.1, 0.9))
+    early, late = (drawn_at(t, prediction()).astype(int) for t in (0.1, 0.9))
     changed = np.abs(early - late).sum(axis=2)
     assert changed[:60, :60].max() > 60
     assert changed[-60:-25, -60:].max() > 60
@@ -45,7 +54,7 @@ def test_the_map_is_that_of_the_moments_part_of_the_window():
 
 
 def test_a_bar_is_as_long_as_its_class_is_likely():
-    drawn = action_moment(FRAME, 0.2, prediction())
+    drawn = drawn_at(0.2, prediction())
     lengths = (drawn == np.array(BAR_COLOUR)).all(axis=2).sum(axis=1)
     longest = 0.3 * 320
     found = sorted({int(n) for n in lengths if n > 2}, reverse=True)
@@ -54,7 +63,7 @@ def test_a_bar_is_as_long_as_its_class_is_likely():
 
 
 def test_evidence_stands_beside_the_attention():
-    assert action_moment(FRAME, 0.2, prediction(evidence=True)).shape == (240, 640, 3)
+    assert drawn_at(0.2, prediction(evidence=True)).shape == (240, 640, 3)
     assert (FRAME == 90).all(), "the frame handed in stays as it is"
 
 
@@ -62,7 +71,7 @@ def test_what_the_model_was_not_shown_stays_clear_and_takes_no_contrast_away():
     seen = np.array([[[[0.9, 1.0], [0.9, 0.9]]]], np.float32)
     around = np.full((2, 1, 2, 4), np.nan, np.float32)
     around[..., 1:3] = seen
-    drawn = action_moment(FRAME, 0.5, replace(prediction(), attention=around)).astype(int)
+    drawn = drawn_at(0.5, replace(prediction(), values={**prediction().values, "attention": around})).astype(int)
     changed = np.abs(drawn - FRAME).sum(axis=2)[:, 150:]  # right of the bars
     assert changed[30:60, 40:60].min() > 60
     assert changed[170:200].max() < 30

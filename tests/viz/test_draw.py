@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.types import GazeState, GazeTrack, Prediction
-from regard.viz import STATE_COLOURS, contact_sheet, density, gaze, moment
-from regard.viz.density import DENSITY_COLOURS
-from regard.viz.draw import PREDICTED_COLOUR, Moments, nearest_answer
+from regard.io.following import Following
+from regard.prediction import Prediction
+from regard.types import GazeState, GazeTrack
+from regard.viz import STATE_COLOURS, contact_sheet, gaze, moment
+from regard.viz.density import DENSITY_COLOURS, density
+from regard.viz.draw import PREDICTED_COLOUR, Moments
 
 SIZES = [(240, 320), (480, 640), (1200, 1600)]
 
@@ -124,7 +126,8 @@ def answers(n: int, *, ahead_s: float = 0.0, cell: tuple[int, int] = (12, 3), ce
     time_s = np.arange(n) * 0.5
     logs = np.full((n, cells, cells), np.log(1e-4), np.float32)
     logs[:, *cell] = 0.0
-    return Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, log_density=logs)
+    values = {"log_density": logs}
+    return Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s - ahead_s, values=values)
 
 
 def test_no_colour_of_a_density_is_like_one_of_the_gaze():
@@ -152,12 +155,18 @@ def test_a_tremor_within_the_trail_s_width_changes_nothing_that_can_be_seen():
     assert np.abs(still.astype(int) - trembling).mean() < 0.3
 
 
+def near(n: int, time_s: float) -> float | None:
+    """What the answer shown at a moment is about, in half seconds."""
+    answer = Following(answers(n)).near(time_s)
+    return None if answer is None else answer.time_s[0] / 0.5
+
+
 def test_the_answer_shown_is_the_one_about_the_nearest_moment():
-    assert [nearest_answer(answers(3), t) for t in (-0.1, 0.2, 0.3, 0.9, 1.2)] == [0, 0, 1, 2, 2]
-    assert nearest_answer(answers(3), 1.5) is None
-    assert nearest_answer(answers(1), 0.01) == 0
-    assert nearest_answer(answers(1), 0.1) is None
-    assert nearest_answer(answers(0), 0.0) is None
+    assert [near(3, t) for t in (-0.1, 0.2, 0.3, 0.9, 1.2)] == [0, 0, 1, 2, 2]
+    assert near(3, 1.5) is None
+    assert near(1, 0.01) == 0
+    assert near(1, 0.1) is None
+    assert near(0, 0.0) is None
 
 
 def test_a_moment_shows_both_points_and_says_lost():

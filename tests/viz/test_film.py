@@ -8,7 +8,8 @@ import pytest
 
 from regard.errors import FileError
 from regard.io import FilmWriter, Sound, Video
-from regard.types import GazeState, GazeTrack, MediaStream, Prediction, Recording
+from regard.prediction import Prediction
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
 from regard.viz.draw import STATE_COLOURS
 from regard.viz.film import film
 
@@ -83,7 +84,7 @@ def test_a_prediction_changes_the_film_where_its_density_is(tmp_path):
     rec = recording(tmp_path)
     logs = np.full((len(TIMES_S), 16, 16), -20, np.float32)
     logs[:, 3:6, 11:14] = 0
-    pred = Prediction(recording="r", model="m", time_s=TIMES_S, seen_until_s=TIMES_S, log_density=logs)
+    pred = Prediction(recording="r", model="m", time_s=TIMES_S, seen_until_s=TIMES_S, values={"log_density": logs})
     plain, shown = (
         Video(film(rec, p, tmp_path / f"{n}.mp4")).frames_at(np.array([0.2]))[0].astype(int)
         for p, n in ((None, "a"), (pred, "b"))

@@ -13,7 +13,8 @@ import pytest
 from regard.errors import FileError
 from regard.io import FilmWriter
 from regard.ops.states import runs
-from regard.types import GazeState, GazeTrack, MediaStream, Prediction, Recording
+from regard.prediction import Prediction
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
 from regard.viz.report import report
 from regard.viz.timeline import timeline
 
@@ -62,7 +63,7 @@ def recording(tmp_path: Path) -> Recording:
 def answers() -> Prediction:
     time_s = np.arange(12) / 10
     logs = np.full((12, 8, 8), np.log(1 / 64), np.float32)
-    return Prediction(recording="walk", model=EVIL, time_s=time_s, seen_until_s=time_s, log_density=logs)
+    return Prediction(recording="walk", model=EVIL, time_s=time_s, seen_until_s=time_s, values={"log_density": logs})
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(recording, tmp_path):

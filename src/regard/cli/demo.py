@@ -9,12 +9,13 @@ from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
 from regard.cli.options import OUT, add_out, add_recording, claim, command, out_folder
-from regard.engine.evaluate import NothingToScoreError, Scores, evaluate
+from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
+from regard.errors import NothingToScoreError
 from regard.io.check import check_recording
-from regard.io.predictions import write_prediction
+from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
-from regard.types import Prediction, Recording
+from regard.types import Recording
 from regard.viz.film import film
 from regard.viz.report import report
 from regard.world import write_world
@@ -82,14 +83,12 @@ def _built_in(folder: Path) -> Path:
     return world
 
 
-def _predict(recording: Recording, model: str, folder: Path) -> Prediction:
+def _predict(recording: Recording, model: str, folder: Path) -> PredictionFile:
     with progress(model) as bar:
-        prediction = predict(recording, model=model, progress=bar)
-    write_prediction(prediction, folder / f"{model}.parquet")
-    return prediction
+        return predict(recording, model=model, out=folder / f"{model}.parquet", progress=bar)
 
 
-def _scores(predictions: dict[str, Prediction], recording: Recording) -> dict[str, Scores]:
+def _scores(predictions: dict[str, PredictionFile], recording: Recording) -> dict[str, Scores]:
     """The models' scores; none, and a line that says why, where there is no gaze on the image to score against."""
     try:
         return {model: evaluate(prediction, recording) for model, prediction in predictions.items()}

@@ -76,9 +76,13 @@ def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     folder = out_folder(options, recording)
-    prediction = predicted(options, recording)
-    with progress("scores") as bar:
-        scores = evaluate(prediction, recording, progress=bar)
+    answers = folder / f"{file_stem(options.model)}_answers.parquet"
+    try:
+        with progress("scores") as bar:
+            scores = evaluate(predicted(options, recording, answers), recording, progress=bar)
+    finally:
+        if answers.is_file():
+            answers.unlink()
     print_scores(f"{options.model} on {recording.id}", scores)
     claim(options, folder, recording)
     wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=command("show", options.path))
@@ -91,7 +95,7 @@ def _refuse_recording_options(options: Namespace) -> None:
         "--model": options.model != DEFAULT_MODEL,
         "--horizon_s": options.horizon_s,
         "--device": options.device != "cpu",
-        "--precision": options.precision != "32-true",
+        "--precision": options.precision != "auto",
     }
     for name in (name for name, is_given in given.items() if is_given):
         raise RecipeError(

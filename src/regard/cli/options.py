@@ -38,18 +38,18 @@ def add_model(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="centre-prior, saliency, gaze-stays, glc, csts, gaze-attention, egohar, or a folder that `regard train` "
-        "wrote (default: saliency)",
+        help="a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` wrote (default: "
+        "saliency)",
     )
     parser.add_argument(
-        "--horizon_s", type=float, help="how far ahead gaze-stays (default 0.5) or csts (0.63) is asked"
+        "--horizon_s", type=float, help="how far ahead a model that anticipates is asked (default: as its recipe says)"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument(
         "--precision",
-        default="32-true",
-        choices=["32-true", "bf16-mixed", "16-mixed"],
-        help="of the model's products; bf16-mixed is about twice as fast where the processor has it (default: 32-true)",
+        default="auto",
+        choices=["auto", "32-true", "bf16-mixed", "16-mixed"],
+        help="of the model's products; auto tries whether bfloat16 is faster here (default: auto)",
     )
 
 

@@ -1,17 +1,14 @@
-"""`regard predict PATH --model NAME`: where the wearer looks, or what they do, as a table and a film."""
+"""`regard predict PATH --model NAME`: where the wearer looks, what they do, ...: as a table and a film."""
 
 from argparse import ArgumentParser, Namespace
-from functools import partial
+from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
 from regard.cli.options import add_model, add_out, add_recording, claim, command, file_stem, out_folder
-from regard.engine.answerer import HorizonError, recognises_actions
 from regard.engine.predict import predict
-from regard.io.predictions import write_prediction
+from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
-from regard.io.tables import write_table
-from regard.types import ActionPrediction, Prediction, Recording
-from regard.viz.actions import action_film
+from regard.types import Recording
 from regard.viz.film import film
 
 
@@ -21,8 +18,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         "--weights",
-        help="for glc, csts, egohar, gaze-attention: a checkpoint, or a name that `regard weights` lists; "
-        "for gaze-attention also the folder of its three published files",
+        help="for a network: a checkpoint, or a name that `regard weights` lists; for gaze-attention also the folder "
+        "of its three published files",
     )
     add_out(parser)
     parser.add_argument("--no_film", action="store_true", help="write the predictions only")
@@ -34,27 +31,18 @@ def run(options: Namespace) -> int:
     remarks(recording.notes)
     folder, stem = out_folder(options, recording), file_stem(options.model)
     files = [folder / f"{stem}.parquet"]
-    if recognises_actions(options.model):
-        from regard.engine.predict_actions import action_table
-
-        actions = predicted_actions(options, recording)
-        write_table(action_table(actions), files[0])
-        draw, then = partial(action_film, recording, actions), command("show", options.path)
-    else:
-        prediction = predicted(options, recording)
-        write_prediction(prediction, files[0])
-        draw, then = partial(film, recording, prediction), next_step(options, has_gaze=recording.gaze is not None)
+    prediction = predicted(options, recording, files[0])
     if not options.no_film:
         files.append(folder / f"{stem}.mp4")
         with frames_progress("film") as bar:
-            draw(files[1], progress=bar)
+            film(recording, prediction, files[1], progress=bar)
     claim(options, folder, recording)
-    wrote(files, then=then)
+    wrote(files, then=next_step(options, has_gaze=recording.gaze is not None and "log_density" in prediction.names))
     return 0
 
 
-def predicted(options: Namespace, recording: Recording) -> Prediction:
-    """Where the wearer looks, by the model that the options name."""
+def predicted(options: Namespace, recording: Recording, out: Path) -> PredictionFile:
+    """The answers of the model that the options name, which go to a file as they are made."""
     with progress(options.model) as bar:
         return predict(
             recording,
@@ -64,29 +52,7 @@ def predicted(options: Namespace, recording: Recording) -> Prediction:
             device=options.device,
             precision=options.precision,
             trust=options.trust,
-            progress=bar,
-        )
-
-
-def predicted_actions(options: Namespace, recording: Recording) -> ActionPrediction:
-    """What the wearer does, likewise."""
-    from regard.engine.predict_actions import predict_actions
-
-    if options.horizon_s is not None:
-        raise HorizonError(
-            "horizon_s",
-            found=f"{options.horizon_s:g} s asked of {options.model}",
-            wanted="no horizon: it recognises what is being done",
-            do="leave the horizon out",
-        )
-    with progress(options.model) as bar:
-        return predict_actions(
-            recording,
-            model=options.model,
-            weights=options.weights,
-            device=options.device,
-            precision=options.precision,
-            trust=options.trust,
+            out=out,
             progress=bar,
         )
 

@@ -7,7 +7,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import torch
 
-from regard.engine.arithmetic import quick_float32
+from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import TestBatches
 from regard.engine.evaluate import Scores
 from regard.errors import RecipeError
@@ -77,7 +77,7 @@ def _items_of(recipe: Recipe, split: str, *, progress: bool) -> tuple[pd.DataFra
             devices=say.devices,
             num_nodes=say.num_nodes,
             strategy=say.strategy,
-            precision=say.precision,
+            precision=chosen(say.precision, task.model, device_of(say.accelerator)),
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

@@ -1,20 +1,30 @@
-"""A model's answers about one whole recording."""
+"""A model's answers about one whole recording, of any length and to any question."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 
 from regard.clips.dataset import ClipDataset
 from regard.clips.load import loader
 from regard.clips.sampling.window import Window
-from regard.engine.answerer import Answerer, answerer
-from regard.engine.arithmetic import autocast, quick_float32
+from regard.engine.arithmetic import autocast, chosen, quick_float32
+from regard.engine.ask import Asked, ask
 from regard.errors import RegardError
 from regard.io import open_video
+from regard.io.predictions import PredictionFile, open_prediction, prediction_writer
+from regard.prediction import Prediction, joined
+from regard.prepare.flow import FlowSettings
 from regard.recipe.training import Precision
-from regard.types import ActionPrediction, Prediction, Recording
+from regard.types import MediaStream, Recording
+
+FLOW_SIDE = 256
+"""Short side in pixels at which flow is computed for a recipe that reads frames as recorded."""
 
 
 class CannotAnswerError(RegardError):
@@ -25,6 +35,32 @@ class DeviceError(RegardError):
     """A device that this machine does not have."""
 
 
+@overload
+def predict(
+    recording: Recording,
+    *,
+    model: str | Path = ...,
+    horizon_s: float | None = ...,
+    weights: str | Path | None = ...,
+    device: str = ...,
+    precision: Precision = ...,
+    trust: Sequence[str] = ...,
+    out: None = ...,
+    progress: Callable[[float], None] | None = ...,
+) -> Prediction: ...
+@overload
+def predict(
+    recording: Recording,
+    *,
+    model: str | Path = ...,
+    horizon_s: float | None = ...,
+    weights: str | Path | None = ...,
+    device: str = ...,
+    precision: Precision = ...,
+    trust: Sequence[str] = ...,
+    out: Path | str,
+    progress: Callable[[float], None] | None = ...,
+) -> PredictionFile: ...
 def predict(
     recording: Recording,
     *,
@@ -32,51 +68,29 @@ def predict(
     horizon_s: float | None = None,
     weights: str | Path | None = None,
     device: str = "cpu",
-    precision: Precision = "32-true",
+    precision: Precision = "auto",
     trust: Sequence[str] = (),
+    out: Path | str | None = None,
     progress: Callable[[float], None] | None = None,
-) -> Prediction:
-    """Where the wearer looks (or will look) over the whole recording, as one density for each moment.
+) -> Prediction | PredictionFile:
+    """What a model says over the whole recording: where the wearer looks or will look, what they do, ...
 
-    `model` is a baseline ("centre-prior", "saliency", "gaze-stays"), a network ("glc" estimates, "csts" anticipates) or
-    a folder that `regard train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a
-    network's: a file, or a name that `regard weights` lists; random ones, with a warning, without. `precision` is that
-    of the model's products; "bf16-mixed" is about twice as fast on a processor that has it. `trust` names
-    packages whose classes a run may name. `progress` is told the share done. Raises a RegardError where the recording
-    lacks what the model reads.
+    `model` is a name that `regard recipes` lists ("saliency", "glc"), a recipe's file, or a folder that `regard train`
+    wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or a name that
+    `regard weights` lists; random ones, with a warning, without. `precision` is that of the model's products;
+    "auto" tries which is faster here. `trust` names packages whose classes a recipe may name. With `out`, a parquet
+    file, answers go there as they are made, and what is returned reads them in pieces: an hour takes no more memory
+    than a minute. `progress` is told the share done. Optical flow is computed where the model reads it and the
+    recording has none. Raises a RegardError where the recording lacks what the model reads.
     """
-    asked, place = answerer(model, horizon_s=horizon_s, weights=weights, trust=trust), usable(device)
-    _require_answerable(recording, asked)
-    dataset = ClipDataset(
-        (recording,),
-        asked.sampler,
-        needs=asked.task.inputs if recording.audio is not None else asked.task.inputs - {"sound"},
-        transforms=asked.transforms,
-        decode_size=asked.decode_size,
-        sound=asked.sound,
-    )
-    asked.task.model.to(place).eval()
-    answers: list[Prediction] = []
-    with torch.inference_mode(), quick_float32(asked.task.model):
-        for done, batch in enumerate(loader(dataset, batch_size=1, shuffle=False, num_workers=0), start=1):
-            on_device = batch.to(place)
-            with autocast(precision, place):
-                answer = asked.task.answer(on_device)
-            answers += [_about_gaze(said, asked) for said in asked.task.predictions(answer, on_device)]
-            if progress is not None:
-                progress(done / len(dataset))
-    return _joined(answers, model=asked.name)
-
-
-def _about_gaze(said: Prediction | ActionPrediction, asked: Answerer) -> Prediction:
-    if isinstance(said, Prediction):
-        return said
-    raise CannotAnswerError(
-        asked.name,
-        found="a model that says what the wearer does",
-        wanted="one that says where the wearer looks",
-        do=f"regard evaluate {asked.name}",
-    )
+    asked, place = ask(model, horizon_s=horizon_s, weights=weights, trust=trust), usable(device)
+    answers = _answers(recording, asked, place, precision, progress or (lambda _: None))
+    if out is None:
+        return joined(list(answers))
+    with prediction_writer(out) as writer:
+        for piece in answers:
+            writer.write(piece)
+    return open_prediction(out)
 
 
 def usable(device: str) -> torch.device:
@@ -94,18 +108,69 @@ def usable(device: str) -> torch.device:
     return place
 
 
-def require_one_grid(maps: Sequence[np.ndarray], *, model: str) -> None:
-    """Raises CannotAnswerError where the answers' maps over the picture have several sizes."""
-    if len({m.shape[-2:] for m in maps}) > 1:
-        raise CannotAnswerError(
-            model,
-            found="pictures that are cut to parts of several sizes",
-            wanted="parts of one size, so that all maps have one grid",
-            do="let data.eval.transforms cut all pictures alike, as CentreCrop does",
+def _answers(
+    recording: Recording, asked: Asked, place: torch.device, precision: Precision, progress: Callable[[float], None]
+) -> Iterator[Prediction]:
+    """Pieces in time order, each answer once: of several about one time, the one that has seen most."""
+    _require_answerable(recording, asked)
+    asked.task.model.to(place).eval()
+    with tempfile.TemporaryDirectory() as folder:
+        if "flow" in asked.task.inputs and recording.flow is None:
+            recording = _with_flow(recording, Path(folder) / "flow.mp4", asked.decode_size or FLOW_SIDE)
+        dataset = ClipDataset(
+            (recording,),
+            asked.sampler,
+            needs=asked.task.inputs if recording.audio is not None else asked.task.inputs - {"sound"},
+            transforms=asked.transforms,
+            decode_size=asked.decode_size,
+            sound=asked.sound,
         )
+        later_s = _earliest_later(dataset)
+        products = chosen(precision, asked.task.model, place)
+        waiting: list[Prediction] = []
+        shapes: dict[str, tuple[int, ...]] = {}
+        for number, batch in enumerate(loader(dataset, batch_size=1, shuffle=False, num_workers=0)):
+            with torch.inference_mode(), quick_float32(asked.task.model):
+                on_device = batch.to(place)
+                with autocast(products, place):
+                    answer = asked.task.answer(on_device)
+                said = asked.task.predictions(answer, on_device)
+            waiting += [replace(piece, model=asked.name, class_names=asked.class_names) for piece in said]
+            _require_one_grid(waiting[-len(said) :], shapes, asked)
+            known = joined(waiting)
+            is_final = known.time_s < later_s[number]
+            if is_final.any():
+                yield known.rows(is_final)
+            waiting = [known.rows(~is_final)] if not is_final.all() else []
+            progress((number + 1) / len(dataset))
 
 
-def _require_answerable(recording: Recording, asked: Answerer) -> None:
+def _earliest_later(dataset: ClipDataset) -> Float64[np.ndarray, "n"]:
+    """Of each clip, the earliest moment that a later clip may answer about; infinity for the last."""
+    begun_s = [min(float(c.frame_s.min()), float(c.gaze_s.min())) for c in map(dataset.clip, range(len(dataset)))]
+    return np.append(np.minimum.accumulate(begun_s[::-1])[::-1][1:], np.inf)
+
+
+def _with_flow(recording: Recording, film: Path, size: int | tuple[int, int]) -> Recording:
+    """The recording with its flow, computed at the size at which its pictures are read."""
+    facts = FlowSettings(size=size).make(recording, film)
+    return replace(recording, flow=MediaStream(path=film, start_s=float(str(facts["start_s"]))))
+
+
+def _require_one_grid(said: list[Prediction], shapes: dict[str, tuple[int, ...]], asked: Asked) -> None:
+    """Raises CannotAnswerError where answers' maps over the picture have several sizes; `shapes` are those so far."""
+    for piece in said:
+        for name, value in piece.values.items():
+            if shapes.setdefault(name, value.shape[1:]) != value.shape[1:]:
+                raise CannotAnswerError(
+                    asked.name,
+                    found="pictures that are cut to parts of several sizes",
+                    wanted="parts of one size, so that all maps have one grid",
+                    do="let the recipe's transforms cut all pictures alike, as CentreCrop does",
+                )
+
+
+def _require_answerable(recording: Recording, asked: Asked) -> None:
     if "observed_gaze" in asked.task.inputs and recording.gaze is None:
         raise CannotAnswerError(
             recording.require_video().path,
@@ -125,21 +190,3 @@ def _require_answerable(recording: Recording, asked: Answerer) -> None:
             wanted=f"more than {asked.sampler.asked_after_s:g} s, which is how far ahead {asked.name} is asked",
             do="ask less far ahead, or take a longer recording",
         )
-
-
-def _joined(answers: list[Prediction], *, model: str) -> Prediction:
-    """One prediction in time order; of several answers about one moment, the one that has seen most, else the first."""
-    require_one_grid([a.log_density for a in answers], model=model)
-    time_s = np.concatenate([a.time_s for a in answers])
-    seen_until_s = np.concatenate([a.seen_until_s for a in answers])
-    order = np.lexsort((-seen_until_s, time_s))
-    _, first = np.unique(time_s[order], return_index=True)
-    keep = order[first]
-    return Prediction(
-        recording=answers[0].recording,
-        model=model,
-        time_s=time_s[keep],
-        seen_until_s=seen_until_s[keep],
-        log_density=np.concatenate([a.log_density for a in answers])[keep],
-        temperature=answers[0].temperature,
-    )

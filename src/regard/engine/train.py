@@ -14,7 +14,7 @@ from lightning.pytorch import loggers as known_loggers
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 
-from regard.engine.arithmetic import quick_float32
+from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import FitBatches
 from regard.engine.pretrained import init_from_pretrained
 from regard.errors import RecipeError
@@ -204,7 +204,7 @@ def _trainer(
             devices=settings.devices,
             num_nodes=settings.num_nodes,
             strategy=settings.strategy,
-            precision=settings.precision,
+            precision=chosen(settings.precision, recipe.task.model, device_of(settings.accelerator)),
             accumulate_grad_batches=settings.accumulate,
             gradient_clip_val=settings.clip_norm,
             val_check_interval=settings.validate_every * settings.accumulate,

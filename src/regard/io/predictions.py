@@ -1,67 +1,265 @@
-"""Predictions as parquet, readable by pandas, polars and DuckDB without regard.
+"""Predictions as parquet, written as they are made and read in pieces; pandas and polars read them without regard.
 
-One row a moment: `time_s`, `seen_until_s`, `x` and `y` (centre of the most likely cell, normalised) and `log_density`,
-the h*w natural logarithms of cell probabilities in row-major order. The file's metadata holds `recording`, `model`,
-`height`, `width` and `temperature` (1 where it is missing).
+One row an answer: `start_s` (of a window), `time_s`, `seen_until_s`, `who` (where there are several people), and a
+column for each array: of numbers, or of lists in lists (h of w for a map). For people to read, a density also gives
+`x` and `y`, the centre of its most likely cell (normalised), and the logits of a label its likeliest class, by number,
+by name where known, with its probability. The file's metadata hold `recording`, `model`, `temperature` (1 where it is
+missing) and `class_names`.
 """
 
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from jaxtyping import Float64, Shaped
 
 from regard.errors import FileError
 from regard.io.files import writing
-from regard.types import Prediction
+from regard.prediction import PIECE, Prediction, joined, peaks
 
-_COLUMNS = ("time_s", "seen_until_s", "x", "y", "log_density")
+TIMES = ("start_s", "time_s", "seen_until_s")
+LOGITS = "logits/"
 
 
-def write_prediction(prediction: Prediction, path: Path) -> None:
+@contextmanager
+def prediction_writer(path: Path | str) -> Iterator["PredictionWriter"]:
+    """Writes answers as they come; the file has its final name when the last one is in it and not before.
+
+    Raises FileError where it cannot be written; what is left of a failed write is removed.
+    """
+    with writing(Path(path)) as beside:
+        writer = PredictionWriter(beside)
+        try:
+            yield writer
+            writer.flush()
+        finally:
+            writer.close()
+
+
+class PredictionWriter:
+    """All pieces are of one model, about one recording, with the same arrays; see `prediction_writer`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._parquet: pq.ParquetWriter | None = None
+        self._waiting: list[Prediction] = []
+
+    def write(self, piece: Prediction) -> None:
+        """Some answers, later than all before."""
+        self._waiting.append(piece)
+        if sum(map(len, self._waiting)) >= PIECE:
+            self.flush()
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._parquet is not None:
+            self._parquet.close()
+
+    def flush(self) -> None:
+        """Write what waits for more to come."""
+        if not self._waiting:
+            return
+        piece, self._waiting = joined(self._waiting), []
+        table = pa.table(_columns(piece))
+        if self._parquet is None:
+            about = {
+                "recording": piece.recording,
+                "model": piece.model,
+                "temperature": str(piece.temperature),
+                "class_names": json.dumps(piece.class_names),
+            }
+            schema = table.schema.with_metadata(about)
+            maps = [name + ".list.element" * (v.ndim - 1) for name, v in piece.values.items() if v.dtype.kind == "f"]
+            self._parquet = pq.ParquetWriter(
+                self._path,
+                schema,
+                compression="zstd",
+                use_dictionary=False,
+                use_byte_stream_split=maps,  # pyright: ignore[reportArgumentType]
+            )
+        self._parquet.write_table(table.cast(self._parquet.schema))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionFile:
+    """A saved prediction of any length: the times are in memory, the arrays stay in the file until asked for."""
+
+    path: Path
+    recording: str
+    model: str
+    time_s: Float64[np.ndarray, "n"]
+    seen_until_s: Float64[np.ndarray, "n"]
+    start_s: Float64[np.ndarray, "n"] | None
+    who: tuple[str, ...] | None
+    class_names: Mapping[str, tuple[str, ...]]
+    temperature: float
+    shapes: Mapping[str, tuple[int, ...]]
+    """Of a row of each array."""
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the arrays are called."""
+        return tuple(self.shapes)
+
+    @property
+    def begun_s(self) -> Float64[np.ndarray, "n"]:
+        """When what each answer is about begins."""
+        return self.time_s if self.start_s is None else self.start_s
+
+    def pieces(self, names: Sequence[str] | None = None) -> Iterator[Prediction]:
+        """The answers, some at a time; with the arrays of these names only, where they are said."""
+        wanted = [n for n in self.names if names is None or n in names]
+        first = 0
+        try:
+            with pq.ParquetFile(self.path) as file:
+                for batch in file.iter_batches(PIECE, columns=wanted, use_threads=False):
+                    now = slice(first, first + batch.num_rows)
+                    first = now.stop
+                    yield self._piece(now, {name: _array(batch.column(name)) for name in wanted})
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise _unreadable(self.path, error) from error
+
+    def load(self) -> Prediction:
+        """All answers in memory."""
+        parts = list(self.pieces())
+        empty = {name: np.zeros((0, *shape), np.float32) for name, shape in self.shapes.items()}
+        return joined(parts) if parts else self._piece(slice(0, 0), empty)
+
+    def _piece(self, now: slice, values: Mapping[str, np.ndarray]) -> Prediction:
+        return Prediction(
+            recording=self.recording,
+            model=self.model,
+            time_s=self.time_s[now],
+            seen_until_s=self.seen_until_s[now],
+            start_s=None if self.start_s is None else self.start_s[now],
+            who=None if self.who is None else self.who[now],
+            values=values,
+            class_names=self.class_names,
+            temperature=self.temperature,
+        )
+
+
+Answers = Prediction | PredictionFile
+"""In memory, or in a file that is read in pieces."""
+
+
+def write_prediction(prediction: Prediction, path: Path | str) -> None:
     """Save a prediction; nothing is left under the final name when it fails. Raises FileError."""
-    h, w = prediction.log_density.shape[1:]
-    flat = pa.array(prediction.log_density.reshape(-1), pa.float32())
-    columns = {
-        "time_s": prediction.time_s,
-        "seen_until_s": prediction.seen_until_s,
-        "x": prediction.point[:, 0],
-        "y": prediction.point[:, 1],
-        "log_density": pa.FixedSizeListArray.from_arrays(flat, h * w),
-    }
-    about = {
-        "recording": prediction.recording,
-        "model": prediction.model,
-        "height": str(h),
-        "width": str(w),
-        "temperature": str(prediction.temperature),
-    }
-    with writing(path) as beside:
-        pq.write_table(pa.table(columns).replace_schema_metadata(about), beside, compression="zstd")
+    with prediction_writer(path) as writer:
+        for piece in prediction.pieces():
+            writer.write(piece)
 
 
-def read_prediction(path: Path) -> Prediction:
-    """What `write_prediction` saved. Raises FileError where the file is missing or is another table."""
+def open_prediction(path: Path | str) -> PredictionFile:
+    """A saved prediction, to be read in pieces. Raises FileError where it is missing, another table or not in order."""
+    path = Path(path)
     try:
-        table = pq.read_table(path)
-        about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-        h, w = int(about["height"]), int(about["width"])
-        recording, model, temperature = about["recording"], about["model"], float(about.get("temperature", 1.0))
-        time_s, seen_until_s = (table[c].to_numpy().astype(np.float64) for c in _COLUMNS[:2])
-        flat = table["log_density"].combine_chunks().flatten().to_numpy()
-        log_density = flat.astype(np.float32).reshape(len(time_s), h, w)
-    except (OSError, pa.ArrowException, AttributeError, KeyError, ValueError) as error:
-        raise FileError(
-            path,
-            found=f"no readable prediction ({error})",
-            wanted=f"a parquet file with the columns {', '.join(_COLUMNS)} and the grid in its metadata",
-            do="write one with `regard predict RECORDING --out DIR`",
-        ) from error
-    return Prediction(
-        recording=recording,
-        model=model,
-        time_s=time_s,
-        seen_until_s=seen_until_s,
-        log_density=log_density,
-        temperature=temperature,
+        with pq.ParquetFile(path) as file:
+            about = {k.decode(): v.decode() for k, v in (file.schema_arrow.metadata or {}).items()}
+            columns = file.schema_arrow.names
+            table = file.read([c for c in (*TIMES, "who") if c in columns])
+        if not set(columns) - _for_people(columns):
+            raise ValueError("no array of answers")
+        names = json.loads(about.get("class_names", "{}"))
+        found = PredictionFile(
+            path=path,
+            recording=about["recording"],
+            model=about["model"],
+            time_s=_times(table, "time_s"),
+            seen_until_s=_times(table, "seen_until_s"),
+            start_s=_times(table, "start_s") if "start_s" in columns else None,
+            who=tuple(table["who"].to_pylist()) if "who" in columns else None,
+            class_names={label: tuple(map(str, said)) for label, said in names.items()},
+            temperature=float(about.get("temperature", 1.0)),
+            shapes={c: _shape(file.schema_arrow.field(c)) for c in columns if c not in _for_people(columns)},
+        )
+    except (OSError, pa.ArrowException, AttributeError, KeyError, ValueError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    return found
+
+
+def read_prediction(path: Path | str) -> Prediction:
+    """What `write_prediction` saved, in memory. Raises FileError as `open_prediction` does."""
+    return open_prediction(path).load()
+
+
+def _columns(piece: Prediction) -> dict[str, pa.Array]:
+    columns = {name: pa.array(value) for name in TIMES if (value := getattr(piece, name)) is not None}
+    if piece.who is not None:
+        columns["who"] = pa.array(piece.who, pa.string())
+    if "log_density" in piece.values:
+        x, y = peaks(piece.values["log_density"]).T
+        columns |= {"x": pa.array(x), "y": pa.array(y)}
+    for name, logits in piece.values.items():
+        if name.startswith(LOGITS):
+            columns |= _likeliest(name.removeprefix(LOGITS), logits, piece.class_names)
+    return columns | {name: _lists(value) for name, value in piece.values.items()}
+
+
+def _likeliest(label: str, logits: np.ndarray, names: Mapping[str, tuple[str, ...]]) -> dict[str, pa.Array]:
+    best, above = logits.argmax(axis=1), logits.max(axis=1, keepdims=True)
+    columns = {label: pa.array(best), f"{label}_probability": pa.array(1 / np.exp(logits - above).sum(axis=1))}
+    if label in names:
+        columns[f"{label}_name"] = pa.array([names[label][k] for k in best], pa.string())
+    return columns
+
+
+def _for_people(columns: Sequence[str]) -> set[str]:
+    """The columns that are no arrays of the prediction: times, and what only people read."""
+    labels = [c.removeprefix(LOGITS) for c in columns if c.startswith(LOGITS)]
+    derived = {f"{label}{end}" for label in labels for end in ("", "_probability", "_name")}
+    return {*TIMES, "who", "x", "y", *derived}
+
+
+def _lists(value: Shaped[np.ndarray, "n ..."]) -> pa.Array:
+    """Rows of numbers, or of lists in lists of fixed lengths."""
+    array = pa.array(np.ascontiguousarray(value).reshape(-1))
+    for length in reversed(value.shape[1:]):
+        array = pa.FixedSizeListArray.from_arrays(array, length)
+    return array
+
+
+def _shape(field: pa.Field) -> tuple[int, ...]:
+    """Of a row of this column. Raises ValueError where it does not hold numbers, or no maps where there should be."""
+    kind, shape = field.type, []
+    while pa.types.is_fixed_size_list(kind):
+        shape.append(kind.list_size)
+        kind = kind.value_type
+    is_numbers = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    if not is_numbers or (field.name == "log_density" and len(shape) != 2):
+        raise ValueError(f"{field.name} is {field.type}")
+    return tuple(shape)
+
+
+def _array(column: pa.Array) -> np.ndarray:
+    shape: list[int] = [len(column)]
+    while pa.types.is_fixed_size_list(column.type):
+        shape.append(column.type.list_size)
+        column = column.flatten()
+    if column.null_count:
+        raise ValueError("cells without a number")
+    return np.array(column.to_numpy(zero_copy_only=False)).reshape(shape)
+
+
+def _times(table: pa.Table, name: str) -> Float64[np.ndarray, "n"]:
+    times_s = table[name].to_numpy().astype(np.float64)
+    if not np.isfinite(times_s).all() or (name == "time_s" and (np.diff(times_s) < 0).any()):
+        raise ValueError(f"{name} is not a list of moments in order")
+    return times_s
+
+
+def _unreadable(path: Path, error: Exception) -> FileError:
+    return FileError(
+        path,
+        found=f"no readable prediction ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+        wanted="a parquet file with time_s, seen_until_s, an array of answers, and recording and model in its metadata",
+        do="write one with `regard predict RECORDING --out DIR`",
     )

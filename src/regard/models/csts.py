@@ -14,11 +14,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from regard.errors import RecipeError
+from regard.errors import HorizonError, RecipeError
+from regard.models.csts_fusion import GridPool, attention_of, moments_apart
 from regard.models.mvit import PREPROCESS, Block, Encoder, GazeDecoder, coarsest_grid, patch_grid
-from regard.models.mvit_attention import Grid, Tokens, attention_weights, linear
+from regard.models.mvit_attention import Grid, Tokens, linear
 from regard.models.mvit_published import (
     BLOCK_RULES,
     DECODER_RULES,
@@ -46,6 +46,10 @@ PUBLISHED_RULES: Rules = (
     *BLOCK_RULES,
 )
 SOUND_DEPTHS = (1, 1, 1, 1)
+HORIZONS_S = tuple(1 / 30 + 0.3 * i for i in range(8))
+"""What each of the eight answers is about, counted from the last frame, as it was trained on Ego4D."""
+NEAR_S = 0.05
+"""A horizon this near to one of them means that one."""
 
 
 class Embedded(NamedTuple):
@@ -153,6 +157,21 @@ class CSTS(nn.Module):
             self.video_embedding, self.sound_embedding = (linear(wide, embedding_width) for _ in range(2))
         self.decoder = GazeDecoder(width_in=wide, width=width, checkpointing=checkpointing)
 
+    def at_horizon(self, horizon_s: float) -> tuple[nn.Module, float]:
+        """A model that gives only the answer about `horizon_s` after the last frame, and what that is exactly.
+
+        Raises HorizonError for what none of the answers is about.
+        """
+        near = min(range(len(HORIZONS_S)), key=lambda i: abs(HORIZONS_S[i] - horizon_s))
+        if not abs(HORIZONS_S[near] - horizon_s) < NEAR_S:
+            raise HorizonError(
+                "horizon_s",
+                found=f"{horizon_s:g} s asked of CSTS",
+                wanted=f"one of {', '.join(f'{h:.2f}' for h in HORIZONS_S)} s, which it was made for",
+                do=f"ask {HORIZONS_S[near]:.2f} s ahead",
+            )
+        return OneHorizon(self, near), HORIZONS_S[near]
+
     @property
     def ignores(self) -> frozenset[str]:
         """Inputs that the model as it was made does not read."""
@@ -196,13 +215,13 @@ class CSTS(nn.Module):
         """The same answer, the two embeddings and the attention of the two fusions."""
         kept, heard = self._encode(video, sound, sound_valid)
         seen, weighed_sound = self._fuse(kept[-1], heard)
-        in_space = _attention_of(self.fusion_in_space, _moments_apart(kept[-1], heard, self.space_sound_pool))
+        in_space = attention_of(self.fusion_in_space, moments_apart(kept[-1], heard, self.space_sound_pool))
         return CSTSFeatures(
             logits=self.decoder(kept[-1].with_cells(seen), kept),
             video_embedding=_embedded(seen, self.video_embedding),
             sound_embedding=_embedded(weighed_sound, self.sound_embedding),
             space_attention=in_space.unflatten(0, (len(video), -1)),
-            time_attention=_attention_of(self.fusion_in_time, self._summaries(kept[-1], heard)),
+            time_attention=attention_of(self.fusion_in_time, self._summaries(kept[-1], heard)),
         )
 
     def _encode(self, video: Tensor, sound: Tensor | None, sound_valid: Tensor | None) -> tuple[list[Tokens], Tokens]:
@@ -225,7 +244,7 @@ class CSTS(nn.Module):
     def _fuse(self, seen: Tokens, heard: Tokens) -> tuple[Tensor, Tensor]:
         """The cells of the pictures, having heard, and those of the sound, each moment weighed."""
         moments = seen.grid.t
-        in_space = self.fusion_in_space(_moments_apart(seen, heard, self.space_sound_pool)).cells
+        in_space = self.fusion_in_space(moments_apart(seen, heard, self.space_sound_pool)).cells
         weights = self.fusion_in_time(self._summaries(seen, heard)).values[:, :, None, None]
         return in_space.reshape(seen.cells.shape) * weights[:, :moments], heard.cells * weights[:, moments:]
 
@@ -251,38 +270,21 @@ class CSTS(nn.Module):
         init_from_k400(self.video_encoder, checkpoint, position_embeddings=position_embeddings)
 
 
-class GridPool(nn.Module):
-    """All cells of a moment in one token: a linear layer over the whole `grid`, published as a full convolution.
+class OneHorizon(nn.Module):
+    """CSTS, of whose answers only one is kept."""
 
-    It stays out of autocast: for so few rows, reading 38 million weights is all the work, and converting them more.
-    """
-
-    def __init__(self, width: int, grid: Grid) -> None:
+    def __init__(self, model: CSTS, number: int) -> None:
         super().__init__()
-        self.size = (grid.h, grid.w)
-        self.merge = nn.Linear(width * grid.h * grid.w, width)
+        self.model, self.number = model, number
 
-    def forward(self, cells: Float[Tensor, "b t h w c"]) -> Float[Tensor, "b t c"]:
-        """One token a moment; cells of another grid are first brought to the one the layer was made for."""
-        images = cells.flatten(0, 1).permute(0, 3, 1, 2)
-        if images.shape[2:] != self.size:
-            images = functional.interpolate(images, self.size, mode="bilinear")
-        with torch.autocast(cells.device.type, enabled=False):
-            rows = self.merge(images.flatten(1).to(self.merge.weight.dtype))
-        return rows.unflatten(0, cells.shape[:2])
-
-
-def _moments_apart(seen: Tokens, heard: Tokens, pool: GridPool) -> Tokens:
-    """Each moment as a clip of its own: its sound in one token, then the cells of its picture."""
-    pictures = seen.cells.flatten(2, 3).flatten(0, 1)
-    sounds = pool(heard.cells).flatten(0, 1)[:, None]
-    return Tokens(torch.cat([sounds, pictures], dim=1), Grid(1, seen.grid.h, seen.grid.w))
-
-
-def _attention_of(block: Block, tokens: Tokens) -> Tensor:
-    normal = block.normalised(tokens)
-    k, _ = block.attention.keys_and_values(normal)
-    return attention_weights(block.attention.split(block.attention.queries(normal).values, None), k)
+    def forward(
+        self,
+        video: Float[Tensor, "b t 3 h_in w_in"],
+        sound: Float[Tensor, "b windows f k"] | None = None,
+        sound_valid: Bool[Tensor, "b windows"] | None = None,
+    ) -> Float[Tensor, "b 1 h w"]:
+        """Unnormalised log density for the one moment."""
+        return self.model(video, sound, sound_valid)[:, self.number, None]
 
 
 def _embedded(cells: Tensor, layer: nn.Linear | None) -> Tensor | None:

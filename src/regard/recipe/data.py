@@ -57,10 +57,11 @@ class EvalPart(Part):
 class Data:
     """Recordings of a dataset, cut to train and to score, and how any recording is cut that the model is asked about.
 
-    `decode_size` is the short side in pixels to which the decoder scales frames (None: as recorded). `prepared` is the
-    folder that `regard prepare` filled; None decodes the originals. `balance` names a label by whose classes training
-    clips are drawn, each class as often as any other. `workers` None takes the machine's real cores. Without `dataset`,
-    `train` or `eval` a recipe can be asked about recordings, and neither trained nor scored on a split.
+    `decode_size` is the short side in pixels, or the (height, width), to which the decoder scales frames (None: as
+    recorded). `prepared` is the folder that `regard prepare` filled; None decodes the originals. `balance` names a
+    label by whose classes training clips are drawn, each class as often as any other. `workers` None takes the
+    machine's real cores. Without `dataset`, `train` or `eval` a recipe can be asked about recordings, and neither
+    trained nor scored on a split.
     """
 
     dataset: RecordingSet | None = None
@@ -68,7 +69,7 @@ class Data:
     eval: EvalPart | None = None
     predict: Part | None = None
     batch_size: int = 8
-    decode_size: int | None = None
+    decode_size: int | tuple[int, int] | None = None
     sound: SoundWindows | Hearing | None = None
     gaze: Literal["nearest", "interpolated"] = "nearest"
     prepared: Path | None = None
@@ -88,7 +89,7 @@ class Data:
             )
         for name, least in (("batch_size", 1), ("decode_size", 1), ("workers", 0)):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and min(value if isinstance(value, tuple) else (value,)) < least:
                 raise RecipeError(f"data.{name}", found=str(value), wanted=f"at least {least}", do="correct the recipe")
 
     def recordings(self, split: str) -> tuple[Recording, ...]:

@@ -41,10 +41,12 @@ def find(word: str | Path) -> Path:
         return known[name]
     if path.exists() and not path.is_dir():
         return path
-    near = get_close_matches(name, known, n=3, cutoff=0.4)
+    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
+    models = ", ".join(n for n in known if "_" not in n)
     raise RecipeError(
-        word,
+        str(word) or "no name",
         found="a folder without a run" if path.exists() else "no such file, and no recipe of that name",
-        wanted="a recipe: a YAML file, a folder that `regard train` wrote, or a name that `regard recipes` lists",
+        wanted="a recipe: a YAML file, a folder that `regard train` wrote, or a name that `regard recipes` lists; "
+        f"those to ask about a recording are {models}",
         do=f"did you mean {' or '.join(near)}?" if near else "regard recipes",
     )

@@ -12,8 +12,10 @@ from torch import nn
 from regard.errors import RecipeError
 from regard.recipe.optimiser import Optimiser, matching
 
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Products = Literal["32-true", "bf16-mixed", "16-mixed"]
 """Weights are float32 in all three; products are too, or are made of numbers of 16 bits, in Lightning's words."""
+Precision = Literal["auto"] | Products
+"""The same, or what a trial shows to be fastest."""
 
 
 @dataclass(frozen=True, kw_only=True)

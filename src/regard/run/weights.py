@@ -121,18 +121,18 @@ def with_weights(model: nn.Module, path: Path) -> nn.Module:
     """
     kind: Any = type(model)
     parts = getattr(model, "published_parts", None)
+    if path.is_dir() and parts is None:
+        raise WeightsError(
+            path, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
+        )
     content = read_weights(path) if path.is_file() else {}
     if "state_dict" in content or not hasattr(kind, "from_published"):
         load_state(model, state_of(content, where=path), where=path)
         return model
     if parts is not None:
         other = kind.from_published(**{part: read_weights(file) for part, file in _files(path, parts).items()})
-    elif path.is_file():
-        other = kind.from_published(content)
     else:
-        raise WeightsError(
-            path, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
-        )
+        other = kind.from_published(content)
     _require_fit(model, other.state_dict(), (), where=path)
     return other
 

@@ -1,8 +1,8 @@
-"""A task is a question about a clip: what goes in, how the answer is trained, scored and summed up."""
+"""A task is a question about a clip: what goes in, how the answer is trained, and by which Scoring it is scored."""
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from regard.batch import FIELDS, Batch, Field
 from regard.errors import RecipeError
-from regard.types import ActionPrediction, Prediction
+from regard.io.predictions import Answers
+from regard.prediction import Prediction
+from regard.types import Recording
 
-__all__ = ["Task"]
+__all__ = ["Scoring", "Task"]
 
 _BATCH_FIELDS = {f.name for f in fields(Batch)}
 
@@ -30,6 +32,9 @@ class Task(ABC):
     targets: ClassVar[frozenset[Field]]
     """What the data must have to train or score; prediction does without."""
 
+    scoring: Any
+    """How its answers are scored: a Scoring."""
+
     step: int = 0
     """Optimiser steps taken so far, as the engine says before each training batch; for losses on a schedule."""
 
@@ -41,14 +46,14 @@ class Task(ABC):
             has = ", ".join(sorted(_BATCH_FIELDS))
             raise TypeError(f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {has}")
         ignored = getattr(model, "ignores", frozenset())
-        self._inputs = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS and p.name not in ignored)
+        self.arguments = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS and p.name not in ignored)
         self.options = frozenset(p.name for p in wanted if p.name not in _BATCH_FIELDS)
         """What else the model's `forward` may be told, which no Batch holds; only tasks that know of it do."""
 
     @property
     def inputs(self) -> frozenset[Field]:
         """What the model reads."""
-        return frozenset(need for name in self._inputs if name in FIELDS and (need := FIELDS[name].need))
+        return frozenset(need for name in self.arguments if name in FIELDS and (need := FIELDS[name].need))
 
     @property
     def needs(self) -> frozenset[Field]:
@@ -57,7 +62,7 @@ class Task(ABC):
 
     def told(self, batch: Batch) -> dict[str, Any]:
         """What the model is told of a batch, by the names of its parameters."""
-        return {name: getattr(batch, name) for name in self._inputs}
+        return {name: getattr(batch, name) for name in self.arguments}
 
     def answer(self, batch: Batch) -> Any:
         """The model's raw output, in the form that the task's other methods take: a Tensor, if it does not say else.
@@ -81,35 +86,69 @@ class Task(ABC):
 
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
         """From the rows of all batches to one row an item, where several clips answer about the same item."""
-        return rows
+        return self.scoring.collect(rows)
 
-    @abstractmethod
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """From the saved rows of a whole split to one row a score: score, value, low, high, items, policy."""
+        """From the saved rows of a whole split to one row a score: score, value, low, high, num_items, policy."""
+        return self.scoring.summarise(items)
 
     def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
         """From now on score with the threshold that is best on these items, which are of `source` and not to be scored.
 
         Raises RecipeError where the task's scores know no threshold, as most do not.
         """
-        raise RecipeError(
-            "threshold_from",
-            found=f"{type(self).__name__}, whose scores have no threshold",
-            wanted="a task that is scored by adaptive F1",
-            do="take --threshold_from out",
-        )
+        self.scoring = self.scoring.with_threshold_of(items, source)
 
     def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
         """Longer tables beside the summary, by name: scores per horizon or per class, say.
 
         `classes` are the names of a label's classes, for the labels whose dataset tells them.
         """
-        return {}
+        return self.scoring.details(items, classes)
 
-    @abstractmethod
     def protocol(self, items: pd.DataFrame) -> str:
         """One line: what was counted, and how thresholds and intervals were chosen."""
+        return self.scoring.describe(items)
 
     @abstractmethod
-    def predictions(self, answer: Any, batch: Batch) -> list[Prediction] | list[ActionPrediction]:
+    def predictions(self, answer: Any, batch: Batch) -> list[Prediction]:
         """The same answer in the user's terms, one Prediction a clip."""
+
+
+class Scoring(ABC):
+    """How answers of one kind are scored, item by item and summed up: functions of numbers, whoever answered."""
+
+    reads: ClassVar[str]
+    """The array of a Prediction that it scores, or how the names of several begin ("logits/")."""
+
+    @abstractmethod
+    def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
+        """One row for each item of a recording that was answered about. Raises NothingToScoreError where there is none.
+
+        `progress` is told the share done.
+        """
+
+    @abstractmethod
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        """One row a score: score, value, low, high, num_items, policy."""
+
+    @abstractmethod
+    def describe(self, items: pd.DataFrame) -> str:
+        """The protocol in one line: what was counted, and how thresholds and intervals were chosen."""
+
+    def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """From the rows of all batches to one row an item, where several clips answer about the same item."""
+        return rows
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """Longer tables beside the summary, by name; `classes` are the names of a label's classes, where known."""
+        return {}
+
+    def with_threshold_of(self, items: pd.DataFrame, source: str) -> "Scoring":
+        """The same, with the threshold that is best on these items, which are of `source`."""
+        raise RecipeError(
+            "threshold_from",
+            found=f"{type(self).__name__}, whose scores have no threshold",
+            wanted="a task that is scored by adaptive F1",
+            do="take --threshold_from out",
+        )

@@ -1,9 +1,16 @@
-"""What we draw: gaze on frames, films with sound, a page about a recording. No display is needed.
+"""What we draw: gaze and answers on frames, films, reports and figures."""
 
-`regard.viz.film.film` writes the film and `regard.viz.report.report` the page.
-"""
+from typing import Any
 
-from regard.viz.density import density
-from regard.viz.draw import STATE_COLOURS, contact_sheet, gaze, moment
+from regard import faces as _faces
 
-__all__ = ["STATE_COLOURS", "contact_sheet", "density", "gaze", "moment"]
+_NAMES = _faces.exported(__name__, __path__[0])
+__all__ = [*_NAMES]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    return _faces.load(_NAMES, name, __name__)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,13 +9,20 @@ dark outline for bright pictures; the recorded and the predicted point also diff
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
+from typing_extensions import override
 
-from regard.types import MIN_GAP_S, GazeState, GazeTrack, Prediction
+from regard.io.following import Following
+from regard.io.predictions import Answers
+from regard.types import MIN_GAP_S, GazeState, GazeTrack
 from regard.viz.density import lay_density
+from regard.viz.drawing import TRAIL_S, Drawing
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
+
+__all__ = ["STATE_COLOURS", "Moments", "contact_sheet", "gaze", "moment"]
 
 STATE_COLOURS: Mapping[GazeState, Colour] = {
     GazeState.LOST: (153, 153, 153),
@@ -29,8 +36,6 @@ PREDICTED_COLOUR: Colour = (255, 94, 58)
 OUTLINE_OPACITY = 0.7
 """Of the dark line round each mark."""
 
-TRAIL_S = 1.0
-"""How much of the past the trail shows."""
 FADES = 8
 """Steps in which the trail fades."""
 NEAR = 0.004
@@ -92,23 +97,27 @@ def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"]) -> Int64[np.ndarra
     return np.array(kept, np.int64)
 
 
-class Moments:
-    """What is known about a recording's moments, drawn on their frames: see `moment`. `said`: in words too."""
+class Moments(Drawing):
+    """Recorded gaze, and the density and point of a prediction: see `moment`. `said`: in words too."""
+
+    reads: ClassVar[str] = "log_density"
 
     def __init__(
         self,
         *,
         recorded: GazeTrack | None = None,
-        predicted: Prediction | None = None,
+        predicted: Answers | None = None,
         trail_s: float = TRAIL_S,
         said: bool = True,
     ) -> None:
         self._recorded = None if recorded is None else Recorded(recorded, trail_s=trail_s)
-        self._predicted, self._said = predicted, said
+        self._model = "" if predicted is None else predicted.model
+        self._following = None if predicted is None else Following(predicted, [self.reads])
+        self._said = said
         self._layer = Layer((0, 0))
 
+    @override
     def draw(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> UInt8[np.ndarray, "h w 3"]:
-        """On the frame itself, which is returned."""
         if self._layer.size != frame.shape[:2]:
             self._layer = Layer((frame.shape[0], frame.shape[1]))
         now = None
@@ -117,27 +126,24 @@ class Moments:
             now = point, state = self._recorded.at(time_s)
             if state != GazeState.LOST:
                 _mark(self._layer, point, STATE_COLOURS[state], recorded=True)
-        ahead_s = None if self._predicted is None else self._draw_answer(self._predicted, frame, time_s)
+        ahead_s = None if self._following is None else self._draw_answer(self._following, frame, time_s)
         self._layer.blend(frame)
         if self._said:
             _caption(frame, time_s, now)
             if self._recorded is not None:
                 _state_legend(frame, self._recorded)
-            if self._predicted is not None:
-                _mark_legend(frame, self._predicted.model, ahead_s=ahead_s, recorded=self._recorded is not None)
+            if self._following is not None:
+                _mark_legend(frame, self._model, ahead_s=ahead_s, recorded=self._recorded is not None)
         return frame
 
-    def _draw_answer(self, predicted: Prediction, frame: np.ndarray, time_s: float) -> float | None:
+    def _draw_answer(self, answers: Following, frame: np.ndarray, time_s: float) -> float | None:
         """The density on the frame and the point on the layer; returns how far ahead it was told, None without one."""
-        answer = nearest_answer(predicted, time_s)
+        answer = answers.near(time_s)
         if answer is None:
             return None
-        log_density = predicted.log_density[answer]
-        lay_density(frame, log_density)
-        row, column = divmod(int(log_density.argmax()), log_density.shape[1])
-        point = (np.array([column, row]) + 0.5) / log_density.shape[::-1]
-        _mark(self._layer, point, PREDICTED_COLOUR, recorded=False)
-        return float(predicted.time_s[answer] - predicted.seen_until_s[answer])
+        lay_density(frame, answer[self.reads][0])
+        _mark(self._layer, answer.point[0], PREDICTED_COLOUR, recorded=False)
+        return float(answer.time_s[0] - answer.seen_until_s[0])
 
 
 def gaze(frame: UInt8[np.ndarray, "h w 3"], track: GazeTrack, time_s: float, *, trail_s: float = TRAIL_S) -> np.ndarray:
@@ -154,7 +160,7 @@ def moment(
     time_s: float,
     *,
     recorded: GazeTrack | None = None,
-    predicted: Prediction | None = None,
+    predicted: Answers | None = None,
     trail_s: float = TRAIL_S,
 ) -> np.ndarray:
     """Everything known about one moment on its frame: density, both points, trail, the time, and what is what.
@@ -162,17 +168,6 @@ def moment(
     The prediction shown is the one about the nearest moment, as long as it is nearer than the next one would be.
     """
     return Moments(recorded=recorded, predicted=predicted, trail_s=trail_s).draw(frame.copy(), time_s)
-
-
-def nearest_answer(prediction: Prediction, time_s: float) -> int | None:
-    """Number of the prediction about the moment nearest to `time_s`; None where none is near."""
-    times_s = prediction.time_s
-    if len(times_s) == 0:
-        return None
-    after = int(np.clip(np.searchsorted(times_s, time_s), 1, max(1, len(times_s) - 1)))
-    nearest = min((after - 1, min(after, len(times_s) - 1)), key=lambda i: abs(times_s[i] - time_s))
-    interval_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
-    return nearest if abs(times_s[nearest] - time_s) <= max(MIN_GAP_S, 0.75 * interval_s) else None
 
 
 def contact_sheet(

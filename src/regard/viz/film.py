@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
-
 from regard.io import FilmWriter
+from regard.io.predictions import Answers
 from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource
-from regard.types import Prediction, Recording
-from regard.viz.draw import TRAIL_S, Moments
+from regard.types import Recording
+from regard.viz.drawing import TRAIL_S, drawing_of
 
 CHUNK_BYTES = 4 * 2**20
 """Decoded frames held at a time: few, so that they are drawn on while they lie in the processor's cache."""
@@ -18,46 +16,33 @@ CHUNK_BYTES = 4 * 2**20
 
 def film(
     recording: Recording,
-    prediction: Prediction | None,
+    prediction: Answers | None,
     path: Path | str,
     *,
     max_height: int | None = 720,
     trail_s: float = TRAIL_S,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write an mp4 of the recording with its gaze, and with the prediction's density and point where one is given.
+    """Write an mp4 of the recording with its gaze, and with what a prediction says, in memory or in a file.
+
+    A density is drawn with its point; recognised classes as bars, with where the model looked, and where its answer has
+    evidence too, the picture is shown twice: attention on the left, evidence for the class on the right.
 
     Frames keep their times, so variable frame rate stays, and the sound stays in step. `max_height` shrinks larger
     pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
     Nothing is left under it when writing fails, which raises FileError.
     """
-    moments = Moments(recorded=recording.gaze, predicted=prediction, trail_s=trail_s)
-    return drawn_film(recording, path, moments.draw, max_height=max_height, progress=progress)
-
-
-def drawn_film(
-    recording: Recording,
-    path: Path | str,
-    draw: Callable[[UInt8[np.ndarray, "h w 3"], float], np.ndarray],
-    *,
-    side_by_side: bool = False,
-    max_height: int | None = 720,
-    progress: Callable[[int, int], None] | None = None,
-) -> Path:
-    """Write an mp4 of what `draw` makes of each frame and its time, with the sound; see `film`.
-
-    `side_by_side`: what it makes is twice as wide as the frame.
-    """
+    drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)
     path = Path(path)
     source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
-    with FilmWriter(path, size=(size[0], size[1] * (1 + side_by_side)), sound=sound, quick=True) as writer:
+    with FilmWriter(path, size=(size[0], size[1] * (1 + drawing.side_by_side)), sound=sound, quick=True) as writer:
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
             for time_s, frame in zip(shown_s.tolist(), source.frames_at(shown_s, size=size), strict=True):
-                writer.write(draw(frame, time_s), time_s)
+                writer.write(drawing.draw(frame, time_s), time_s)
             if progress is not None:
                 progress(min(start + chunk, len(times_s)), len(times_s))
     return path

@@ -15,11 +15,13 @@ import numpy as np
 from PIL import Image
 
 from regard.io import writing
+from regard.io.predictions import Answers
 from regard.io.recording import open_video
 from regard.ops.states import lost_share, off_screen_share, runs
 from regard.sources import FrameSource
-from regard.types import GazeState, Prediction, Recording
-from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, Moments, contact_sheet
+from regard.types import GazeState, Recording
+from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
+from regard.viz.drawing import drawing_of
 from regard.viz.timeline import timeline
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def report(
     recording: Recording,
     path: Path | str,
     *,
-    prediction: Prediction | None = None,
+    prediction: Answers | None = None,
     findings: "pd.DataFrame | None" = None,
     scores: "pd.DataFrame | None" = None,
     command: str = "",
@@ -129,7 +131,7 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
     return rows
 
 
-def _gaze_over_time(recording: Recording, prediction: Prediction | None, source: FrameSource) -> str:
+def _gaze_over_time(recording: Recording, prediction: Answers | None, source: FrameSource) -> str:
     if recording.gaze is None and prediction is None:
         return ""
     end_s = float(source.times_s[-1])
@@ -147,7 +149,7 @@ def _gaze_over_time(recording: Recording, prediction: Prediction | None, source:
 def _sheet(
     recording: Recording,
     source: FrameSource,
-    prediction: Prediction | None,
+    prediction: Answers | None,
     progress: Callable[[float], None] | None,
 ) -> str:
     """Frames spread evenly over the recording, the middles of as many equal parts, with gaze and prediction."""
@@ -157,10 +159,10 @@ def _sheet(
     h, w = source.size
     scale = min(SHEET_HEIGHT / h, SHEET_WIDTH / w)
     size = (max(1, round(h * scale)), max(1, round(w * scale)))
-    moments, frames = Moments(recorded=recording.gaze, predicted=prediction, said=False), []
+    drawing, frames = drawing_of(recording.gaze, prediction, said=False), []
     for k, time_s in enumerate(picked_s.tolist()):
         frame = source.frames_at(picked_s[k : k + 1], size=size)[0]
-        frames.append(moments.draw(frame, time_s))
+        frames.append(drawing.draw(frame, time_s))
         if progress is not None:
             progress((k + 1) / count)
     states = [""] * count

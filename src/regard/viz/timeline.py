@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from regard.io.following import points_of
+from regard.io.predictions import Answers
 from regard.ops.states import runs
-from regard.types import GazeState, GazeTrack, Prediction
+from regard.types import GazeState, GazeTrack
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS
 from regard.viz.ink import Colour
 
@@ -22,7 +24,7 @@ X_COLOUR, Y_COLOUR = "#0072B2", "#CC79A7"
 """Okabe and Ito's blue and purple: told apart on white and on black."""
 
 
-def timeline(track: GazeTrack | None, *, predicted: Prediction | None = None, end_s: float) -> str:
+def timeline(track: GazeTrack | None, *, predicted: Answers | None = None, end_s: float) -> str:
     """An SVG element of gaze x and y from 0 to `end_s`, gaps shaded, with a band of states and the predicted points.
 
     Text takes the colour and the font of the page around it, so it suits light and dark ones. y grows downwards, as in
@@ -34,12 +36,13 @@ def timeline(track: GazeTrack | None, *, predicted: Prediction | None = None, en
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     FigureCanvasSVG(figure)
+    points = None if predicted is None else points_of(predicted)
     x_axes, y_axes, band = figure.subplots(3, 1, sharex=True, height_ratios=[5, 5, 1])
     for axes, column, colour, name in ((x_axes, 0, X_COLOUR, "x"), (y_axes, 1, Y_COLOUR, "y")):
         if track is not None:
             _line(axes, track, column, colour, end_s=end_s)
-        if predicted is not None:
-            axes.plot(predicted.time_s, predicted.point[:, column], ".", color=_hex(PREDICTED_COLOUR), ms=3, alpha=0.7,
+        if predicted is not None and points is not None:
+            axes.plot(predicted.time_s, points[:, column], ".", color=_hex(PREDICTED_COLOUR), ms=3, alpha=0.7,
                       rasterized=len(predicted.time_s) > MANY)  # fmt: skip
         axes.set(ylabel=name, ylim=(-0.05, 1.05), yticks=[0, 0.5, 1])
         axes.grid(color=TEXT, alpha=0.12, linewidth=0.6)

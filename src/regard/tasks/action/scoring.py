@@ -1,8 +1,9 @@
 """How recognised classes are scored: a row for each labelled clip, whatever number of windows were answered about."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from regard.batch import Batch
-from regard.errors import RecipeError
+from regard.errors import NothingToScoreError, RecipeError
+from regard.io.predictions import Answers
 from regard.metrics.labels import (
     Empty,
     class_table,
@@ -23,8 +25,9 @@ from regard.metrics.labels import (
     top_k_correct,
 )
 from regard.metrics.table import groups_of, summarise
+from regard.tasks.base import Scoring
 from regard.tasks.gaze.scoring import blocks_of
-from regard.types import TRAINED, Clip
+from regard.types import TRAINED, Clip, Recording, Segment
 
 __all__ = ["LabelScoring"]
 
@@ -35,13 +38,15 @@ DRAWN = "drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelScoring:
+class LabelScoring(Scoring):
     """How answers about labels are scored; all that a published protocol may choose differently.
 
     The first of `labels` is what the model's chief answer is about. Logits of a clip's windows are averaged. A label
     without answers of its own is read off the first, where every class of that has one. `top` is the k of top-k
     accuracy. `empty` says what a class without items counts in the mean over classes.
     """
+
+    reads: ClassVar[str] = "logits/"
 
     labels: tuple[str, ...] = LABELS
     top: int = 5
@@ -57,15 +62,41 @@ class LabelScoring:
         labels = labels_of(batch, logits)
         rows = []
         for i, clip in enumerate(batch.clips):
-            start_s, end_s = _stretch(clip)
-            row: dict[str, object] = {"recording": clip.recording.id, "clip_s": start_s, "time_s": end_s}
-            row |= {"name": "" if clip.segment is None else clip.segment.name, "clean": is_clean(clip)}
-            row |= {name: int(labels[name][i]) for name in self.labels if name in labels}
-            row |= {_logits(name): logits[name][i].detach().cpu().numpy() for name in self.labels if name in logits}
-            if drawn is not None:
-                row[_logits(DRAWN)] = drawn[i].detach().cpu().numpy()
-            rows.append(row)
+            stretch = clip.segment or Segment(start_s=float(clip.frame_s[0]), end_s=float(clip.frame_s[-1]), kind="")
+            said = {name: logits[name][i].detach().cpu().numpy() for name in logits}
+            row = self._row(clip.recording, stretch, {name: int(value[i]) for name, value in labels.items()}, said)
+            rows.append(row if drawn is None else row | {_logits(DRAWN): drawn[i].detach().cpu().numpy()})
         return rows
+
+    def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
+        """One row for each segment with the chief label; the windows whose middle lies in it answer about it."""
+        segments = [s for s in recording.segments if self.labels[0] in s.labels]
+        middle_s, rows, done = (answers.begun_s + answers.time_s) / 2, [], 0
+        for piece in answers.pieces([name for name in answers.names if name.startswith(self.reads)]):
+            logits = {name.removeprefix(self.reads): value for name, value in piece.values.items()}
+            for i in range(len(piece)):
+                said = {name: value[i] for name, value in logits.items()}
+                about = [s for s in segments if s.start_s <= middle_s[done + i] < s.end_s]
+                rows += [self._row(recording, s, s.labels, said) for s in about]
+            done += len(piece)
+            progress(done / max(1, len(answers)))
+        if not rows:
+            raise NothingToScoreError(
+                recording.id,
+                found=f"{len(segments)} segments with a label {self.labels[0]!r}, none of them answered about",
+                wanted="labelled segments to compare with, and windows within them",
+                do="put a labels.csv beside the video, or evaluate a recipe, whose dataset has labels",
+            )
+        return self.collect(pd.DataFrame(rows))
+
+    def _row(
+        self, recording: Recording, stretch: Segment, labels: Mapping[str, int], logits: Mapping[str, np.ndarray]
+    ) -> dict[str, object]:
+        """What one window says about a stretch."""
+        row: dict[str, object] = {"recording": recording.id, "clip_s": stretch.start_s, "time_s": stretch.end_s}
+        row |= {"name": stretch.name, "clean": is_clean(recording, stretch)}
+        row |= {name: labels[name] for name in self.labels if name in labels}
+        return row | {_logits(name): logits[name] for name in self.labels if name in logits}
 
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
         """One row a clip, flat: its labels, what was answered, whether rightly, and each class's mean logit."""
@@ -205,25 +236,16 @@ def labels_of(batch: Batch, logits: Mapping[str, Float[Tensor, "b c"]]) -> dict[
     return batch.label
 
 
-def is_clean(clip: Clip) -> bool:
-    """False for a clip that shares frames with a training clip of its session, as far as the dataset says."""
-    trained = [s for s in clip.recording.segments if s.kind == TRAINED]
-    start_s, end_s = _stretch(clip)
-    stretches = [[start_s], [end_s], [s.start_s for s in trained], [s.end_s for s in trained]]
-    shared = shares_time(*(np.array(s, np.float64) for s in stretches))
-    return not shared[0]
+def is_clean(recording: Recording, stretch: Segment) -> bool:
+    """False for a stretch that shares frames with a training clip of its session, as far as the dataset says."""
+    trained = [s for s in recording.segments if s.kind == TRAINED]
+    stretches = [[stretch.start_s], [stretch.end_s], [s.start_s for s in trained], [s.end_s for s in trained]]
+    return not shares_time(*(np.array(s, np.float64) for s in stretches))[0]
 
 
 def seed_of(clip: Clip) -> int:
     """A number that belongs to this window and to no order or batch of windows."""
     return zlib.crc32(str(clip).encode())
-
-
-def _stretch(clip: Clip) -> tuple[float, float]:
-    """What a row is about: the labelled segment, or the window itself where there is none."""
-    if clip.segment is None:
-        return float(clip.frame_s[0]), float(clip.frame_s[-1])
-    return clip.segment.start_s, clip.segment.end_s
 
 
 def _logits(name: str) -> str:

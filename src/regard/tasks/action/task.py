@@ -1,6 +1,6 @@
 """Action recognition: what does the wearer do, and does it help to know where they look?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import pandas as pd
@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from regard.batch import Batch, Field, View
 from regard.clips.order import generator_for
 from regard.errors import RecipeError
+from regard.models.grad_cam import grad_cam
 from regard.ops.action_losses import slot_targets
 from regard.ops.direct_optimisation import gumbel_noise, hard_sample
 from regard.ops.geometry import inside
 from regard.ops.heatmap import gaussian_maps, onto_whole
+from regard.prediction import Prediction
 from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits
 from regard.tasks.action.losses.egohar import EgoHARLoss
 from regard.tasks.action.scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
-from regard.types import ActionPrediction, GazeState
+from regard.types import GazeState
 
 __all__ = ["ActionAnswer", "ActionRecognition"]
 
@@ -133,41 +135,39 @@ class ActionRecognition(Task):
         logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
         return self.scoring.rows(logits, batch, answer.drawn)
 
-    def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """One row a clip, with the mean logits of its windows."""
-        return self.scoring.collect(rows)
-
-    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """Overall and mean class accuracy of each label, top-5, and the clean scores where they differ."""
-        return self.scoring.summarise(items)
-
-    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
-        """For each label "..._classes", a row a class, and "..._confusion"."""
-        return self.scoring.details(items, classes)
-
     def protocol(self, items: pd.DataFrame) -> str:
         """What was counted, and which gaze was used."""
         return f"{self.scoring.describe(items)}; gaze: {self.gaze}"
 
-    def predictions(self, answer: ActionAnswer, batch: Batch) -> list[ActionPrediction]:
-        """One window each."""
-        own = answer.own
-        logits = label_logits(own, self.scoring.labels, batch.frame_valid)
-        maps = getattr(own, "attention", None)
+    def predictions(self, answer: ActionAnswer, batch: Batch) -> list[Prediction]:
+        """One window each: logits of every label; attention, and evidence, where the model has some."""
+        logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
+        values = {f"logits/{name}": value.detach().float().cpu().numpy() for name, value in logits.items()}
+        maps = getattr(answer.own, "attention", None)
+        evidence = self._evidence(batch, next(iter(logits.values())))
         answers = []
         for i, clip in enumerate(batch.clips):
-            real = batch.frame_valid[i, : len(clip.frame_s)].cpu().numpy()
+            shown = {} if maps is None else {"attention": _peak_one(in_picture(maps[i : i + 1], batch, i))}
+            if evidence is not None:
+                whole = in_picture(evidence[i : i + 1], batch, i)
+                shown["evidence"] = whole / whole.nan_to_num(0.0).amax().clamp_min(1e-12)
+            real_s = clip.frame_s[batch.frame_valid[i, : len(clip.frame_s)].cpu().numpy()]
             answers.append(
-                ActionPrediction(
+                Prediction(
                     recording=clip.recording.id,
                     model=type(self.model).__name__,
                     start_s=clip.frame_s[:1],
-                    end_s=clip.frame_s[real][-1:],
-                    logits={name: value[i : i + 1].detach().float().cpu().numpy() for name, value in logits.items()},
-                    attention=None if maps is None else _peak_one(in_picture(maps[i : i + 1], batch, i)).numpy(),
+                    time_s=real_s[-1:],
+                    seen_until_s=real_s[-1:],
+                    values={n: v[i : i + 1] for n, v in values.items()} | {n: v.numpy() for n, v in shown.items()},
                 )
             )
         return answers
+
+    def _evidence(self, batch: Batch, logits: Float[Tensor, "b c"]) -> Tensor | None:
+        """Grad-CAM of the likeliest class, for a model that says which of its layers to weigh."""
+        layer = getattr(self.model, "evidence_layer", None)
+        return None if layer is None else grad_cam(self.model, layer, self.told(batch), logits.argmax(dim=1))
 
     def _require_label(self, batch: Batch) -> None:
         """The label that the model's chief answer is about."""

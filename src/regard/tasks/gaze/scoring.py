@@ -1,8 +1,9 @@
 """What estimation and anticipation share: how a density answer is scored, row by row and summed up."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int8
 from torch import Tensor
 
-from regard.batch import Batch, View
-from regard.errors import RecipeError
+from regard.errors import NothingToScoreError, RecipeError
+from regard.io.predictions import Answers
 from regard.metrics import angles, heatmaps
 from regard.metrics.adaptive_f1 import (
     CELLS_AT_ONCE,
@@ -23,9 +24,9 @@ from regard.metrics.adaptive_f1 import (
 from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
 from regard.models.baselines import CentrePrior
 from regard.ops.geometry import inside, visual_angle_deg
-from regard.ops.heatmap import argmax_point, density_onto_whole, gaussian_maps, log_density, published_label_maps
-from regard.tasks.gaze.losses import DensityLoss
-from regard.types import Camera, GazeState, Prediction
+from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
+from regard.tasks.base import Scoring
+from regard.types import Camera, GazeState, GazeTrack, Recording
 
 __all__ = ["DensityScoring"]
 
@@ -43,7 +44,7 @@ FINE_THRESHOLDS = tuple(np.round(np.concatenate([ESTIMATION_THRESHOLDS, np.arang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DensityScoring:
+class DensityScoring(Scoring):
     """How density answers are scored; all that a published protocol may choose differently.
 
     `states` are the gaze states that count ("fixation" alone on EGTEA, say); gaze that is LOST or off the image never
@@ -54,6 +55,8 @@ class DensityScoring:
     `policy` is the threshold of adaptive F1: "oracle" chooses the best on the data it is scored on, as the papers do; a
     number was chosen elsewhere, and `policy_from` says where, for the protocol.
     """
+
+    reads: ClassVar[str] = "log_density"
 
     thresholds: tuple[float, ...] = FINE_THRESHOLDS
     policy: Policy = "oracle"
@@ -151,6 +154,52 @@ class DensityScoring:
         }
         return {"peak": peak} | {name: _where_known(score, known) for name, score in scores.items()}
 
+    def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
+        """A row for each answered moment, of a recording with gaze."""
+        gaze = required_gaze(recording).at(answers.time_s)
+        parts, done = [], 0
+        for piece in answers.pieces([self.reads]):
+            now = slice(done, done := done + len(piece))
+            log_density, point, state = (
+                torch.from_numpy(a) for a in (piece[self.reads], gaze.point[now], gaze.state[now])
+            )
+            columns = self.columns(
+                log_density * piece.temperature,
+                point,
+                state,
+                [recording.camera] * len(piece),
+                temperature=piece.temperature,
+            )
+            parts.append(pd.DataFrame(columns))
+            progress(done / max(1, len(answers)))
+        columns = pd.concat(parts, ignore_index=True)
+        if not columns["counted"].to_numpy().any():
+            raise NothingToScoreError(
+                recording.id,
+                found=f"no valid gaze on the image at any of the {len(gaze)} predicted moments",
+                wanted="at least one",
+                do="regard check tells how much of the gaze is lost, and whether its clock is the video's",
+            )
+        about = {
+            "recording": recording.id,
+            "time_s": answers.time_s,
+            "ahead_s": np.round(answers.time_s - answers.seen_until_s, 6),
+        }
+        return pd.concat([pd.DataFrame(about), columns], axis=1)
+
+    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
+        """ "by_horizon", where there are several."""
+        ahead_s = np.unique(items["ahead_s"].to_numpy(np.float64).round(3))
+        return {"by_horizon": self.by_horizon(items)} if len(ahead_s) > 1 and ahead_s[-1] > 0 else {}
+
+    def by_horizon(self, items: pd.DataFrame) -> pd.DataFrame:
+        """The same scores for each horizon on its own, with a column `ahead_s`."""
+        parts = [
+            self.summarise(part).assign(ahead_s=ahead)
+            for ahead, part in items.groupby(items["ahead_s"].round(3), sort=True)
+        ]
+        return pd.concat(parts, ignore_index=True)
+
     def describe(self, items: pd.DataFrame) -> str:
         """The protocol in one line."""
         block_s = blocks_of(items)
@@ -184,6 +233,18 @@ class DensityScoring:
         return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
 
 
+def required_gaze(recording: Recording) -> GazeTrack:
+    """The recorded gaze. Raises NothingToScoreError where there is none."""
+    if recording.gaze is None:
+        raise NothingToScoreError(
+            recording.id,
+            found="a recording without gaze",
+            wanted="recorded gaze to compare with",
+            do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
+        )
+    return recording.gaze
+
+
 def blocks_of(items: pd.DataFrame) -> float | None:
     """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
     return None if len(items["recording"].unique()) > 1 else BLOCK_S
@@ -213,60 +274,3 @@ def _angles_deg(
         of_it = torch.tensor([c is camera for c in cameras], device=point.device)
         angle[of_it] = visual_angle_deg(predicted[of_it], point[of_it], camera)
     return angle
-
-
-def batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
-    """Mean loss over the asked moments that the loss can learn from; 0 where there is none."""
-    assert batch.gaze_point is not None
-    assert batch.gaze_valid is not None
-    taught = batch.asked_valid & loss.teaches(batch.gaze_point, batch.gaze_valid)
-    if not taught.any():
-        return logits.sum() * 0.0
-    return loss(logits[taught].float(), batch.gaze_point[taught].float()).mean()
-
-
-def batch_rows(
-    logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring, *, temperature: float
-) -> list[dict[str, object]]:
-    """One row for each asked moment that is not padding, in the order of the clips."""
-    assert batch.gaze_point is not None
-    assert batch.gaze_state is not None
-    real = batch.asked_valid
-    clip_of, asked_of = (i.cpu().numpy() for i in real.nonzero(as_tuple=True))
-    clips = [batch.clips[i] for i in clip_of]
-    about = {
-        "recording": [c.recording.id for c in clips],
-        "clip_s": [float(c.frame_s[0]) for c in clips],
-        "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
-        "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
-    }
-    seen_by = [(own := c.recording.camera) and v.camera(own) for c, v in zip(batch.clips, batch.views, strict=True)]
-    cameras = [seen_by[i] for i in clip_of]
-    scores = scoring.columns(
-        logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
-    )
-    return pd.DataFrame({**about, **scores}).to_dict("records")
-
-
-def batch_predictions(
-    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool, temperature: float
-) -> list[Prediction]:
-    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame.
-
-    Where the model saw a part of the picture, its map is laid where that part is; see `density_onto_whole`.
-    """
-    densities = log_density(logits.float(), temperature=temperature).cpu()
-    answers = []
-    for clip, density, view, real in zip(batch.clips, densities, batch.views, batch.asked_valid.cpu(), strict=True):
-        time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
-        answers.append(
-            Prediction(
-                recording=clip.recording.id,
-                model=model,
-                time_s=time_s,
-                seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
-                log_density=(density if view == View() else density_onto_whole(density, view))[real].numpy(),
-                temperature=temperature,
-            )
-        )
-    return answers

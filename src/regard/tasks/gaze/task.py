@@ -1,20 +1,23 @@
 """Where does the wearer look (estimation), and where will they look after the last shown frame (anticipation)?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.batch import Batch, Field
+from regard.batch import Batch, Field, View
 from regard.errors import RecipeError
 from regard.models.csts import Embedded
+from regard.ops.heatmap import density_onto_whole, log_density
+from regard.prediction import Prediction
 from regard.tasks.base import Task
 from regard.tasks.gaze.contrast import Contrast
 from regard.tasks.gaze.losses import DensityLoss, GazeKL
-from regard.tasks.gaze.scoring import DensityScoring, batch_loss, batch_predictions, batch_rows
-from regard.types import Prediction
+from regard.tasks.gaze.scoring import DensityScoring
 
 __all__ = ["GazeAnticipation", "GazeEstimation"]
 
@@ -48,27 +51,15 @@ class GazeEstimation(Task):
 
     def loss(self, answer: Tensor, batch: Batch) -> dict[str, Tensor]:
         """The mean over moments with known gaze on the image."""
-        return {"loss": batch_loss(answer, batch, self.density_loss)}
+        return {"loss": _batch_loss(answer, batch, self.density_loss)}
 
     def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
         """One row for each asked moment that is not padding."""
-        return batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
-
-    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """Adaptive F1, recall and precision, then the mean of each score."""
-        return self.scoring.summarise(items)
-
-    def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
-        """The threshold of adaptive F1."""
-        self.scoring = self.scoring.with_threshold_of(items, source)
-
-    def protocol(self, items: pd.DataFrame) -> str:
-        """What was counted, and how the F1 threshold and the intervals were chosen."""
-        return self.scoring.describe(items)
+        return _batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip; an answer about a frame has seen that frame's moment."""
-        return batch_predictions(
+        return _batch_predictions(
             answer,
             batch,
             model=type(self.model).__name__,
@@ -129,8 +120,8 @@ class GazeAnticipation(Task):
     def loss(self, answer: Tensor | Embedded, batch: Batch) -> dict[str, Tensor]:
         """The mean over asked moments with known gaze on the image; "contrast" is told without its weight."""
         if not isinstance(answer, Embedded):
-            return {"loss": batch_loss(answer, batch, self.density_loss)}
-        gaze = batch_loss(answer.logits, batch, self.density_loss)
+            return {"loss": _batch_loss(answer, batch, self.density_loss)}
+        gaze = _batch_loss(answer.logits, batch, self.density_loss)
         if self.contrast is None or answer.video_embedding is None or answer.sound_embedding is None:
             return {"loss": gaze}
         assert batch.sound_valid is not None
@@ -139,38 +130,73 @@ class GazeAnticipation(Task):
 
     def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
         """One row for each asked moment that is not padding; `ahead_s` says how far ahead."""
-        return batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
-
-    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """All horizons pooled, as the papers report; `by_horizon` tells them apart."""
-        return self.scoring.summarise(items)
-
-    def by_horizon(self, items: pd.DataFrame) -> pd.DataFrame:
-        """The same scores for each horizon on its own, with a column `ahead_s`."""
-        parts = [
-            self.scoring.summarise(part).assign(ahead_s=ahead)
-            for ahead, part in items.groupby(items["ahead_s"].round(3), sort=True)
-        ]
-        return pd.concat(parts, ignore_index=True)
-
-    def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
-        """ "by_horizon", where there are several."""
-        return {"by_horizon": self.by_horizon(items)} if len(set(items["ahead_s"].round(3))) > 1 else {}
-
-    def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
-        """The threshold of adaptive F1."""
-        self.scoring = self.scoring.with_threshold_of(items, source)
-
-    def protocol(self, items: pd.DataFrame) -> str:
-        """What was counted, and how the F1 threshold and the intervals were chosen."""
-        return self.scoring.describe(items)
+        return _batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The densities of each clip, whose last shown frame is the last moment seen."""
-        return batch_predictions(
+        return _batch_predictions(
             answer,
             batch,
             model=type(self.model).__name__,
             seen_until_end=True,
             temperature=self.density_loss.temperature,
         )
+
+
+def _batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLoss) -> Float[Tensor, ""]:
+    """Mean loss over the asked moments that the loss can learn from; 0 where there is none."""
+    assert batch.gaze_point is not None
+    assert batch.gaze_valid is not None
+    taught = batch.asked_valid & loss.teaches(batch.gaze_point, batch.gaze_valid)
+    if not taught.any():
+        return logits.sum() * 0.0
+    return loss(logits[taught].float(), batch.gaze_point[taught].float()).mean()
+
+
+def _batch_rows(
+    logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring, *, temperature: float
+) -> list[dict[str, object]]:
+    """One row for each asked moment that is not padding, in the order of the clips."""
+    assert batch.gaze_point is not None
+    assert batch.gaze_state is not None
+    real = batch.asked_valid
+    clip_of, asked_of = (i.cpu().numpy() for i in real.nonzero(as_tuple=True))
+    clips = [batch.clips[i] for i in clip_of]
+    about = {
+        "recording": [c.recording.id for c in clips],
+        "clip_s": [float(c.frame_s[0]) for c in clips],
+        "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
+        "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
+    }
+    seen_by = [(own := c.recording.camera) and v.camera(own) for c, v in zip(batch.clips, batch.views, strict=True)]
+    cameras = [seen_by[i] for i in clip_of]
+    scores = scoring.columns(
+        logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
+    )
+    return pd.DataFrame({**about, **scores}).to_dict("records")
+
+
+def _batch_predictions(
+    logits: Float[Tensor, "b u h w"], batch: Batch, *, model: str, seen_until_end: bool, temperature: float
+) -> list[Prediction]:
+    """One Prediction a clip, without its padding. `seen_until_end`: every answer has seen the clip's last frame.
+
+    Where the model saw a part of the picture, its map is laid where that part is; see `density_onto_whole`.
+    """
+    densities = log_density(logits.float(), temperature=temperature).cpu()
+    answers = []
+    for clip, density, view, real in zip(batch.clips, densities, batch.views, batch.asked_valid.cpu(), strict=True):
+        time_s = clip.gaze_s[real[: len(clip.gaze_s)].numpy()]
+        answers.append(
+            Prediction(
+                recording=clip.recording.id,
+                model=model,
+                time_s=time_s,
+                seen_until_s=np.full_like(time_s, clip.frame_s[-1]) if seen_until_end else time_s,
+                values={
+                    "log_density": (density if view == View() else density_onto_whole(density, view))[real].numpy()
+                },
+                temperature=temperature,
+            )
+        )
+    return answers

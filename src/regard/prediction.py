@@ -1,0 +1,127 @@
+"""What a model answers about a recording, whatever the question: times, and arrays by name.
+
+    log_density       [n, h, w]      where somebody looks: natural logarithm of the probability in each cell, sums to 1
+    point             [n, 2]         where somebody looks, normalised, where the model says a point
+    logits/LABEL      [n, classes]   what is being done
+    attention         [n, s, h, w]   where the model looked, for each of s parts of a window, in [0, 1] and 1 at its
+                                     highest, NaN where it was shown nothing
+    evidence          [n, s, h, w]   what spoke for its answer, likewise
+
+An array of another name is joined, saved, loaded and cut in the same way; whoever scores or draws one looks for it by
+its name.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+
+PIECE = 256
+"""Answers in a piece: a few megabytes of maps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """n answers about one recording, in time order; each has a row in every array of `values`.
+
+    An answer is about `time_s`, or about the window from `start_s` to `time_s`; for an answer about one moment the two
+    are equal, which is what `start_s` None says. `seen_until_s` is the last moment that the model had seen (or heard)
+    for it: equal to `time_s` for estimation, earlier for anticipation. `who` says of whom each answer is, where there
+    are several people; without, all are of the wearer. `class_names` say the classes of a label in words, where
+    somebody knows them. `temperature` is what the model's logits were divided by before they became the density (2 in
+    GLC and CSTS): the published F1 begins with the logits.
+    """
+
+    recording: str
+    model: str
+    time_s: Float64[np.ndarray, "n"]
+    seen_until_s: Float64[np.ndarray, "n"]
+    values: Mapping[str, Shaped[np.ndarray, "n ..."]]
+    start_s: Float64[np.ndarray, "n"] | None = None
+    who: tuple[str, ...] | None = None
+    class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        n = len(self.time_s)
+        columns = {"seen_until_s": self.seen_until_s, "start_s": self.start_s, "who": self.who, **self.values}
+        if wrong := {name: len(c) for name, c in columns.items() if c is not None and len(c) != n}:
+            raise ValueError(f"{n} answers, but {wrong} rows")
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """The array of that name."""
+        return self.values[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the arrays are called."""
+        return tuple(self.values)
+
+    @property
+    def begun_s(self) -> Float64[np.ndarray, "n"]:
+        """When what each answer is about begins."""
+        return self.time_s if self.start_s is None else self.start_s
+
+    @property
+    def point(self) -> Float64[np.ndarray, "n 2"]:
+        """Where somebody looks, normalised: the model's own point, or the centre of each map's most likely cell."""
+        return self.values["point"] if "point" in self.values else peaks(self.values["log_density"])
+
+    def rows(self, which: slice | np.ndarray) -> "Prediction":
+        """Some of the answers: a slice, a mask or their numbers."""
+        numbers = np.arange(len(self))[which]
+        return replace(
+            self,
+            time_s=self.time_s[which],
+            seen_until_s=self.seen_until_s[which],
+            start_s=None if self.start_s is None else self.start_s[which],
+            who=None if self.who is None else tuple(self.who[i] for i in numbers),
+            values={name: value[which] for name, value in self.values.items()},
+        )
+
+    def pieces(self, names: Sequence[str] | None = None) -> Iterator["Prediction"]:
+        """The answers, some at a time; with the arrays of these names only, where they are said."""
+        kept = self if names is None else replace(self, values={n: v for n, v in self.values.items() if n in names})
+        for start in range(0, max(1, len(self)), PIECE):
+            yield kept.rows(slice(start, start + PIECE))
+
+    def load(self) -> "Prediction":
+        """Itself: it is in memory."""
+        return self
+
+
+def joined(parts: Sequence[Prediction]) -> Prediction:
+    """One prediction with the answers of all parts, in time order.
+
+    Of several answers about the same time and person, the one that has seen most is kept, else the first. Raises
+    ValueError where the parts differ in their arrays.
+    """
+    first = parts[0]
+    if any(set(p.values) != set(first.values) for p in parts):
+        raise ValueError(f"parts with other arrays than {', '.join(first.values)}")
+    whole = replace(
+        first,
+        time_s=np.concatenate([p.time_s for p in parts]),
+        seen_until_s=np.concatenate([p.seen_until_s for p in parts]),
+        start_s=None if first.start_s is None else np.concatenate([p.begun_s for p in parts]),
+        who=None if first.who is None else tuple(w for p in parts for w in p.who or ()),
+        values={name: np.concatenate([p.values[name] for p in parts]) for name in first.values},
+    )
+    about = [*([] if whole.who is None else [np.array(whole.who)]), whole.begun_s, whole.time_s]
+    order = np.lexsort((-whole.seen_until_s, *about))
+    again = np.ones(len(order), bool)
+    for column in about:
+        again[1:] &= column[order][1:] == column[order][:-1]
+    again[:1] = False
+    return whole.rows(order[~again])
+
+
+def peaks(log_density: Shaped[np.ndarray, "n h w"]) -> Float64[np.ndarray, "n 2"]:
+    """Centre of each map's most likely cell, normalised."""
+    n, h, w = log_density.shape
+    best = log_density.reshape(n, h * w).argmax(axis=1)
+    return np.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], axis=1)
