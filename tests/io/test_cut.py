@@ -50,6 +50,17 @@ def test_a_cut_file_says_what_is_missing(make, share, says, tmp_path: Path):
     assert sum(says in f.text for f in check.findings) == 1
 
 
+def test_a_damaged_packet_of_a_transport_stream_is_told(tmp_path: Path):
+    path = made.transport_stream(tmp_path)
+    content = bytearray(path.read_bytes())
+    at = len(content) // 188 // 2 * 188
+    del content[at : at + 2 * 188]
+    path.write_bytes(content)
+    missing = Video(path).missing
+    assert missing is not None
+    assert "packets are damaged" in missing
+
+
 def test_a_hole_in_a_damaged_matroska_file_is_told(tmp_path: Path):
     made.encode(tmp_path / "a.mp4", made.steady(25), g="6", bf="0")
     path = made.remux(tmp_path / "a.mp4", tmp_path / "a.mkv", keep=lambda number: not 6 <= number < 24)

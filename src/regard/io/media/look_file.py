@@ -15,7 +15,7 @@ from regard.io.media.packets import PacketTable
 from regard.io.media.video_look import VideoLook
 from regard.types import FileState
 
-FORMAT = f"2 {av.__version__}"
+FORMAT = f"3 {av.__version__}"
 """Of the file, and of what read the packets; a look of another one is not taken."""
 
 DAYS = 60
@@ -47,6 +47,7 @@ def load(path: Path, stream: int | None, state: FileState | None) -> VideoLook |
             pos=columns["pos"],
             key=columns["key"].astype(bool),
             hidden=columns["hidden"].astype(bool),
+            num_damaged=about["num_damaged"],
         ),
         turn=tuple(about["turn"]),
         size=tuple(about["size"]),
@@ -66,6 +67,7 @@ def save(path: Path, stream: int | None, look: VideoLook) -> bool:
         "path": str(path.absolute()),
         "state": look.state,
         "tick_s": table.tick_s,
+        "num_damaged": table.num_damaged,
         "has_pts": table.pts is not None,
         "has_dts": table.dts is not None,
         "turn": look.turn,

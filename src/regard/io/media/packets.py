@@ -44,6 +44,9 @@ class PacketTable:
     hidden: Bool[np.ndarray, "n"]
     """True where the packet is decoded but never shown: cut away by an edit list, or an invisible reference."""
 
+    num_damaged: int = 0
+    """Packets of which the container itself says that a part is missing."""
+
     def __len__(self) -> int:
         return len(self.key)
 
@@ -67,7 +70,7 @@ def read_table(
     """Every packet of the stream, and its first `head` decoded frames (fewer if there are not as many)."""
     frames: list[VideoFrame | AudioFrame] = []
     columns = [array("q") for _ in range(6)]
-    lacks = [False, False]
+    lacks, num_damaged = [False, False], 0
     stream.codec_context.thread_count = 1
     is_vp8 = stream.codec_context.name == "vp8"
     try:
@@ -78,6 +81,7 @@ def read_table(
                 continue
             # bit 4 of a VP8 frame's first byte is show_frame (RFC 6386, section 9.1)
             hidden = packet.is_discard or (is_vp8 and not bytes(packet)[0] & 0x10)
+            num_damaged += packet.is_corrupt
             lacks[0] |= packet.pts is None
             lacks[1] |= packet.dts is None
             row = (packet.pts or 0, packet.dts or 0, packet.duration or 0, packet.pos or 0, packet.is_keyframe, hidden)
@@ -99,6 +103,7 @@ def read_table(
         pos=pos,
         key=key.astype(bool),
         hidden=hidden.astype(bool),
+        num_damaged=num_damaged,
     )
     return table, frames[:head]
 

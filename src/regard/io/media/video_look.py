@@ -77,6 +77,8 @@ class VideoLook(Facts):
             return f"{self.index.end_s:.2f} of {self.promised_s:.2f} s are there: {why}"
         if self.ends_inside:
             return f"the file ends in the middle of a packet: {why}"
+        if self.table.num_damaged:
+            return f"{self.table.num_damaged} of {there} packets are damaged: {why}"
         return self._hole
 
     @property
