@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import loggers as known_loggers
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from torch import nn
 
 from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import FitBatches
@@ -103,7 +104,9 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
         *(_logger(n, out) for n in settings.loggers),
     ]
     ahead = [(n, stage) for n, stage in enumerate(plan, start=1) if stage.end > begun_at or n == len(plan)]
-    trainers = [_trainer(settings, out, callbacks, loggers, contents, max_steps=stage.end) for _, stage in ahead]
+    trainers = [
+        _trainer(settings, out, callbacks, loggers, contents, model=model, max_steps=stage.end) for _, stage in ahead
+    ]
     _check_batch_size(data.batch_size, trainers[0].world_size, clips=len(batches.train_clips))
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
@@ -194,6 +197,7 @@ def _trainer(
     loggers: list[Logger],
     contents: dict[Path, Mapping[str, Any]],
     *,
+    model: nn.Module,
     max_steps: int,
 ) -> pl.Trainer:
     with as_recipe_error("training"):
@@ -204,7 +208,7 @@ def _trainer(
             devices=settings.devices,
             num_nodes=settings.num_nodes,
             strategy=settings.strategy,
-            precision=chosen(settings.precision, recipe.task.model, device_of(settings.accelerator)),
+            precision=chosen(settings.precision, model, device_of(settings.accelerator)),
             accumulate_grad_batches=settings.accumulate,
             gradient_clip_val=settings.clip_norm,
             val_check_interval=settings.validate_every * settings.accumulate,
