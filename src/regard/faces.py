@@ -4,10 +4,13 @@ So a new module is a new file and no edit of a shared one, and asking for one cl
 """
 
 import ast
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+LIST = re.compile(r"^__all__ = (\[.*?\])", re.MULTILINE | re.DOTALL)
 
 
 def exported(package: str, folder: str) -> dict[str, str]:
@@ -21,11 +24,9 @@ def exported(package: str, folder: str) -> dict[str, str]:
         if file.name == "__init__.py":
             continue
         module = ".".join((package, *file.relative_to(root).with_suffix("").parts))
-        for statement in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(statement, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == "__all__" for target in statement.targets
-            ):
-                found |= dict.fromkeys(ast.literal_eval(statement.value), module)
+        listed = LIST.search(file.read_text(encoding="utf-8"))
+        if listed is not None:
+            found |= dict.fromkeys(ast.literal_eval(listed[1]), module)
     return found
 
 

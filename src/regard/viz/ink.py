@@ -6,6 +6,7 @@ Pixel (row r, column c) has its centre at (c + 0.5, r + 0.5).
 import math
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -151,7 +152,9 @@ def _outside_box(width: int, height: int, radius: int) -> UInt16[np.ndarray, "h 
 
 @cache
 def _font(size_px: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which comes with matplotlib: the same letters on every machine."""
-    import matplotlib
-
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size_px)
+    """DejaVu Sans, which comes with matplotlib (not imported for it): the same letters on every machine."""
+    spec = find_spec("matplotlib")
+    assert spec is not None
+    assert spec.origin is not None
+    letters = Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(letters), size_px)
