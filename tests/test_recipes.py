@@ -1,7 +1,8 @@
 """Every recipe runs two training steps and an evaluation on synthetic data; the example in Python is one of them."""
 
+import json
 import runpy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_every_recipe_is_named_task_dataset_model():
 def test_the_example_in_python_is_the_recipe(root: str, tmp_path: Path):
     read = read_recipe("estimation_synthetic_causal")
     made = runpy.run_path(str(ROOT / "examples" / "train_in_python.py"))["recipe"]()
-    assert made.training == replace(read.training, loggers=tuple(read.training.loggers))
+    assert json.dumps(asdict(made.training)) == json.dumps(asdict(read.training))
     assert vars(made.data.dataset) == vars(read.data.dataset)
     for name in ("train", "eval"):
         mine, theirs = getattr(made.data, name), getattr(read.data, name)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny import own_classes, read, regard, tiny_recipe, write_recipe
+from tiny import TRUST, own_classes, read, regard, tiny_recipe, write_recipe
 
 from regard.cli.evaluate import save_scores
 from regard.engine.benchmark import score_recipe
@@ -33,7 +33,7 @@ def runs(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, P
     train(read(file), one)
     weights = one / "checkpoints" / "last.ckpt"
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = run([*torchrun, "-m", "regard", "evaluate", str(two), "--weights", str(weights)])
+    done = run([*torchrun, "-m", "regard", "evaluate", str(two), "--weights", str(weights), *TRUST])
     assert done.stdout.count("moments counted") == 1
     save_scores(score_recipe(read(file), weights=weights), one, "")
     return one, two

@@ -118,7 +118,7 @@ class Data:
         if split == other:
             return
         known = {key for r in self.recordings(other) for key in _keys(r)}
-        shared = [r.id for r in self.recordings(split) if known.intersection(_keys(r))]
+        shared = [r.id for r in self.recordings(split) if not known.isdisjoint(_keys(r))]
         if shared:
             more = f" and {len(shared) - 5} more" if len(shared) > 5 else ""
             warnings.warn(
@@ -171,9 +171,11 @@ def ready(part: Part, model: nn.Module) -> tuple[Transform, ...]:
     return (*part.transforms, *preprocess)
 
 
-def _keys(recording: Recording) -> tuple[object, ...]:
-    video = recording.video
-    return (recording.id,) if video is None else (recording.id, video.path.resolve())
+def _keys(recording: Recording) -> set[object]:
+    """Equal for two recordings that show the same: of those that are split by labelled segments, the same segments."""
+    names = {recording.id} if recording.video is None else {recording.id, recording.video.path.resolve()}
+    labelled = {(s.kind, s.start_s, s.end_s) for s in recording.segments if s.labels}
+    return {(name, segment) for name in names for segment in labelled or {None}}
 
 
 def _required(value: _T | None, key: str, what: str) -> _T:
