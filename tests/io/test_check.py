@@ -100,6 +100,7 @@ def test_gaze_that_goes_on_long_after_the_video_is_a_warning(checked, walk):
     assert (finding.level, finding.value) == ("warning", pytest.approx(4.99 - 1.95))
     assert open_recording(walk).notes == (finding.text,)
     assert sum(f.text == finding.text for f in check.findings) == 1
+    assert checked(gaze_lines(np.arange(4.0))).verdict == "usable", "two labels of one a second are no longer than that"
 
 
 @pytest.mark.parametrize("table", [HEAD, gaze_lines([0.1, 0.2], valid=0)])

@@ -256,7 +256,7 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator
     if (zeros := float(at_zero.sum() / gaze.valid.sum())) > MUCH_AT_ZERO:
         text = f"{zeros:.1%} of the valid samples are exactly (0, 0), which many devices write for lost gaze"
         yield Finding(level="warning", name="gaze at zero", text=text, value=zeros)
-    if (late := gaze_after_video(float(gaze.time_s[-1]), end_s)) is not None:
+    if (late := gaze_after_video(gaze, end_s)) is not None:
         yield Finding(level="warning", name="gaze after the video", text=late, value=float(gaze.time_s[-1]) - end_s)
 
 

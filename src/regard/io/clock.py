@@ -7,6 +7,7 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from regard.errors import ClockError
+from regard.types import GazeTrack
 
 UNIX_S = (1e9, 4e9)
 """Unix time from 2001 to 2096: where a clock that counts from 1970 is found, in seconds."""
@@ -94,11 +95,14 @@ def _unit_of_length(last: float, step: float, end_s: float) -> str | None:
     return None
 
 
-def gaze_after_video(last_s: float, end_s: float) -> str | None:
-    """What to say where gaze goes on for long after the video's last frame; None where it does not."""
-    if last_s - end_s <= max(LATE_S, LATE_SHARE * end_s):
+def gaze_after_video(gaze: GazeTrack | None, end_s: float) -> str | None:
+    """What to say where gaze goes on for long after the video's last frame, at `end_s`; None where it does not."""
+    if gaze is None or len(gaze) == 0:
         return None
-    return f"gaze goes on for {last_s - end_s:.2f} s after the last frame: is the video whole?"
+    late_s = float(gaze.time_s[-1]) - end_s
+    if late_s <= max(LATE_S, LATE_SHARE * end_s, 2 * float(np.nan_to_num(gaze.interval_s))):
+        return None
+    return f"gaze goes on for {late_s:.2f} s after the last frame: is the video whole?"
 
 
 def onto_video_clock(

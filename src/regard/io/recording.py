@@ -57,9 +57,7 @@ def _with_what_is_missing(recording: Recording) -> Recording:
     if _is_vrs(video.path):  # whose library tells it
         return recording
     look = video_look(video.path, video.index)
-    late = None
-    if gaze is not None and len(gaze):
-        late = gaze_after_video(float(gaze.time_s[-1]), float(look.index.time_s[-1]))
+    late = gaze_after_video(gaze, float(look.index.time_s[-1]))
     return replace(recording, notes=(*recording.notes, *(note for note in (look.missing, late) if note is not None)))
 
 
