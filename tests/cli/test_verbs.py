@@ -136,7 +136,7 @@ def test_an_interrupted_command_says_that_nothing_is_left_half_written(say, tiny
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("regard.viz.film.Moments.draw", stop)
+    monkeypatch.setattr("regard.viz.draw.Moments.draw", stop)
     said = say("show", tiny_world)
     assert said.code == 130
     assert "nothing half-written" in said.err

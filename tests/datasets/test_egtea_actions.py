@@ -61,6 +61,7 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     assert "action_name" in table
 
 
+@pytest.mark.filterwarnings("ignore:splits train and test share")
 def test_gaze_alone_is_trained_on_from_the_official_files_without_any_video(tmp_path: Path):
     root = fake.egtea(tmp_path / "egtea", clips=False, sessions=False)
     words = [

@@ -64,7 +64,7 @@ def open_media(path: Path) -> InputContainer:
             found = "an mp4 without its index (moov), as a recording leaves that was cut off"
             raise FileError(path, found=found, wanted=wanted, do="copy it again, or repair it (untrunc)") from error
         if (line := _first_line_of_text(path)) is not None:
-            found = f"a text table ({line})" if "," in line or "\t" in line else "text"
+            found = f"a text table ({line})" if "," in line or "\t" in line else "a text file"
             raise FileError(path, found=found, wanted=wanted, do="look for the video; this is none") from error
         found = f"content that FFmpeg does not recognise ({error.strerror})"
         raise FileError(path, found=found, wanted=wanted, do="check that it is media, and complete") from error
