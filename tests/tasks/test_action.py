@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 import torch
 from action_batch import FRAMES, Constant, batch, egohar, gaze_attention
@@ -139,7 +138,7 @@ def test_drawn_answers_belong_to_the_clip_and_the_seed_not_to_the_batch():
     tensors = ("video", "flow", "frame_valid", "asked_valid", "ahead_s", "gaze_point", "gaze_valid", "gaze_state")
     alone = replace(given, clips=given.clips[2:], label=None, **{name: getattr(given, name)[2:] for name in tensors})
     torch.testing.assert_close(task.answer(alone).drawn, whole[2:], rtol=1e-4, atol=1e-5)
-    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    items = task.collect(task.score(task.answer(given), given))
     table = task.summarise(items).set_index("score")
     assert str(table.loc["drawn_action_accuracy", "policy"]).startswith("2 seeds, sd ")
     assert "drawn_action_accuracy: 2 seeds, sd " in task.protocol(items), "the printed table has no room for it"

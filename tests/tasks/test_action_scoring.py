@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from action_batch import Constant, batch, clip, egohar, recording
@@ -19,7 +18,7 @@ def test_windows_of_one_clip_are_one_row_with_their_mean_logits():
     windows = [clip(0.0, {"action": 1}, of=kitchen, window_s=w) for w in (0.0, 0.5)] + [clip(5.0, {"action": 0})]
     given = replace(batch(3), clips=tuple(windows), label={"action": torch.tensor([1, 1, 0])})
     logits = torch.tensor([[3.0, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 1.0, 0.0]])
-    items = scoring.collect(pd.DataFrame(scoring.rows({"action": logits}, given)))
+    items = scoring.collect(scoring.rows({"action": logits}, given))
     assert list(items["windows"]) == [2, 1]
     assert items.loc[0, ["action@0", "action@1", "action@2"]].tolist() == [1.5, 2.5, 0.0]
     assert list(items["action_predicted"]) == [1, 1]
@@ -32,7 +31,7 @@ def test_windows_of_one_clip_are_one_row_with_their_mean_logits():
 def test_beside_the_scores_stand_each_class_and_what_it_is_taken_for():
     task = ActionRecognition(Constant([0.0, 2.0, 0.0]))
     given = batch(3)
-    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    items = task.collect(task.score(task.answer(given), given))
     tables = task.details(items, {"action": ("open fridge", "cut tomato")})
     assert set(tables) == {f"{name}_{kind}" for name in ("action", "verb", "noun") for kind in ("classes", "confusion")}
     classes = tables["action_classes"].set_index("name")
@@ -50,7 +49,7 @@ def test_clips_that_share_frames_with_training_are_left_out_of_the_clean_score()
     clips = (clip(0.0, {"action": 0}, of=seen), clip(4.0, {"action": 1}, of=seen), clip(8.0, {"action": 1}, of=seen))
     given = replace(batch(3), clips=clips, label={"action": torch.tensor([0, 1, 1])})
     logits = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    items = scoring.collect(pd.DataFrame(scoring.rows({"action": logits}, given)))
+    items = scoring.collect(scoring.rows({"action": logits}, given))
     assert list(items["clean"]) == [False, True, True]
     table = scoring.summarise(items).set_index("score")
     assert table.loc["action_accuracy", "value"] == pytest.approx(2 / 3)
@@ -61,7 +60,7 @@ def test_clips_that_share_frames_with_training_are_left_out_of_the_clean_score()
 def test_a_model_of_one_answer_is_also_scored_by_the_verb_of_its_action():
     task = ActionRecognition(Constant([0.0, 2.0, 0.0]))
     given = batch(3)
-    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    items = task.collect(task.score(task.answer(given), given))
     assert list(items["action_predicted"]) == [1, 1, 1]
     assert list(items["verb_correct"]) == [0.0, 1.0, 0.0]
     assert not [c for c in items if c.startswith("verb@")]
@@ -70,7 +69,7 @@ def test_a_model_of_one_answer_is_also_scored_by_the_verb_of_its_action():
 def test_a_verb_that_can_be_read_off_no_answer_has_no_confusion():
     task = ActionRecognition(Constant([0.0, 0.0, 0.0, 2.0]))
     given = batch(3)
-    items = task.collect(pd.DataFrame(task.score(task.answer(given), given)))
+    items = task.collect(task.score(task.answer(given), given))
     assert list(items["verb_predicted"]) == [-1, -1, -1]
     assert set(task.details(items, {})) == {"action_classes", "action_confusion"}
 
@@ -89,7 +88,7 @@ def test_segments_without_an_action_are_refused():
 
 def test_the_chief_answer_may_be_about_another_label():
     task = ActionRecognition(Constant([0.0, 2.0, 0.0]), scoring=LabelScoring(labels=("noun",)))
-    items = task.collect(pd.DataFrame(task.score(task.answer(batch(3)), batch(3))))
+    items = task.collect(task.score(task.answer(batch(3)), batch(3)))
     assert list(items["noun_correct"]) == [0.0, 1.0, 0.0]
     assert "action" not in items
     assert set(task.loss(task.answer(batch(3)), batch(3))) == {"loss", "noun"}
@@ -104,7 +103,7 @@ def test_padding_frames_do_not_count_in_the_answers_of_frames():
     spoilt = answer.own._replace(verb=torch.where(short[..., None], answer.own.verb, 99.0))
     for name, value in task.loss(answer, masked).items():
         torch.testing.assert_close(task.loss(ActionAnswer(spoilt), masked)[name], value)
-    own, other = (task.score(a, masked)[0]["verb logits"] for a in (answer, ActionAnswer(spoilt)))
+    own, other = (task.score(a, masked).loc[0, "verb logits"] for a in (answer, ActionAnswer(spoilt)))
     np.testing.assert_allclose(np.asarray(own), np.asarray(other))
 
 

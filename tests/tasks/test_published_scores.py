@@ -83,10 +83,7 @@ def test_answers_are_densities_at_the_temperature_of_their_loss():
 
 
 def test_nss_depends_on_the_temperature_and_the_published_f1_does_not():
-    rows = [
-        pd.DataFrame(GazeEstimation(Fixed(logits()), loss=loss).score(logits(), batch()))
-        for loss in (GLCKL(), GazeKL())
-    ]
+    rows = [GazeEstimation(Fixed(logits()), loss=loss).score(logits(), batch()) for loss in (GLCKL(), GazeKL())]
     assert not np.allclose(rows[0]["nss"], rows[1]["nss"])
     f1 = [c for c in rows[0] if c.startswith(("recall@", "precision@"))]
     pd.testing.assert_frame_equal(rows[0][f1], rows[1][f1])
@@ -98,12 +95,12 @@ def test_nss_depends_on_the_temperature_and_the_published_f1_does_not():
 def test_glcs_centre_of_mass_scores_are_reported_where_they_are_asked_for():
     scoring = DensityScoring(centre_of_mass=True)
     task = GazeEstimation(Fixed(logits()), loss=GLCKL(), scoring=scoring)
-    rows = pd.DataFrame(task.score(logits(), batch()))
+    rows = task.score(logits(), batch())
     rescaled = min_max(published_density(logits().flatten(0, 1)))
     wanted = centre_of_mass_auc_published(rescaled, batch().gaze_point.flatten(0, 1))
     np.testing.assert_allclose(rows["auc_of_centre"], wanted, rtol=1e-5)
     assert {"auc_of_centre", "angle_of_centre_deg"} <= set(task.summarise(rows)["score"])
-    assert "auc_of_centre" not in pd.DataFrame(GazeEstimation(Fixed(logits())).score(logits(), batch()))
+    assert "auc_of_centre" not in GazeEstimation(Fixed(logits())).score(logits(), batch())
 
 
 def test_scores_of_a_saved_prediction_are_those_of_the_logits(tmp_path: Path):
@@ -116,7 +113,7 @@ def test_scores_of_a_saved_prediction_are_those_of_the_logits(tmp_path: Path):
     point = batch().gaze_point[0].double().numpy()
     gaze = GazeTrack(time_s=said.time_s, point=point, state=np.full(2, GazeState.FIXATION, np.int8))
     recording = Recording(id="r", subject="s", video=batch().clips[0].recording.video, gaze=gaze)
-    rows, items = pd.DataFrame(task.score(logits(), batch()))[:2], evaluate(said, recording).items
+    rows, items = task.score(logits(), batch())[:2], evaluate(said, recording).items
     for score in ("nss", "auc", "recall@0.006", "precision@0.02", "recall@0.51"):
         np.testing.assert_allclose(items[score], rows[score], rtol=1e-4)
 

@@ -135,7 +135,7 @@ def test_parameters_with_defaults_and_the_state_are_the_models_own(batch):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_there_is_one_row_for_each_asked_moment(task, batch, logits):
-    rows = pd.DataFrame(task(Unseeing()).score(logits, batch))
+    rows = task(Unseeing()).score(logits, batch)
     assert rows["recording"].tolist() == ["kitchen"] * 3 + ["garden"] * 2
     assert rows["time_s"].tolist() == [0.2, 0.3, 0.4, 5.2, 5.3]
     assert rows["clip_s"].tolist() == [0.0] * 3 + [5.0] * 2
@@ -149,11 +149,11 @@ def test_there_is_one_row_for_each_asked_moment(task, batch, logits):
 
 def test_only_the_wanted_states_are_counted(batch, logits):
     task = GazeEstimation(Unseeing(), scoring=DensityScoring(states=("tracked",)))
-    assert [row["counted"] for row in task.score(logits, batch)] == [False, False, False, False, True]
+    assert task.score(logits, batch)["counted"].tolist() == [False, False, False, False, True]
 
 
 def test_a_row_holds_the_score_of_its_own_moment(batch, logits):
-    rows = pd.DataFrame(GazeEstimation(Unseeing()).score(logits, batch))
+    rows = GazeEstimation(Unseeing()).score(logits, batch)
     density = torch.softmax(logits[1, 0].flatten(), 0).view(CELLS, CELLS)
     at_gaze = density[int(0.2 * CELLS), int(0.8 * CELLS)]
     nss = (at_gaze - density.mean()) / density.std(correction=0)

@@ -97,7 +97,7 @@ def _items_of(recipe: Recipe, split: str, *, progress: bool) -> tuple[pd.DataFra
             wanted="at least one clip to score",
             do="run `regard check` on these recordings",
         )
-    items = task.collect(pd.DataFrame(module.items))
+    items = task.collect(pd.concat(module.items, ignore_index=True))
     keys = [c for c in ITEM if c in items]
     return items.sort_values(keys, kind="stable", ignore_index=True), unread
 

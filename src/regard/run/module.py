@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import lightning.pytorch as pl
 import numpy as np
@@ -18,6 +18,8 @@ from regard.tasks.base import Task
 
 Configure = Callable[[nn.Module, int], dict[str, Any]]
 """From a model and the number of steps to an optimiser and its schedule, in the form that Lightning takes."""
+
+Part = TypeVar("Part")
 
 
 class NonFiniteLossError(RegardError):
@@ -44,7 +46,8 @@ class TaskModule(pl.LightningModule):
         self._planned_steps: int | None = None
         self.task, self.configure, self.seed, self.about = task, configure, seed, dict(about or {})
         self.model = task.model
-        self.items: list[dict[str, object]] = []
+        self.items: list[pd.DataFrame] = []
+        """The rows of each batch."""
         self.losses: list[dict[str, object]] = []
         """Of each validation batch, with its number of clips."""
         self.skipped: dict[str, None] = {}
@@ -119,7 +122,7 @@ class TaskModule(pl.LightningModule):
             with self._in_full_precision():
                 losses = {k: float(v) for k, v in self.task.loss(answer, batch).items()}
                 self.losses.append({"clips": len(batch), **losses})
-                self.items += self.task.score(answer, batch)
+                self.items.append(self.task.score(answer, batch))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score every item; `items` holds the rows of this process afterwards."""
@@ -127,24 +130,24 @@ class TaskModule(pl.LightningModule):
         if batch.clips:
             answer = self._answer(batch)
             with self._in_full_precision():
-                self.items += self.task.score(answer, batch)
+                self.items.append(self.task.score(answer, batch))
 
     def on_validation_epoch_end(self) -> None:
         """Sum up the rows of all processes."""
-        rows, losses = gather_rows(self.items), pd.DataFrame(gather_rows(self.losses))
+        items, losses = of_all(self.items), pd.DataFrame(of_all(self.losses))
         self.items, self.losses = [], []
-        if not rows:
+        if not items:
             return
         for name in losses.columns.drop("clips"):
             self.log(f"val/{name}", float(np.average(losses[name], weights=losses["clips"])))
-        items = self.task.collect(pd.DataFrame(rows))
-        for line in self.task.summarise(items).to_dict("records"):
+        summary = self.task.summarise(self.task.collect(pd.concat(items, ignore_index=True)))
+        for line in summary.to_dict("records"):
             self.log(f"val/{line['score']}", float(line["value"]))
 
     def on_test_epoch_end(self) -> None:
         """Let every process know the rows of all, and what could not be read."""
-        self.items = gather_rows(self.items)
-        self.skipped = dict.fromkeys(str(row["skipped"]) for row in gather_rows([{"skipped": s} for s in self.skipped]))
+        self.items = of_all(self.items)
+        self.skipped = dict.fromkeys(of_all([*self.skipped]))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Every checkpoint says what it was made from."""
@@ -185,10 +188,10 @@ def in_float32(answer: Any) -> Any:
     return answer
 
 
-def gather_rows(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """The rows of every process, in rank order; the same list where there is one process."""
+def of_all(parts: list[Part]) -> list[Part]:
+    """What every process has, in rank order; the same list where there is one process."""
     if not torch.distributed.is_initialized():
-        return rows
-    everyone: list[list[dict[str, object]] | None] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(everyone, rows)
-    return [row for part in everyone for row in part or []]
+        return parts
+    everyone: list[list[Part] | None] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(everyone, parts)
+    return [part for own in everyone for part in own or []]

@@ -81,7 +81,7 @@ class Task(ABC):
         """Scalars to log by name; "loss" is the one to minimise."""
 
     @abstractmethod
-    def score(self, answer: Any, batch: Batch) -> list[dict[str, object]]:
+    def score(self, answer: Any, batch: Batch) -> pd.DataFrame:
         """One row for each item asked about, valid or not."""
 
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:

@@ -57,7 +57,7 @@ class LabelScoring(Scoring):
         logits: Mapping[str, Float[Tensor, "b c"]],
         batch: Batch,
         drawn: Float[Tensor, "b seeds c"] | None = None,
-    ) -> list[dict[str, object]]:
+    ) -> pd.DataFrame:
         """One row for each window; `collect` makes one of all windows of a clip."""
         labels = labels_of(batch, logits)
         rows = []
@@ -66,7 +66,7 @@ class LabelScoring(Scoring):
             said = {name: logits[name][i].detach().cpu().numpy() for name in logits}
             row = self._row(clip.recording, stretch, {name: int(value[i]) for name, value in labels.items()}, said)
             rows.append(row if drawn is None else row | {_logits(DRAWN): drawn[i].detach().cpu().numpy()})
-        return rows
+        return pd.DataFrame(rows)
 
     def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
         """One row for each segment with the chief label; the windows whose middle lies in it answer about it."""

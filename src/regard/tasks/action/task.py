@@ -129,7 +129,7 @@ class ActionRecognition(Task):
         )
         return self.action_loss(answer.own, targets)
 
-    def score(self, answer: ActionAnswer, batch: Batch) -> list[dict[str, object]]:
+    def score(self, answer: ActionAnswer, batch: Batch) -> pd.DataFrame:
         """One row a window."""
         self._require_label(batch)
         logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)

@@ -53,7 +53,7 @@ class GazeEstimation(Task):
         """The mean over moments with known gaze on the image."""
         return {"loss": _batch_loss(answer, batch, self.density_loss)}
 
-    def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
+    def score(self, answer: Tensor, batch: Batch) -> pd.DataFrame:
         """One row for each asked moment that is not padding."""
         return _batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
@@ -128,7 +128,7 @@ class GazeAnticipation(Task):
         contrast = self.contrast(answer.video_embedding, answer.sound_embedding, batch.sound_valid.any(dim=1))
         return {"loss": gaze + self.contrast.weight * contrast, "gaze": gaze, "contrast": contrast}
 
-    def score(self, answer: Tensor, batch: Batch) -> list[dict[str, object]]:
+    def score(self, answer: Tensor, batch: Batch) -> pd.DataFrame:
         """One row for each asked moment that is not padding; `ahead_s` says how far ahead."""
         return _batch_rows(answer, batch, self.scoring, temperature=self.density_loss.temperature)
 
@@ -155,7 +155,7 @@ def _batch_loss(logits: Float[Tensor, "b u h w"], batch: Batch, loss: DensityLos
 
 def _batch_rows(
     logits: Float[Tensor, "b u h w"], batch: Batch, scoring: DensityScoring, *, temperature: float
-) -> list[dict[str, object]]:
+) -> pd.DataFrame:
     """One row for each asked moment that is not padding, in the order of the clips."""
     assert batch.gaze_point is not None
     assert batch.gaze_state is not None
@@ -164,8 +164,8 @@ def _batch_rows(
     clips = [batch.clips[i] for i in clip_of]
     about = {
         "recording": [c.recording.id for c in clips],
-        "clip_s": [float(c.frame_s[0]) for c in clips],
-        "time_s": [float(c.gaze_s[u]) for c, u in zip(clips, asked_of, strict=True)],
+        "clip_s": np.array([c.frame_s[0] for c in clips], np.float64),
+        "time_s": np.array([c.gaze_s[u] for c, u in zip(clips, asked_of, strict=True)], np.float64),
         "ahead_s": batch.ahead_s[real].double().cpu().numpy(),
     }
     seen_by = [(own := c.recording.camera) and v.camera(own) for c, v in zip(batch.clips, batch.views, strict=True)]
@@ -173,7 +173,7 @@ def _batch_rows(
     scores = scoring.columns(
         logits[real], batch.gaze_point[real], batch.gaze_state[real], cameras, temperature=temperature
     )
-    return pd.DataFrame({**about, **scores}).to_dict("records")
+    return pd.DataFrame({**about, **scores})
 
 
 def _batch_predictions(
