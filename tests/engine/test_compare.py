@@ -1,3 +1,5 @@
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,8 @@ import torch
 
 from regard.cli import main
 from regard.engine.compare import compare, names
-from regard.errors import FileError
+from regard.engine.evaluate import signed
+from regard.errors import FileError, RecipeError, TableError
 from regard.io.tables import write_table
 from regard.metrics.table import corpus_f1
 from regard.tasks import DensityScoring
@@ -81,6 +84,85 @@ def test_runs_of_action_recognition_are_compared_clip_by_clip(tmp_path: Path):
     assert table.loc[("noun_mean_class", "two"), "difference"] == pytest.approx((0.5 + 0.25) / 2)
     assert table.loc[("noun_accuracy", "two"), "low"] <= 5 / 12 <= table.loc[("noun_accuracy", "two"), "high"]
     assert table.loc[("noun_top3", "two"), "difference"] == 0
+
+
+MINE = """
+from dataclasses import dataclass
+
+from regard.tasks.base import Scoring
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Scoring):
+    radius: float
+
+    reads = "point"
+
+    @classmethod
+    def averaged(cls, items):
+        return {"near": "share near"}
+
+    def best(self):
+        return "share near", "max"
+
+    def items(self, answers, recording, *, progress):
+        raise NotImplementedError
+
+    def describe(self, items):
+        return ""
+
+    @classmethod
+    def compare(cls, items, first, *, policy="oracle"):
+        rows = super().compare(items, first, policy=policy)
+        return [*rows, {"score": "largest", "value": items["near"].max(), "num_items": len(items)}]
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two evaluated runs of a user's own scoring, from a package outside regard."""
+    (tmp_path / "outside_scores.py").write_text(MINE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    scoring = import_module("outside_scores").Mine(radius=0.1)
+    for name, near in (("one", [0.0, 1.0, 0.0, 1.0]), ("two", [1.0, 1.0, 0.0, 1.0])):
+        items = pd.DataFrame({"recording": list("aabb"), "person": list("mnmn"), "time_s": 0.5, "near": near})
+        write_table(signed(items, scoring), tmp_path / name / "items.parquet")
+    return [str(tmp_path / "one"), str(tmp_path / "two")]
+
+
+def test_runs_of_a_users_own_scoring_are_compared_by_what_it_says(mine: list[str], capsys: pytest.CaptureFixture[str]):
+    table = compare([Path(run) for run in mine], trust=["outside_scores"]).set_index(["score", "run"])
+    assert table.loc[("share near", "one"), "value"] == 0.5
+    assert table.loc[("share near", "two"), "difference"] == 0.25
+    assert table.loc[("share near", "two"), "low"] == 0.0
+    assert table.loc[("share near", "two"), "num_items"] == 4
+    assert table.loc[("largest", "two"), "value"] == 1.0
+    assert main(["compare", *mine, "--trust", "outside_scores"]) == 0
+    assert "share near" in capsys.readouterr().out
+
+
+def test_a_scoring_from_a_package_that_is_not_trusted_is_not_imported(
+    mine: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.delitem(sys.modules, "outside_scores")
+    assert main(["compare", *mine]) == 2
+    assert "--trust outside_scores" in capsys.readouterr().err
+    assert "outside_scores" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["outside_scores.Gone", "outside_gone.Mine", "outside_scores.dataclass"])
+def test_a_scoring_that_is_not_there_any_more_is_named(name: str, mine: list[str], tmp_path: Path):
+    items = pd.read_parquet(tmp_path / "one" / "items.parquet")
+    items.attrs["scoring"] = name
+    write_table(items, tmp_path / "three" / "items.parquet")
+    with pytest.raises(RecipeError, match=name):
+        compare([tmp_path / "three"], trust=["outside_scores", "outside_gone"])
+
+
+def test_items_that_nobody_knows_are_refused(tmp_path: Path):
+    write_table(pd.DataFrame({"recording": ["a"], "time_s": [0.0], "taste": [1.0]}), tmp_path / "run" / "items.parquet")
+    with pytest.raises(TableError, match="taste"):
+        compare([tmp_path / "run"])
 
 
 def test_runs_in_folders_of_one_name_are_told_apart(tmp_path: Path):

@@ -1,7 +1,9 @@
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from regard.errors import FileError, RecipeError
 from regard.recipe.read import Recipe
 from regard.run.checkpoints import read_checkpoint
 from regard.run.module import NonFiniteLossError
+from regard.tasks import DensityScoring
 
 
 def recipe_of(folder: Path, world: Path, *words: str, **training: object) -> Recipe:
@@ -58,6 +61,28 @@ def test_half_precision_and_a_score_that_falls_train_too(world: Path, tmp_path: 
     weights = last_weights(run)
     assert all(w.dtype == torch.float32 and torch.isfinite(w).all() for w in weights.values())
     assert (run / "checkpoints" / "best.ckpt").exists()
+
+
+class Falls(DensityScoring):
+    """A user's own scoring, whose chief score is better the smaller it is."""
+
+    def best(self) -> tuple[str, Literal["max", "min"]]:
+        return "kl", "min"
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen", "better"),
+    [([], "kl", min), (["--training.best_is=max"], "kl", max), (["--training.best=nss"], "nss", max)],
+)
+def test_the_best_checkpoint_is_by_the_tasks_own_score_where_the_recipe_does_not_say(
+    world: Path, tmp_path: Path, words: list[str], chosen: str, better: Callable[[list[float]], float]
+):
+    recipe = recipe_of(tmp_path, world, *words, "--training.validate_every=1")
+    recipe.task.scoring = Falls()
+    run = train(recipe, tmp_path / "run")
+    rows = csv.DictReader((run.folder / "csv" / "metrics.csv").read_text().splitlines())
+    assert run.score == chosen
+    assert run.best == pytest.approx(better([float(row[f"val/{chosen}"]) for row in rows if row[f"val/{chosen}"]]))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_clips_in_a_file(world: Path, tmp_path: Path):

@@ -106,23 +106,23 @@ def test_one_recording_alone_says_nothing_about_others_but_its_blocks_do():
     alone = summarise(table, ["nss"])
     assert np.isnan([alone["low"][0], alone["high"][0]]).all()
     blocks = summarise(table, ["nss"], block_s=2.0)
-    assert blocks["low"][0] < blocks["mean"][0] < blocks["high"][0]
+    assert blocks["low"][0] < blocks["value"][0] < blocks["high"][0]
 
 
 def test_unscored_items_are_left_out_and_counted():
     table = scores(5, 10, between=1.0, within=1.0)
     table["kl"] = table["nss"].where(table["time_s"] < 0.5)
     table["nothing"] = np.nan
-    rows = summarise(table, ["nss", "kl", "nothing"]).set_index("metric")
+    rows = summarise(table, ["nss", "kl", "nothing"]).set_index("score")
     assert rows["num_items"].tolist() == [50, 25, 0]
-    assert rows.loc["kl", "mean"] == pytest.approx(table["kl"].mean())
+    assert rows.loc["kl", "value"] == pytest.approx(table["kl"].mean())
     assert rows.loc["nothing"].drop("num_items").isna().all()
 
 
 def test_an_empty_table_has_empty_scores():
     rows = summarise(scores(0, 0, between=1.0, within=1.0), ["nss"])
     assert rows["num_items"].tolist() == [0]
-    assert np.isnan(rows["mean"][0])
+    assert np.isnan(rows["value"][0])
 
 
 def test_the_same_seed_gives_the_same_interval():

@@ -124,3 +124,8 @@ def test_the_attention_of_who_saw_a_part_lies_where_the_part_lies():
     ]
     whole, right = (np.asarray(m) for m in maps)
     np.testing.assert_allclose(right, np.concatenate([np.full_like(whole, np.nan), whole], axis=-1), rtol=1e-6)
+
+
+def test_the_best_checkpoint_is_that_of_the_chief_label():
+    assert LabelScoring().best() == ("action_accuracy", "max")
+    assert LabelScoring(labels=("noun",)).best() == ("noun_accuracy", "max")

@@ -246,3 +246,13 @@ def test_an_estimate_has_seen_its_moment_and_an_anticipation_only_the_last_frame
     estimate, ahead = (task(Unseeing()).predictions(logits, batch)[1] for task in TASKS)
     np.testing.assert_array_equal(estimate.seen_until_s, estimate.time_s)
     np.testing.assert_array_equal(ahead.seen_until_s, [5.1, 5.1])
+
+
+class Misnamed(DensityScoring):
+    def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
+        return super().summarise(items).rename(columns={"value": "mean"})
+
+
+def test_a_summary_without_score_and_value_names_its_scoring(items):
+    with pytest.raises(RecipeError, match=r"score, mean, .*Misnamed(?s:.*)score and value"):
+        GazeEstimation(Unseeing(), scoring=Misnamed()).summarise(items)

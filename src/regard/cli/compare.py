@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard.cli.console import heading, out, table
+from regard.cli.options import add_trust
 from regard.engine.compare import compare, mean_of, names
 
 
@@ -12,6 +13,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "runs", nargs="+", type=Path, help="evaluated run folders, or items tables; the first is the reference"
     )
+    add_trust(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--mean", action="store_true", help="instead, the mean and spread of each score over the runs: seeds, or splits"
@@ -29,7 +31,7 @@ def run(options: Namespace) -> int:
         out.print("[dim]spread: standard deviation between the runs, not an interval over recordings[/]")
         return 0
     policy = "oracle" if options.threshold is None else options.threshold
-    scores = compare(options.runs, policy=policy)
+    scores = compare(options.runs, policy=policy, trust=options.trust)
     heading(f"difference to {names(options.runs)[0]}, on the items that both answered")
     table(scores)
     threshold = "chosen on the scored data (oracle)" if policy == "oracle" else f"{policy:g}, given"

@@ -18,6 +18,7 @@ from regard.cli.options import (
     file_stem,
     on_error_words,
     out_folder,
+    trust_words,
 )
 from regard.cli.predict import predicted
 from regard.engine.evaluate import Scores, evaluate
@@ -127,7 +128,7 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     if not is_first_process():
         return 0
     print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
-    wrote(save_scores(scores, folder, ""), then=command("compare", folder, "ANOTHER_RUN"))
+    wrote(save_scores(scores, folder, ""), then=command("compare", folder, "ANOTHER_RUN", *trust_words(options)))
     return 0
 
 

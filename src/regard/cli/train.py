@@ -62,7 +62,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     elif done.begun_at:
         out.print(f"went on from step {done.begun_at}")
     if not math.isnan(done.best):
-        out.print(f"best {settings.best} in validation: {done.best:.3f}")
+        out.print(f"best {done.score} in validation: {done.best:.3f}")
     if done.skipped:
         out.print(f"{len(done.skipped)} clips or recordings could not be read and were skipped:")
         for line in done.skipped:

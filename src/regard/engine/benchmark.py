@@ -9,7 +9,7 @@ import torch
 
 from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import TestBatches
-from regard.engine.evaluate import Scores
+from regard.engine.evaluate import Scores, signed
 from regard.errors import RecipeError
 from regard.metrics.table import ITEM
 from regard.recipe.data import Data
@@ -48,7 +48,7 @@ def score_recipe(
         f"data {data_hash(data.recordings(split))}, commit {git_commit()}"
     )
     return Scores(
-        items=items,
+        items=signed(items, task.scoring),
         summary=_beside(task.summarise(items), recipe.published),
         protocol=protocol,
         details=task.details(items, getattr(data.dataset, "classes", {})),

@@ -1,23 +1,19 @@
 """Two or more runs side by side, item by item: the difference of each score, with its interval."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from regard.errors import FileError, RecipeError
+from regard.engine.evaluate import SCORING, scorings
+from regard.errors import FileError, RecipeError, TableError
 from regard.io.tables import read_table
 from regard.metrics.adaptive_f1 import Policy
-from regard.metrics.labels import mean_over_classes, paired_mean_class
-from regard.metrics.table import corpus_f1, mean_over_runs, paired_difference, paired_f1_difference, summarise
-from regard.tasks.gaze.scoring import SCORES, blocks_of
+from regard.metrics.table import mean_over_runs
+from regard.recipe.trust import class_named
+from regard.tasks.base import Scoring
 
 ITEMS_FILE, SCORES_FILE = "items.parquet", "scores.csv"
-
-RIGHT, TOP = "_correct", re.compile(r".+_top\d+")
-"""How the columns of recognised labels end."""
 
 
 def read_items(run: Path) -> pd.DataFrame:
@@ -44,58 +40,41 @@ def _of_run(run: Path, name: str) -> Path:
     return file
 
 
-def compare(runs: Sequence[Path], *, policy: Policy = "oracle") -> pd.DataFrame:
+def compare(runs: Sequence[Path], *, policy: Policy = "oracle", trust: Sequence[str] = ()) -> pd.DataFrame:
     """One row per score and run: its value, and its difference to the first run on the items that both answered.
 
-    The intervals are of 95 %, by a bootstrap over recordings (over stretches of a single one). "f1" is the corpus F1
-    under the threshold `policy`, "..._mean_class" the mean over a label's classes, the other scores are means over
-    items; `num_items` is what a row rests on.
+    The intervals are of 95 %, by a bootstrap over recordings (over stretches of a single one). Which scores there are,
+    and how each is compared, says the Scoring that made the first run's items; `trust` are packages that it may be
+    imported from besides regard. `policy` is the threshold of F1; `num_items` is what a row rests on.
     """
     tables = [read_items(run) for run in runs]
-    _check_threshold(tables, policy)
-    first, block_s = tables[0], blocks_of(tables[0])
-    rows: list[dict[str, object]] = []
-    for name, items in zip(names(runs), tables, strict=True):
-        shared = [s for s in (*SCORES, *answers(first)) if s in items and s in first]
-        scores = [s for s in shared if not np.isnan(items[s].to_numpy(np.float64)).all()]
-        values = summarise(items, scores, block_s=block_s, num_draws=1).set_index("metric")
-        gains = None if items is first else paired_difference(first, items, scores, block_s=block_s).set_index("metric")
-        if has_f1(items) and has_f1(first):
-            gain = {"num_items": np.count_nonzero(items["counted"])}
-            if items is not first:
-                gain = paired_f1_difference(first, items, policy, block_s=block_s)._asdict()
-            rows.append({"run": name, "score": "f1", "value": corpus_f1(items, policy).f1, **gain})
-        for score in scores:
-            gain = {"num_items": values["num_items"][score]} if gains is None else gains.loc[score].to_dict()
-            rows.append({"run": name, "score": score, "value": values["mean"][score], **gain})
-        for label in (s.removesuffix(RIGHT) for s in scores if s.endswith(RIGHT)):
-            mean = mean_over_classes(items[f"{label}{RIGHT}"].to_numpy(np.float64), items[label].to_numpy(np.int64))
-            gain = {"num_items": len(items)}
-            if items is not first:
-                gain = paired_mean_class(first, items, label, block_s=block_s)._asdict()
-            rows.append({"run": name, "score": f"{label}_mean_class", "value": mean, **gain})
-    rows = [row | {"score": str(row["score"]).replace(RIGHT, "_accuracy")} for row in rows]
-    order = {score: i for i, score in reversed([*enumerate(("f1", *SCORES, *(row["score"] for row in rows)))])}
+    scoring = _scoring_of(tables[0], runs[0], trust)
+    rows = [
+        {"run": name, **row}
+        for name, items in zip(names(runs), tables, strict=True)
+        for row in scoring.compare(items, tables[0], policy=policy)
+    ]
+    order = {score: i for i, score in enumerate(dict.fromkeys(row["score"] for row in rows))}
     table = pd.DataFrame(rows, columns=["run", "score", "value", "difference", "low", "high", "num_items"])
     table = table.astype({"num_items": int} | dict.fromkeys(["value", "difference", "low", "high"], float))
-    return table.sort_values("score", key=lambda names: names.map(order), kind="stable", ignore_index=True)
+    return table.sort_values("score", key=lambda scores: scores.map(order), kind="stable", ignore_index=True)
 
 
-def answers(items: pd.DataFrame) -> list[str]:
-    """Columns that say of each clip whether a label was answered rightly, or was among the likeliest."""
-    return [c for c in items if c.endswith(RIGHT) or TOP.fullmatch(c)]
-
-
-def _check_threshold(tables: Sequence[pd.DataFrame], policy: Policy) -> None:
-    for items in tables:
-        known = [float(c.removeprefix("recall@")) for c in items if c.startswith("recall@")]
-        if policy != "oracle" and known and not any(abs(policy - t) < 1e-9 for t in known):
-            raise RecipeError(
-                "threshold",
-                found=f"{policy:g}, for which a run kept no recall and precision",
-                wanted=f"one of its {len(known)} thresholds",
-                do=f"the nearest is {min(known, key=lambda t: abs(t - policy)):g}",
-            )
+def _scoring_of(items: pd.DataFrame, run: Path, trust: Sequence[str]) -> type[Scoring]:
+    """The class that the items say made them; where they say nothing, the one of regard's that knows their columns."""
+    if SCORING in items.attrs:
+        kind = class_named(items.attrs[SCORING], run, trust)
+        if issubclass(kind, Scoring):
+            return kind
+    for kind in scorings():
+        if kind.averaged(items):
+            return kind
+    raise TableError(
+        run,
+        found=f"columns {', '.join(map(str, items))}, which no scoring of regard makes",
+        wanted="the items of an evaluated run",
+        do=f"regard evaluate {run}",
+    )
 
 
 def names(runs: Sequence[Path]) -> list[str]:
@@ -106,8 +85,3 @@ def names(runs: Sequence[Path]) -> list[str]:
         length += 1
     ends = ["/".join(f.parts[-length:]) for f in folders]
     return [end if end not in ends[:i] else f"{end} ({ends[:i].count(end) + 1})" for i, end in enumerate(ends)]
-
-
-def has_f1(items: pd.DataFrame) -> bool:
-    """True where a table has the columns of the F1 sweep."""
-    return any(name.startswith("recall@") for name in items)

@@ -1,6 +1,6 @@
 """Score answers against what was recorded: a row for each item, and a table that says what was measured and how."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -10,6 +10,9 @@ from regard.errors import NothingToScoreError
 from regard.io.predictions import Answers
 from regard.tasks.base import Scoring
 from regard.types import Recording
+
+SCORING = "scoring"
+"""The note of a table of items that says which class made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +49,29 @@ def evaluate(
     scoring = _scoring_of(prediction) if scoring is None else scoring
     items = scoring.items(prediction, recording, progress=progress or (lambda _: None))
     return Scores(
-        items=items,
+        items=signed(items, scoring),
         summary=scoring.summarise(items),
         protocol=scoring.describe(items),
         details=scoring.details(items, prediction.class_names),
     )
 
 
+def signed(items: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:
+    """The items, with a note that their file keeps of the scoring that made them."""
+    items.attrs[SCORING] = f"{type(scoring).__module__}.{type(scoring).__qualname__}"
+    return items
+
+
+def scorings() -> Iterator[type[Scoring]]:
+    """All of regard's."""
+    for kind in (getattr(tasks, name) for name in tasks.__all__):
+        if isinstance(kind, type) and issubclass(kind, Scoring) and kind is not Scoring:
+            yield kind
+
+
 def _scoring_of(prediction: Answers) -> Scoring:
     """The one of regard's scorings that reads one of the prediction's arrays."""
-    for name in tasks.__all__:
-        kind = getattr(tasks, name)
-        if not isinstance(kind, type) or not issubclass(kind, Scoring) or kind is Scoring:
-            continue
+    for kind in scorings():
         if any(array.startswith(kind.reads) for array in prediction.names):
             return kind()
     raise NothingToScoreError(

@@ -37,13 +37,14 @@ from regard.run.stopping import StopOnSignal, TrainingStopped
 class Trained:
     """A finished run: its folder, and the clips that could not be read (with `on_error: skip`).
 
-    `best` is the best validation score, NaN where there was no validation. `begun_at` is the step of the checkpoint
-    that the run went on from, 0 for a new run.
+    `best` is the best value of the validation's `score`, NaN where there was no validation. `begun_at` is the step of
+    the checkpoint that the run went on from, 0 for a new run.
     """
 
     folder: Path
     skipped: tuple[str, ...]
     best: float
+    score: str
     begun_at: int
 
 
@@ -83,20 +84,23 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
     for stage in plan:  # so that a mistake in the last shows before the first
         stage.freeze(model, trainable)
         stage.optimiser.build(model, stage.end - stage.begin)
+    own, way = recipe.task.scoring.best()
+    score = settings.best or own
+    better = settings.best_is or (way if score == own else "max")
     stop = StopOnSignal()
     keeper = KeepLastAndBest(
         out / FOLDER,
         every=settings.save_every,
         log_every=settings.log_every,
-        score=settings.best,
-        better=settings.best_is,
+        score=score,
+        better=better,
         stop=stop,
     )
     callbacks: list[Callback] = [keeper, stop]
     if settings.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     if progress:
-        callbacks.append(StepProgress(score=settings.best, steps=settings.max_steps))
+        callbacks.append(StepProgress(score=score, steps=settings.max_steps))
     log = MetricsCsv(out / "csv" / "metrics.csv", until_step=begun_at)
     loggers = [
         log,
@@ -134,7 +138,7 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
         skipped |= module.skipped
         start = out / FOLDER / "last.ckpt"
     best = math.nan if keeper.best is None else keeper.best
-    return Trained(folder=out, skipped=tuple(skipped), best=best, begun_at=begun_at)
+    return Trained(folder=out, skipped=tuple(skipped), best=best, score=score, begun_at=begun_at)
 
 
 def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:

@@ -29,6 +29,8 @@ WHO = {"recording", "person"}
 TICK_S = 1e-4
 """Moments of two tables this near to each other are the same: one table may have kept them in single precision."""
 
+BLOCK_S = 1.0
+"""Stretches that the bootstrap draws of a single recording: longer than a fixation, so nearly independent."""
 
 DRAWN_AT_ONCE = 2**18
 """How many groups one step of the bootstrap draws: a few MB, however many groups a table has."""
@@ -81,6 +83,11 @@ def groups_of(table: pd.DataFrame, *, block_s: float | None = None) -> Int64[np.
     return blocks.groupby(["recording", "block"]).ngroup().to_numpy(np.int64)
 
 
+def blocks_of(table: pd.DataFrame) -> float | None:
+    """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
+    return None if len(table["recording"].unique()) > 1 else BLOCK_S
+
+
 def summarise(
     table: pd.DataFrame,
     metrics: Sequence[str],
@@ -90,7 +97,7 @@ def summarise(
     num_draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row per metric: mean over the scored items, its interval (low, high), and the number of scored items.
+    """One row per metric (score): mean over the scored items (value), its interval (low, high), and their number.
 
     The interval is of percentiles of the mean: as many groups as there are, drawn with replacement, `num_draws` times.
     Groups without a scored item are left out.
@@ -106,8 +113,8 @@ def summarise(
     mean, count = _nan_mean(values), known.sum(axis=0)
     intervals = [_percentiles(means[:, i], level)._asdict() for i in range(len(metrics))]
     rows = zip(metrics, mean, intervals, count, strict=True)
-    columns = ["metric", "mean", "low", "high", "num_items"]
-    return pd.DataFrame([{"metric": m, "mean": v, **i, "num_items": n} for m, v, i, n in rows], columns=columns)
+    columns = ["score", "value", "low", "high", "num_items"]
+    return pd.DataFrame([{"score": m, "value": v, **i, "num_items": n} for m, v, i, n in rows], columns=columns)
 
 
 def corpus_f1(table: pd.DataFrame, policy: Policy) -> F1Score:
@@ -157,7 +164,7 @@ def paired_difference(
     num_draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row per metric: mean of other - table over the items that both scored, its interval, their number.
+    """One row per metric (score): mean of other - table over the items that both scored, its interval, their number.
 
     An interval that leaves out 0 is a difference that the choice of recordings (or blocks) does not explain.
     Raises TableError where an item stands twice in one table, or the two tables share none.
@@ -166,7 +173,7 @@ def paired_difference(
     differences = {m: both[f"{m} of other"] - both[m] for m in metrics}
     gains = both[["recording", "time_s"]].assign(**differences)
     rows = summarise(gains, metrics, block_s=block_s, level=level, num_draws=num_draws, seed=seed)
-    return rows.rename(columns={"mean": "difference"})
+    return rows.rename(columns={"value": "difference"})
 
 
 def paired_f1_difference(

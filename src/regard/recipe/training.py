@@ -80,8 +80,9 @@ class Training:
     """What Lightning's Trainer is told. The defaults suit a small model on any machine.
 
     `max_steps` counts optimiser steps, and so do `validate_every`, `log_every` and `save_every`: a killed run loses at
-    most that many. `best` is the validation score that decides which checkpoint is best, and `best_is` which way is
-    better. `ema_decay` None trains without averaged weights. `threads` per process; one is fastest on a busy machine.
+    most that many. `best` is the validation score that decides which checkpoint is best, None for the task's own
+    (`Scoring.best`); `best_is` is which way is better, None for the task's way of its own score and "max" of another.
+    `ema_decay` None trains without averaged weights. `threads` per process; one is fastest on a busy machine.
     `pretrained` is what others have trained; None begins with random numbers, or with what the model itself began with.
     `frozen` and `eval_mode` are those of a Stage, from the beginning until the first of `stages`.
     """
@@ -103,8 +104,8 @@ class Training:
     validate_every: int = 200
     save_every: int = 100
     log_every: int = 10
-    best: str = "nss"
-    best_is: Literal["max", "min"] = "max"
+    best: str | None = None
+    best_is: Literal["max", "min"] | None = None
     loggers: Sequence[str] = ()
     threads: int = 1
     seed: int = 0

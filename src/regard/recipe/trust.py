@@ -82,6 +82,18 @@ def with_path_in_word(word: str) -> str:
     return word if path is None else f"{key}={path}" if sign else path
 
 
+def class_named(name: object, where: Path, trust: Sequence[str]) -> type:
+    """The class of this import path, which a file gave. Raises RecipeError where it may not be imported, or cannot."""
+    module, _, last = _path(name, where, trust).rpartition(".")
+    try:
+        found = getattr(import_module(module), last, None)
+    except ModuleNotFoundError:
+        found = None
+    if not isinstance(found, type):
+        raise _no_class(where, str(name))
+    return found
+
+
 def _path(name: object, recipe: Path, trust: Sequence[str]) -> str:
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         raise RecipeError(

@@ -4,7 +4,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from regard.batch import FIELDS, Batch, Field
 from regard.errors import RecipeError
 from regard.io.predictions import Answers
+from regard.metrics.adaptive_f1 import Policy
+from regard.metrics.table import blocks_of, paired_difference, summarise
 from regard.prediction import Prediction
 from regard.types import Recording
 
@@ -89,8 +91,19 @@ class Task(ABC):
         return self.scoring.collect(rows)
 
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """From the saved rows of a whole split to one row a score: score, value, low, high, num_items, policy."""
-        return self.scoring.summarise(items)
+        """From the saved rows of a whole split to one row a score: score, value, low, high, num_items, policy.
+
+        Raises RecipeError for a scoring that does not say score and value.
+        """
+        summary = self.scoring.summarise(items)
+        if not {"score", "value"} <= set(summary):
+            raise RecipeError(
+                "task.scoring",
+                found=f"a table with {', '.join(map(str, summary))}, by {type(self.scoring).__name__}.summarise",
+                wanted="one row a score, with the columns score and value",
+                do="call its columns so",
+            )
+        return summary
 
     def choose_threshold(self, items: pd.DataFrame, source: str) -> None:
         """From now on score with the threshold that is best on these items, which are of `source` and not to be scored.
@@ -116,7 +129,11 @@ class Task(ABC):
 
 
 class Scoring(ABC):
-    """How answers of one kind are scored, item by item and summed up: functions of numbers, whoever answered."""
+    """How answers of one kind are scored, item by item, summed up and compared: functions of numbers, whoever answered.
+
+    A score that is a mean over items is a column of `items` that `averaged` names; for any other, `summarise` and
+    `compare` add a row.
+    """
 
     reads: ClassVar[str]
     """The array of a Prediction that it scores, or how the names of several begin ("logits/")."""
@@ -128,9 +145,35 @@ class Scoring(ABC):
         `progress` is told the share done.
         """
 
+    @classmethod
     @abstractmethod
+    def averaged(cls, items: pd.DataFrame) -> dict[str, str]:
+        """The columns of a table of items whose mean is a score, each with the score's name."""
+
+    @abstractmethod
+    def best(self) -> tuple[str, Literal["max", "min"]]:
+        """The score that decides which checkpoint is best, if a recipe does not say, and which way is better."""
+
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
-        """One row a score: score, value, low, high, num_items, policy."""
+        """One row a score: score, value, low, high, num_items, policy. Scores that no item has are left out."""
+        columns = self.averaged(items)
+        means = summarise(items, list(columns), block_s=blocks_of(items)).replace({"score": columns})
+        return means[means["num_items"] > 0].assign(policy="")
+
+    @classmethod
+    def compare(cls, items: pd.DataFrame, first: pd.DataFrame, *, policy: Policy = "oracle") -> list[dict[str, object]]:
+        """One row a score that both tables have: score, value of `items`, its difference to `first`, low, high.
+
+        `num_items` is what the row rests on: the items that both answered, or those of `items` where `first` is the
+        same table, which has no difference. `policy` is the threshold of scores that have one. Both tables were read
+        from files, and may have been made with any options.
+        """
+        columns = {c: s for c, s in cls.averaged(items).items() if c in first and len(items[c].dropna())}
+        rows = summarise(items, list(columns), block_s=blocks_of(first), num_draws=1).drop(columns=["low", "high"])
+        if items is not first:
+            gains = paired_difference(first, items, list(columns), block_s=blocks_of(first))
+            rows = rows.drop(columns="num_items").merge(gains, on="score")
+        return [{str(k): v for k, v in row.items()} for row in rows.replace({"score": columns}).to_dict("records")]
 
     @abstractmethod
     def describe(self, items: pd.DataFrame) -> str:

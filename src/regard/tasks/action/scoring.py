@@ -1,18 +1,21 @@
 """How recognised classes are scored: a row for each labelled clip, whatever number of windows were answered about."""
 
+import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int64
 from torch import Tensor
+from typing_extensions import override
 
 from regard.batch import Batch
 from regard.errors import NothingToScoreError, RecipeError
 from regard.io.predictions import Answers
+from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.labels import (
     Empty,
     class_table,
@@ -21,23 +24,26 @@ from regard.metrics.labels import (
     mean_class_accuracy,
     mean_class_interval,
     mean_over_classes,
+    paired_mean_class,
     shares_time,
     top_k_correct,
 )
-from regard.metrics.table import groups_of, summarise
+from regard.metrics.table import blocks_of, groups_of, summarise
 from regard.tasks.base import Scoring
-from regard.tasks.gaze.scoring import blocks_of
 from regard.types import TRAINED, Clip, Recording, Segment
 
 __all__ = ["LabelScoring"]
 
 LABELS = ("action", "verb", "noun")
 
+RIGHT, TOP = "_correct", re.compile(r".+_top\d+")
+"""How the columns end that say whether a label was answered rightly, or was among the likeliest."""
+
 DRAWN = "drawn"
 """Prefix of the columns that hold answers to drawn gaze, one column a seed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelScoring(Scoring):
     """How answers about labels are scored; all that a published protocol may choose differently.
 
@@ -51,6 +57,16 @@ class LabelScoring(Scoring):
     labels: tuple[str, ...] = LABELS
     top: int = 5
     empty: Empty = "leave_out"
+
+    @override
+    @classmethod
+    def averaged(cls, items: pd.DataFrame) -> dict[str, str]:
+        answered = [c for c in items if c.endswith(RIGHT) or TOP.fullmatch(c)]
+        return {c: c.replace(RIGHT, "_accuracy") for c in answered}
+
+    @override
+    def best(self) -> tuple[str, Literal["max", "min"]]:
+        return f"{self.labels[0]}_accuracy", "max"
 
     def rows(
         self,
@@ -146,6 +162,19 @@ class LabelScoring(Scoring):
         rows += [_over_seeds(score, values, len(items)) for score, values in self._drawn(items).items()]
         return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
 
+    @override
+    @classmethod
+    def compare(cls, items: pd.DataFrame, first: pd.DataFrame, *, policy: Policy = "oracle") -> list[dict[str, object]]:
+        """Also "..._mean_class", the mean over a label's classes."""
+        rows = super().compare(items, first, policy=policy)
+        for label in (c.removesuffix(RIGHT) for c in cls.averaged(items) if c.endswith(RIGHT) and c in first):
+            right, classes = items[f"{label}{RIGHT}"].to_numpy(np.float64), items[label].to_numpy(np.int64)
+            rests_on: dict[str, object] = {"num_items": len(items)}
+            if items is not first:
+                rests_on = paired_mean_class(first, items, label, block_s=blocks_of(first))._asdict()
+            rows.append({"score": f"{label}_mean_class", "value": mean_over_classes(right, classes), **rests_on})
+        return rows
+
     def _drawn(self, items: pd.DataFrame) -> dict[str, list[float]]:
         """Each seed's accuracy and mean class accuracy; nothing where no gaze was drawn."""
         seeds, main = [c for c in items if c.startswith(f"{DRAWN}_correct@")], self.labels[0]
@@ -164,8 +193,7 @@ class LabelScoring(Scoring):
                 continue
             top = f"{name}_top{self.top}"
             columns = {f"{name}_correct": f"{name}_accuracy"} | ({top: top} if top in items else {})
-            means = summarise(items, list(columns), block_s=block_s)
-            named = means.rename(columns={"mean": "value", "metric": "score"}).replace({"score": columns})
+            named = summarise(items, list(columns), block_s=block_s).replace({"score": columns})
             label, correct = items[name].to_numpy(np.int64), items[f"{name}_correct"].to_numpy(np.float64)
             interval = mean_class_interval(correct, label, groups=groups_of(items, block_s=block_s))
             mean_class = {

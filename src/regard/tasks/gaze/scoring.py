@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Int8
 from torch import Tensor
+from typing_extensions import override
 
 from regard.errors import NothingToScoreError, RecipeError
 from regard.io.predictions import Answers
@@ -21,7 +22,7 @@ from regard.metrics.adaptive_f1 import (
     recall_precision,
     rescaled_published,
 )
-from regard.metrics.table import corpus_f1, corpus_f1_interval, f1_columns, summarise
+from regard.metrics.table import blocks_of, corpus_f1, corpus_f1_interval, f1_columns, paired_f1_difference
 from regard.models.baselines import CentrePrior
 from regard.ops.geometry import inside, visual_angle_deg
 from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
@@ -36,14 +37,11 @@ SCORES = ("nss", "information_gain_bits", "auc", "kl", "cc", "sim", "distance", 
 CENTRE_SCORES = ("auc_of_centre", "angle_of_centre_deg")
 """What GLC's code also says, of the centre of mass of each map alone; see `DensityScoring.centre_of_mass`."""
 
-BLOCK_S = 1.0
-"""Stretches that the bootstrap draws of a single recording: longer than a fixation, so nearly independent."""
-
 FINE_THRESHOLDS = tuple(np.round(np.concatenate([ESTIMATION_THRESHOLDS, np.arange(0.03, 0.985, 0.02)]), 6).tolist())
 """The published estimation grid, continued to 1, so that the best threshold of any density lies within it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DensityScoring(Scoring):
     """How density answers are scored; all that a published protocol may choose differently.
 
@@ -82,6 +80,15 @@ class DensityScoring(Scoring):
                 wanted="oracle, or one of the thresholds, whose recall and precision are kept for each item",
                 do=f"take the nearest, {near:g}, or add yours to task.scoring.thresholds",
             )
+
+    @override
+    @classmethod
+    def averaged(cls, items: pd.DataFrame) -> dict[str, str]:
+        return {score: score for score in (*SCORES, *CENTRE_SCORES) if score in items}
+
+    @override
+    def best(self) -> tuple[str, Literal["max", "min"]]:
+        return "nss", "max"
 
     def with_threshold_of(self, items: pd.DataFrame, source: str) -> "DensityScoring":
         """The same, with the threshold that gives these items the best F1; `source` says which items they are."""
@@ -204,8 +211,9 @@ class DensityScoring(Scoring):
         """The protocol in one line."""
         block_s = blocks_of(items)
         drawn = "recordings" if block_s is None else f"{block_s:g} s blocks"
-        is_oracle = self.policy == "oracle"
-        threshold = "chosen on the scored data (oracle)" if is_oracle else f"{self.policy:g}, {self.policy_from}"
+        threshold = (
+            "chosen on the scored data (oracle)" if self.policy == "oracle" else f"{self.policy:g}, {self.policy_from}"
+        )
         return (
             f"{np.count_nonzero(items['counted'])} of {len(items)} moments counted "
             f"({', '.join(self.states)} gaze on the image); F1 threshold {threshold}; "
@@ -217,9 +225,8 @@ class DensityScoring(Scoring):
 
         Intervals are of 95 %, from a bootstrap over recordings, or over `BLOCK_S` stretches of a single one.
         """
-        block_s = blocks_of(items)
         f1 = corpus_f1(items, self.policy)
-        low, high = corpus_f1_interval(items, self.policy, block_s=block_s)
+        low, high = corpus_f1_interval(items, self.policy, block_s=blocks_of(items))
         policy = f"threshold {f1.threshold:g}, {'best on this data' if self.policy == 'oracle' else self.policy_from}"
         counted = int(np.count_nonzero(items["counted"]))
         rows = [
@@ -227,10 +234,27 @@ class DensityScoring(Scoring):
             {"score": "recall", "value": f1.recall, "num_items": counted, "policy": policy},
             {"score": "precision", "value": f1.precision, "num_items": counted, "policy": policy},
         ]
-        means = summarise(items, [s for s in (*SCORES, *CENTRE_SCORES) if s in items], block_s=block_s).rename(
-            columns={"metric": "score", "mean": "value"}
-        )
-        return pd.concat([pd.DataFrame(rows), means[means["num_items"] > 0].assign(policy="")], ignore_index=True)
+        return pd.concat([pd.DataFrame(rows), super().summarise(items)], ignore_index=True)
+
+    @override
+    @classmethod
+    def compare(cls, items: pd.DataFrame, first: pd.DataFrame, *, policy: Policy = "oracle") -> list[dict[str, object]]:
+        """Also "f1", the corpus F1 under the threshold `policy`, of tables that have its columns."""
+        means = super().compare(items, first, policy=policy)
+        known = _thresholds(items)
+        if not (known and _thresholds(first)):
+            return means
+        if policy != "oracle" and not any(abs(policy - t) < 1e-9 for t in known):
+            raise RecipeError(
+                "threshold",
+                found=f"{policy:g}, for which a run kept no recall and precision",
+                wanted=f"one of its {len(known)} thresholds",
+                do=f"the nearest is {min(known, key=lambda t: abs(t - policy)):g}",
+            )
+        rests_on: dict[str, object] = {"num_items": np.count_nonzero(items["counted"])}
+        if items is not first:
+            rests_on = paired_f1_difference(first, items, policy, block_s=blocks_of(first))._asdict()
+        return [{"score": "f1", "value": corpus_f1(items, policy).f1, **rests_on}, *means]
 
 
 def required_gaze(recording: Recording) -> GazeTrack:
@@ -245,9 +269,8 @@ def required_gaze(recording: Recording) -> GazeTrack:
     return recording.gaze
 
 
-def blocks_of(items: pd.DataFrame) -> float | None:
-    """What the bootstrap draws: whole recordings (None), or blocks of so many seconds where there is only one."""
-    return None if len(items["recording"].unique()) > 1 else BLOCK_S
+def _thresholds(items: pd.DataFrame) -> list[float]:
+    return [float(c.removeprefix("recall@")) for c in items if c.startswith("recall@")]
 
 
 def _where_known(score: Float[Tensor, "m *k"], known: Bool[Tensor, "n"]) -> Float[Tensor, "n *k"]:
@@ -259,11 +282,10 @@ def _where_known(score: Float[Tensor, "m *k"], known: Bool[Tensor, "n"]) -> Floa
 
 def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> dict[str, Tensor]:
     rescaled = rescaled_published(logits)
-    values = (
-        heatmaps.centre_of_mass_auc_published(rescaled, point),
-        angles.centre_of_mass_angle_published(rescaled, point),
-    )
-    return dict(zip(CENTRE_SCORES, values, strict=True))
+    return {
+        "auc_of_centre": heatmaps.centre_of_mass_auc_published(rescaled, point),
+        "angle_of_centre_deg": angles.centre_of_mass_angle_published(rescaled, point),
+    }
 
 
 def _angles_deg(
