@@ -97,7 +97,7 @@ MISTAKES: dict[str, tuple[Callable[[dict], object], str]] = {
     "wrong type": (lambda c: c["data"].update(batch_size="many"), "data.batch_size: 'many'.*wanted: int"),
     "wrong type of several": (
         lambda c: c["data"].update(decode_size="big"),
-        "data.decode_size: 'big'.*wanted: int or null",
+        "data.decode_size: 'big'.*wanted: int or tuple or null",
     ),
     "wrong type deep inside": (
         lambda c: c["task"]["init_args"]["model"].update(init_args={"width": "wide"}),

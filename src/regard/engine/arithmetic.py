@@ -60,6 +60,8 @@ def chosen(precision: Precision, model: nn.Module, device: torch.device | str) -
     Small models stay in float32: their products are not what takes time. SlowPrecisionWarning tells where bfloat16 was
     asked for and is slower, as it is many times over on a processor without instructions for it.
     """
+    if precision not in {"auto", "bf16-mixed"}:
+        return precision  # pyright: ignore[reportReturnType]
     kind = torch.device(device).type
     if precision == "auto":
         return "bf16-mixed" if _is_large(model) and bfloat16_takes(kind) < 1 else "32-true"
