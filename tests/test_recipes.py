@@ -19,13 +19,14 @@ from regard.errors import RecipeError
 from regard.prepare.flow import FlowSettings, use_flow
 from regard.prepare.folder import prepare
 from regard.recipe.packaged import packaged
-from regard.recipe.read import read_recipe
+from regard.recipe.read import read_recipe, resolved_text
 from regard.run.checkpoints import read_checkpoint
 from regard.types import Recording, Segment
 
 ROOT = Path(__file__).parents[1]
 RECIPES = [file for file in packaged().values() if "\n  eval:" in file.read_text()]
 """Those that train or are scored; the others are a model's name, and only asked about recordings."""
+ASKED = [file for file in packaged().values() if file not in RECIPES]
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,13 @@ def test_every_recipe_takes_two_steps_and_is_scored(file: Path, root: str, tmp_p
 def test_every_recipe_is_named_task_dataset_model():
     assert RECIPES
     assert all(len(file.stem.split("_")) >= 3 for file in RECIPES)
+
+
+@pytest.mark.parametrize("file", ASKED, ids=lambda file: file.stem)
+def test_a_recipe_that_is_named_as_a_model_says_how_whole_recordings_are_put_to_it(file: Path):
+    data = yaml.safe_load(resolved_text(file))["data"]
+    assert data["predict"]["sampler"]
+    assert data["dataset"] is data["train"] is data["eval"] is None
 
 
 @pytest.mark.filterwarnings("ignore:splits:regard.recipe.data.SharedRecordingWarning")
