@@ -141,3 +141,12 @@ def test_python_does_the_same_in_four_lines(tiny_world, tmp_path):
     assert len(scores.items) == len(pred.time_s) == len(Video(path).times_s)
     assert regard.check(rec).usable
     assert regard.report(rec, tmp_path / "report.html", prediction=pred).stat().st_size > 10_000
+
+
+def test_a_video_without_gaze_is_not_predicted_on_before_it_is_said_that_nothing_can_be_scored(
+    say, silent_video, monkeypatch
+):
+    monkeypatch.setattr("regard.cli.evaluate.predicted", lambda *_: pytest.fail("predicted"))
+    said = say("evaluate", silent_video)
+    assert said.code == 2
+    assert "without gaze" in said.err

@@ -195,3 +195,16 @@ def test_seeds_are_averaged_by_one_command(tmp_path: Path, capsys: pytest.Captur
     assert "at least two" in capsys.readouterr().err
     assert main(["compare", "--mean", str(tmp_path / "s0"), str(tmp_path / "none")]) == 2
     assert f"regard evaluate {tmp_path / 'none'}" in capsys.readouterr().err
+
+
+def test_intervals_of_few_recordings_are_hints(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for count, said in ((3, "recordings: 3, fewer than 8"), (9, "chance does not explain")):
+        runs = [tmp_path / f"{name}{count}" for name in "ab"]
+        for run in runs:
+            items = pd.DataFrame(
+                {"recording": [f"r{i}" for i in range(count)], "time_s": 0.0, "nss": 1.0, "counted": True}
+            )
+            run.mkdir()
+            items.to_parquet(run / "items.parquet")
+        assert main(["compare", *map(str, runs)]) == 0
+        assert said in capsys.readouterr().out

@@ -236,3 +236,13 @@ def test_the_names_that_a_checkpoint_must_have_can_be_read(
     names = capsys.readouterr().out.split()
     assert some in names
     assert len(set(names)) == len(names) == (count or len(names))
+
+
+def test_a_flipped_bit_in_a_checkpoint_is_found(tmp_path: Path):
+    file = tmp_path / "w.pth"
+    torch.save({"model_state": {"x": torch.arange(4096.0)}}, file)
+    whole = file.read_bytes()
+    at = whole.index(torch.arange(4096.0).numpy().tobytes()[4000:4200]) + 100
+    file.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with pytest.raises(WeightsError, match="damaged"):
+        read_weights(file)

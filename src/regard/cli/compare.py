@@ -5,7 +5,10 @@ from pathlib import Path
 
 from regard.cli.console import heading, out, table
 from regard.cli.options import add_trust
-from regard.engine.compare import compare, mean_of, names
+from regard.engine.compare import compare, mean_of, names, read_items
+
+FEW = 8
+"""Recordings below which a bootstrap over them says little."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,5 +43,13 @@ def run(options: Namespace) -> int:
         how = f"F1 threshold {threshold}; {how}"
     out.print(f"[dim]{how}[/]", soft_wrap=True)
     if len(options.runs) > 1:
-        out.print("[dim]an interval that leaves out 0 is a difference that chance does not explain[/]")
+        out.print(f"[dim]{_reading(options.runs[0])}[/]", soft_wrap=True)
     return 0
+
+
+def _reading(run: Path) -> str:
+    """How an interval may be read, which depends on how many recordings were drawn from."""
+    count = len(set(read_items(run)["recording"]))
+    if count < FEW:
+        return f"recordings: {count}, fewer than {FEW}; take the intervals for hints, not for verdicts"
+    return "an interval that leaves out 0 is a difference that chance does not explain"

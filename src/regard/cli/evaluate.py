@@ -22,7 +22,7 @@ from regard.cli.options import (
 )
 from regard.cli.predict import predicted
 from regard.engine.evaluate import Scores, evaluate
-from regard.errors import RecipeError
+from regard.errors import NothingToScoreError, RecipeError
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 from regard.recipe.packaged import is_recipe
@@ -77,6 +77,13 @@ def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     folder = out_folder(options, recording)
+    if recording.gaze is None and not recording.segments:
+        raise NothingToScoreError(
+            recording.id,
+            found="a recording without gaze and without labelled segments",
+            wanted="something recorded to compare answers with",
+            do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
+        )
     answers = folder / f"{file_stem(options.model)}_answers.parquet"
     try:
         with progress("scores") as bar:

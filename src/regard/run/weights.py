@@ -4,6 +4,7 @@ Nothing is fetched unless somebody asks for it by name: no model and no recipe d
 """
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def locate(weights: str | Path) -> Path:
 
 def read_weights(path: Path) -> Mapping[str, Any]:
     """A checkpoint's content: tensors and plain values. Raises WeightsError for anything else; executes nothing."""
+    _require_sums(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds here, all of which mean: not to be read
@@ -111,6 +113,24 @@ def read_weights(path: Path) -> Mapping[str, Any]:
             path, found=f"a {type(content).__name__}", wanted="tensors by name", do="check where the file comes from"
         )
     return content
+
+
+def _require_sums(path: Path) -> None:
+    """Raises WeightsError where a part of a checkpoint, which is a zip, has another sum than was written with it."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise WeightsError(
+            path,
+            found=f"a damaged file: {damaged} is not what was written",
+            wanted="a checkpoint as it was written, to the last bit",
+            do="fetch or copy it again; the disk or the transfer changed it",
+        )
 
 
 def with_weights(model: nn.Module, path: Path) -> nn.Module:
