@@ -22,8 +22,7 @@ Precision = Literal["auto"] | Products
 class Pretrained:
     """What others have trained: `weights` is a name that `regard weights` lists, or a file.
 
-    `options` are those of the model's own `init_from`: of GLC, CSTS and MViTGaze `position_embeddings`, "2d" or
-    "published_1d".
+    `options` are those of the model's own `init_from`, such as how position embeddings are fitted.
     """
 
     weights: str
