@@ -93,7 +93,7 @@ def script(recording: Recording, prediction: Prediction | None, path: Path) -> N
         for number, frame in enumerate(source.decode(video=0)):
             picture = frame.to_ndarray(format="bgr24")
             if prediction is not None:
-                level = np.exp(prediction.log_density[number] - prediction.log_density[number].max())
+                level = np.exp(prediction["log_density"][number] - prediction["log_density"][number].max())
                 colours = cv2.applyColorMap(cv2.resize((255 * level).astype(np.uint8), (w, h)), cv2.COLORMAP_INFERNO)
                 picture = cv2.addWeighted(picture, 0.6, colours, 0.4, 0)
             now = np.searchsorted(track.time_s, number / RATE_HZ, "right")

@@ -20,8 +20,9 @@ from regard.metrics.table import corpus_f1, corpus_f1_interval, groups_of, summa
 from regard.models import CentrePrior
 from regard.ops.geometry import cell_of
 from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
+from regard.prediction import Prediction
 from regard.tasks import DensityScoring
-from regard.types import GazeState, GazeTrack, MediaStream, Prediction, Recording
+from regard.types import GazeState, GazeTrack, MediaStream, Recording
 
 SIZE = (64, 64)
 FRAMES = 512
@@ -182,7 +183,9 @@ def half_an_hour() -> pd.DataFrame:
     time_s = np.arange(HALF_AN_HOUR) / 30
     one = CentrePrior(size=SIZE)(torch.zeros(1, 1))[0, 0].numpy()
     maps = np.ascontiguousarray(np.broadcast_to(one, (HALF_AN_HOUR, *SIZE)))
-    prediction = Prediction(recording="r", model="centre", time_s=time_s, seen_until_s=time_s, log_density=maps)
+    prediction = Prediction(
+        recording="r", model="centre", time_s=time_s, seen_until_s=time_s, values={"log_density": maps}
+    )
     point = gaze(HALF_AN_HOUR).double().numpy()
     track = GazeTrack(time_s=time_s, point=point, state=np.full(len(point), GazeState.FIXATION, np.int8))
     recording = Recording(id="r", subject="s", video=MediaStream(path=Path("none.mp4")), gaze=track)
