@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float64, Shaped
 
+from regard.types import FilePrint
+
 PIECE = 256
 """Answers in a piece: a few megabytes of maps."""
 
@@ -30,7 +32,8 @@ class Prediction:
     for it: equal to `time_s` for estimation, earlier for anticipation. `who` says of whom each answer is, where there
     are several people; without, all are of the wearer. `class_names` say the classes of a label in words, where
     somebody knows them. `temperature` is what the model's logits were divided by before they became the density (2 in
-    GLC and CSTS): the published F1 begins with the logits.
+    GLC and CSTS): the published F1 begins with the logits. `source` is the video that was answered about, where
+    somebody noted it.
     """
 
     recording: str
@@ -42,6 +45,7 @@ class Prediction:
     who: tuple[str, ...] | None = None
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     temperature: float = 1.0
+    source: FilePrint | None = None
 
     def __post_init__(self) -> None:
         n = len(self.time_s)

@@ -155,6 +155,18 @@ class FileState(NamedTuple):
     inode: int
 
 
+class FilePrint(NamedTuple):
+    """By what a file is known again; `sha256` is that of parts of it: see `regard.io.fingerprint`."""
+
+    name: str
+    num_bytes: int
+    sha256: str
+
+    def is_of(self, other: "FilePrint") -> bool:
+        """True for a file of the same content, whatever it is called."""
+        return self[1:] == other[1:]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaStream:
     """One picture or sound stream of a file. `index` is the stream's number in the file; None means the default one.

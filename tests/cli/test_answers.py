@@ -35,7 +35,7 @@ def adaptive_f1(items: pd.DataFrame) -> tuple[float, float]:
 def test_a_saved_prediction_is_the_one_that_python_computes(say, tiny_world, model):
     said = say("predict", tiny_world, "--model", model, "--no_film", "--out", "answers")
     assert said.code == 0
-    assert [p.name for p in Path("answers").iterdir()] == [f"{model}.parquet"]
+    assert {p.name for p in Path("answers").iterdir()} == {f"{model}.parquet", ".recording"}
     saved = read_prediction(Path(f"answers/{model}.parquet"))
     computed = regard.predict(regard.open(tiny_world), model=model)
     assert (saved.recording, saved.model) == (computed.recording, computed.model) == ("tiny", model)
@@ -48,7 +48,7 @@ def test_a_saved_prediction_is_the_one_that_python_computes(say, tiny_world, mod
 def test_predict_writes_a_film_beside_the_table(say, tiny_world):
     said = say("predict", tiny_world, "--model", "centre-prior", "--out", "answers")
     assert said.code == 0
-    assert {p.name for p in Path("answers").iterdir()} == {"centre-prior.parquet", "centre-prior.mp4"}
+    assert {p.name for p in Path("answers").iterdir()} == {"centre-prior.parquet", "centre-prior.mp4", ".recording"}
     with Video("answers/centre-prior.mp4") as film, Video(tiny_world / "video.mp4") as video:
         assert len(film.times_s) == len(video.times_s)
         first, plain = (v.frames_at(np.array([0.0]))[0].astype(int) for v in (film, video))
@@ -65,7 +65,8 @@ def test_a_horizon_reaches_the_model(say, tiny_world):
 def test_the_printed_scores_follow_from_the_saved_items(say, tiny_world, model):
     said = say("evaluate", tiny_world, "--model", model, "--out", "scores")
     assert said.code == 0
-    assert {p.name for p in Path("scores").iterdir()} == {f"{model}_scores.csv", f"{model}_items.parquet"}
+    written = {p.name for p in Path("scores").iterdir()}
+    assert written == {f"{model}_scores.csv", f"{model}_items.parquet", ".recording"}
     items = pd.read_parquet(f"scores/{model}_items.parquet")
     saved = pd.read_csv(f"scores/{model}_scores.csv").set_index("score")
     printed = printed_scores(said.out)
@@ -84,7 +85,7 @@ def test_the_demo_answers_scores_and_shows_both_models(say, tiny_world):
     assert said.code == 0
     of_each = ("{}.parquet", "{}_scores.csv", "{}_items.parquet")
     expected = {name.format(model) for model in ("centre-prior", "saliency") for name in of_each}
-    assert {p.name for p in Path("shown").iterdir()} == {"film.mp4", "report.html", *expected}
+    assert {p.name for p in Path("shown").iterdir()} == {"film.mp4", "report.html", ".recording", *expected}
     assert [p.name for p in Path.cwd().iterdir()] == ["shown"]
     assert all(f"shown/{name}" in said.out for name in expected)
     saved = pd.read_csv("shown/saliency_scores.csv").set_index("score")["value"]

@@ -103,7 +103,7 @@ def test_check_of_a_recording_whose_gaze_is_all_lost_ends_with_1(say, world, gaz
 def test_show_writes_a_film_and_a_report_where_it_was_told(say, tiny_world):
     said = say("show", tiny_world, "--out", "pictures")
     assert said.code == 0
-    assert {p.name for p in Path("pictures").iterdir()} == {"gaze.mp4", "report.html"}
+    assert {p.name for p in Path("pictures").iterdir()} == {"gaze.mp4", "report.html", ".recording"}
     with Video("pictures/gaze.mp4") as film, Video(tiny_world / "video.mp4") as video:
         np.testing.assert_allclose(film.times_s, video.times_s, atol=1e-4)
     assert Sound("pictures/gaze.mp4").duration_s > 1.5

@@ -9,6 +9,7 @@ import pytest
 from regard.errors import FileError
 from regard.io.predictions import open_prediction, prediction_writer, read_prediction, write_prediction
 from regard.prediction import Prediction, joined
+from regard.types import FilePrint
 
 
 def prediction(n: int = 5, size: tuple[int, int] = (3, 4)) -> Prediction:
@@ -21,6 +22,7 @@ def prediction(n: int = 5, size: tuple[int, int] = (3, 4)) -> Prediction:
         time_s=time_s,
         seen_until_s=time_s - 0.5,
         values={"log_density": logs.astype(np.float32)},
+        source=FilePrint("kitchen.mp4", 1234, "ab12"),
     )
 
 
@@ -29,7 +31,7 @@ def test_a_prediction_comes_back_bit_for_bit(tmp_path, n):
     written = prediction(n)
     write_prediction(written, tmp_path / "new" / "p.parquet")
     found = read_prediction(tmp_path / "new" / "p.parquet")
-    assert (found.recording, found.model) == ("kitchen", "gaze-stays")
+    assert (found.recording, found.model, found.source) == ("kitchen", "gaze-stays", written.source)
     np.testing.assert_array_equal(found.time_s, written.time_s, strict=True)
     np.testing.assert_array_equal(found.seen_until_s, written.seen_until_s, strict=True)
     np.testing.assert_array_equal(found["log_density"], written["log_density"], strict=True)

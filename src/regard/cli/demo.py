@@ -8,11 +8,12 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import OUT, add_out, add_recording, claim, command, out_folder
+from regard.cli.options import OUT, add_out, add_recording, command
+from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
 from regard.errors import NothingToScoreError
-from regard.io.check import check_recording
+from regard.io.check import RecordingCheck, check_recording
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
 from regard.types import Recording
@@ -37,12 +38,19 @@ def run(options: Namespace) -> int:
     if options.path is None:
         options.path = str(_built_in(OUT / "worlds" if options.out is None else options.out))
     recording = open_recording(options.path, min_confidence=options.min_confidence)
-    folder = out_folder(options, recording)
     found = check_recording(recording)
     heading(f"{recording.id}: {options.path}")
     print_findings(found)
     if not found.usable:
         return EXIT_UNUSABLE
+    with results_folder(options, recording) as folder:
+        files = _everything(options.path, recording, found, folder)
+    wrote(files, then=_next(options.path, recording))
+    return 0
+
+
+def _everything(path: str, recording: Recording, found: RecordingCheck, folder: Path) -> list[Path]:
+    """Predictions, scores, a film and a report; where they lie."""
     predictions = {model: _predict(recording, model, folder) for model in MODELS}
     files = [folder / f"{model}.parquet" for model in MODELS]
     scores = _scores(predictions, recording)
@@ -61,11 +69,9 @@ def run(options: Namespace) -> int:
         prediction=shown,
         findings=findings_table(found),
         scores=summary,
-        command=command("demo", options.path),
+        command=command("demo", path),
     )
-    claim(options, folder, recording)
-    wrote([folder / "film.mp4", folder / "report.html", *files], then=_next(options.path, recording))
-    return 0
+    return [folder / "film.mp4", folder / "report.html", *files]
 
 
 def side_by_side(scores: dict[str, Scores]) -> pd.DataFrame:

@@ -13,16 +13,16 @@ from regard.cli.options import (
     add_out,
     add_print_config,
     add_recording,
-    claim,
     command,
     file_stem,
     on_error_words,
-    out_folder,
     trust_words,
 )
 from regard.cli.predict import predicted
+from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.errors import NothingToScoreError, RecipeError
+from regard.io.files import temporary_name
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 from regard.recipe.packaged import is_recipe
@@ -76,7 +76,6 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    folder = out_folder(options, recording)
     if recording.gaze is None and not recording.segments:
         raise NothingToScoreError(
             recording.id,
@@ -84,16 +83,18 @@ def _recording(options: Namespace) -> int:
             wanted="something recorded to compare answers with",
             do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
         )
-    answers = folder / f"{file_stem(options.model)}_answers.parquet"
-    try:
-        with progress("scores") as bar:
-            scores = evaluate(predicted(options, recording, answers), recording, progress=bar)
-    finally:
-        if answers.is_file():
-            answers.unlink()
-    print_scores(f"{options.model} on {recording.id}", scores)
-    claim(options, folder, recording)
-    wrote(save_scores(scores, folder, f"{file_stem(options.model)}_"), then=command("show", options.path))
+    stem = file_stem(options.model)
+    with results_folder(options, recording) as folder:
+        answers = temporary_name(folder / f"{stem}_answers.parquet")
+        try:
+            with progress("scores") as bar:
+                scores = evaluate(predicted(options, recording, answers), recording, progress=bar)
+        finally:
+            if answers.is_file():
+                answers.unlink()
+        print_scores(f"{options.model} on {recording.id}", scores)
+        files = save_scores(scores, folder, f"{stem}_")
+    wrote(files, then=command("show", options.path))
     return 0
 
 

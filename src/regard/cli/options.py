@@ -1,19 +1,10 @@
 """Options that several verbs share."""
 
-import hashlib
-import re
 import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from regard.io.files import writing
-from regard.types import Recording
-
 OUT = Path("regard-out")
-OWNER = ".recording"
-"""Says in a folder of results which video they are about."""
-
-MAX_NAME = 100
 DEFAULT_MODEL = "saliency"
 
 
@@ -93,32 +84,6 @@ def add_on_error(parser: ArgumentParser) -> None:
 def on_error_words(options: Namespace) -> list[str]:
     """The same as an override of a recipe; nothing where the user did not say."""
     return [] if options.on_error is None else [f"--data.on_error={options.on_error}"]
-
-
-def out_folder(options: Namespace, recording: Recording) -> Path:
-    """The folder asked for, or one named after the recording, to which no other recording of that name has written."""
-    if options.out is not None:
-        return options.out
-    folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
-    source = _source(recording)
-    try:
-        owner = (folder / OWNER).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return folder
-    if owner == source:
-        return folder
-    return folder.with_name(f"{folder.name}-{hashlib.sha256(source.encode(errors='surrogateescape')).hexdigest()[:6]}")
-
-
-def claim(options: Namespace, folder: Path, recording: Recording) -> None:
-    """Say in a folder that was not asked for by name whose results it holds."""
-    if options.out is None:
-        with writing(folder / OWNER) as part:
-            part.write_text(_source(recording), encoding="utf-8", errors="surrogateescape")
-
-
-def _source(recording: Recording) -> str:
-    return str(recording.require_video().path.resolve())
 
 
 def file_stem(model: str) -> str:

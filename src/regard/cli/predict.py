@@ -4,7 +4,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, claim, command, file_stem, out_folder
+from regard.cli.options import add_model, add_out, add_recording, command, file_stem
+from regard.cli.results import results_folder
 from regard.engine.predict import predict
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
@@ -29,14 +30,13 @@ def run(options: Namespace) -> int:
     """Write the predictions and the film."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    folder, stem = out_folder(options, recording), file_stem(options.model)
-    files = [folder / f"{stem}.parquet"]
-    prediction = predicted(options, recording, files[0])
-    if not options.no_film:
-        files.append(folder / f"{stem}.mp4")
-        with frames_progress("film") as bar:
-            film(recording, prediction, files[1], progress=bar)
-    claim(options, folder, recording)
+    with results_folder(options, recording) as folder:
+        files = [folder / f"{file_stem(options.model)}.parquet"]
+        prediction = predicted(options, recording, files[0])
+        if not options.no_film:
+            files.append(files[0].with_suffix(".mp4"))
+            with frames_progress("film") as bar:
+                film(recording, prediction, files[1], progress=bar)
     wrote(files, then=next_step(options, has_gaze=recording.gaze is not None and "log_density" in prediction.names))
     return 0
 

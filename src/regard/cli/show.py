@@ -4,7 +4,8 @@ from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, remarks, wrote
-from regard.cli.options import add_out, add_recording, claim, command, out_folder
+from regard.cli.options import add_out, add_recording, command
+from regard.cli.results import results_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
 from regard.viz.film import film
@@ -21,11 +22,10 @@ def run(options: Namespace) -> int:
     """Write both and say where they lie."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    folder = out_folder(options, recording)
-    with frames_progress("film") as bar:
-        film(recording, None, folder / "gaze.mp4", progress=bar)
-    findings = findings_table(check_recording(recording))
-    report(recording, folder / "report.html", findings=findings, command=command("show", options.path))
-    claim(options, folder, recording)
+    with results_folder(options, recording) as folder:
+        with frames_progress("film") as bar:
+            film(recording, None, folder / "gaze.mp4", progress=bar)
+        findings = findings_table(check_recording(recording))
+        report(recording, folder / "report.html", findings=findings, command=command("show", options.path))
     wrote([folder / "gaze.mp4", folder / "report.html"], then=command("predict", options.path, "--model", "saliency"))
     return 0

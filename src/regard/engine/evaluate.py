@@ -7,6 +7,7 @@ import pandas as pd
 
 from regard import tasks
 from regard.errors import NothingToScoreError
+from regard.io.fingerprint import fingerprint
 from regard.io.predictions import Answers
 from regard.tasks.base import Scoring
 from regard.types import Recording
@@ -37,15 +38,10 @@ def evaluate(
     """Compare a prediction, in memory or in a file, with what was recorded at the same moments.
 
     Without `scoring`, the one that reads the prediction's arrays, with its defaults. `progress` is told the share done.
-    Raises NothingToScoreError where the recording lacks what is compared, or the two never meet.
+    Raises NothingToScoreError where the recording lacks what is compared, the two never meet, or the prediction is
+    about another recording, also one of the same name.
     """
-    if prediction.recording != recording.id:
-        raise NothingToScoreError(
-            recording.id,
-            found=f"a prediction about {prediction.recording!r}",
-            wanted=f"a prediction about {recording.id!r}",
-            do="predict on this recording first",
-        )
+    _require_about(prediction, recording)
     scoring = _scoring_of(prediction) if scoring is None else scoring
     items = scoring.items(prediction, recording, progress=progress or (lambda _: None))
     return Scores(
@@ -54,6 +50,27 @@ def evaluate(
         protocol=scoring.describe(items),
         details=scoring.details(items, prediction.class_names),
     )
+
+
+def _require_about(prediction: Answers, recording: Recording) -> None:
+    if prediction.recording != recording.id:
+        raise NothingToScoreError(
+            recording.id,
+            found=f"a prediction about {prediction.recording!r}",
+            wanted=f"a prediction about {recording.id!r}",
+            do="predict on this recording first",
+        )
+    if prediction.source is None or recording.video is None:
+        return
+    here = fingerprint(recording.video.path)
+    if not here.is_of(prediction.source):
+        raise NothingToScoreError(
+            recording.video.path,
+            found=f"a prediction about another video ({prediction.source.name}, {prediction.source.num_bytes:,} bytes) "
+            f"of a recording with the same name, {recording.id!r}",
+            wanted=f"a prediction about this one ({here.name}, {here.num_bytes:,} bytes)",
+            do="predict on this recording first",
+        )
 
 
 def signed(items: pd.DataFrame, scoring: Scoring) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from regard.engine.arithmetic import autocast, chosen, quick_float32
 from regard.engine.ask import Asked, ask
 from regard.errors import RegardError
 from regard.io import open_video
+from regard.io.fingerprint import fingerprint
 from regard.io.predictions import PredictionFile, open_prediction, prediction_writer
 from regard.prediction import Prediction, joined
 from regard.prepare.flow import FlowSettings
@@ -114,6 +115,7 @@ def _answers(
     """Pieces in time order, each answer once: of several about one time, the one that has seen most."""
     _require_answerable(recording, asked)
     asked.task.model.to(place).eval()
+    source = fingerprint(recording.require_video().path)
     with tempfile.TemporaryDirectory() as folder:
         if "flow" in asked.task.inputs and recording.flow is None:
             recording = _with_flow(recording, Path(folder) / "flow.mp4", asked.decode_size or FLOW_SIDE)
@@ -135,7 +137,9 @@ def _answers(
                 with autocast(products, place):
                     answer = asked.task.answer(on_device)
                 said = asked.task.predictions(answer, on_device)
-            waiting += [replace(piece, model=asked.name, class_names=asked.class_names) for piece in said]
+            waiting += [
+                replace(piece, model=asked.name, class_names=asked.class_names, source=source) for piece in said
+            ]
             _require_one_grid(waiting[-len(said) :], shapes, asked)
             known = joined(waiting)
             is_final = known.time_s < later_s[number]

@@ -17,8 +17,8 @@ from regard.errors import FileError
 
 HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
 
-LEFT = re.compile(r"(?P<stem>.+)\.part-(?P<host>[0-9a-f]{4})-(?P<process>\d+)-[0-9a-f]{6}(?P<suffix>(\.[^.]*)?)")
-"""A temporary name: of which file, on which machine, by which process."""
+LEFT = re.compile(r"(?P<stem>.+?)(\.part-(?P<host>[0-9a-f]{4})-(?P<process>\d+)-[0-9a-f]{6})+(?P<suffix>(\.[^.]*)?)")
+"""A temporary name, or one beside such a name: of which file, on which machine, by which process."""
 
 MAX_STEM = 180
 """Characters of the final name in the temporary one: file systems allow 255 bytes."""
@@ -54,6 +54,14 @@ def writing(path: Path | str) -> Iterator[Path]:
         if part != path:
             _remove_quietly(part)
         raise
+
+
+def make_folder(path: Path) -> None:
+    """A folder there, and those above it. Raises FileError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
 
 
 def temporary_name(path: Path) -> Path:

@@ -4,7 +4,7 @@ One row an answer: `start_s` (of a window), `time_s`, `seen_until_s`, `who` (whe
 column for each array: of numbers, or of lists in lists (h of w for a map). For people to read, a density also gives
 `x` and `y`, the centre of its most likely cell (normalised), and the logits of a label its likeliest class, by number,
 by name where known, with its probability. The file's metadata hold `recording`, `model`, `temperature` (1 where it is
-missing) and `class_names`.
+missing), `class_names` and `source`: the name, the length and a sum of the video that was answered about.
 """
 
 import json
@@ -21,6 +21,7 @@ from jaxtyping import Float64, Shaped
 from regard.errors import FileError
 from regard.io.files import writing
 from regard.prediction import PIECE, Prediction, joined, peaks
+from regard.types import FilePrint
 
 TIMES = ("start_s", "time_s", "seen_until_s")
 LOGITS = "logits/"
@@ -72,6 +73,7 @@ class PredictionWriter:
                 "model": piece.model,
                 "temperature": str(piece.temperature),
                 "class_names": json.dumps(piece.class_names),
+                "source": json.dumps(piece.source),
             }
             schema = table.schema.with_metadata(about)
             maps = [name + ".list.element" * (v.ndim - 1) for name, v in piece.values.items() if v.dtype.kind == "f"]
@@ -98,6 +100,7 @@ class PredictionFile:
     who: tuple[str, ...] | None
     class_names: Mapping[str, tuple[str, ...]]
     temperature: float
+    source: FilePrint | None
     shapes: Mapping[str, tuple[int, ...]]
     """Of a row of each array."""
 
@@ -144,6 +147,7 @@ class PredictionFile:
             values=values,
             class_names=self.class_names,
             temperature=self.temperature,
+            source=self.source,
         )
 
 
@@ -169,6 +173,7 @@ def open_prediction(path: Path | str) -> PredictionFile:
         if not set(columns) - _for_people(columns):
             raise ValueError("no array of answers")
         names = json.loads(about.get("class_names", "{}"))
+        source = json.loads(about.get("source", "null"))
         found = PredictionFile(
             path=path,
             recording=about["recording"],
@@ -179,9 +184,10 @@ def open_prediction(path: Path | str) -> PredictionFile:
             who=tuple(table["who"].to_pylist()) if "who" in columns else None,
             class_names={label: tuple(map(str, said)) for label, said in names.items()},
             temperature=float(about.get("temperature", 1.0)),
+            source=None if source is None else FilePrint(str(source[0]), int(source[1]), str(source[2])),
             shapes={c: _shape(file.schema_arrow.field(c)) for c in columns if c not in _for_people(columns)},
         )
-    except (OSError, pa.ArrowException, AttributeError, KeyError, ValueError, TypeError) as error:
+    except (OSError, pa.ArrowException, AttributeError, LookupError, ValueError, TypeError, RecursionError) as error:
         raise _unreadable(path, error) from error
     return found
 

@@ -1,0 +1,68 @@
+"""The folder that a recording's results go to, which belongs to that recording alone."""
+
+import hashlib
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from regard.cli.options import OUT
+from regard.errors import FileError
+from regard.io.files import make_folder, one_at_a_time
+from regard.types import Recording
+
+OWNER = ".recording"
+"""Says in a folder of results which video they are about."""
+
+MAX_NAME = 100
+
+
+@contextmanager
+def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
+    """The folder asked for, or one named after the recording, while its results are written.
+
+    Raises FileError where the folder asked for holds another recording's; without one asked for, another recording of
+    the same name has a folder of its own. Where the block raises before anything was written, the folder is anybody's.
+    """
+    video = str(recording.require_video().path.resolve())
+    if options.out is not None:
+        folder = options.out
+        if (owner := _claimed(folder, video)) != video:
+            raise FileError(
+                folder,
+                found=f"a folder with the results of {owner}",
+                wanted=f"a folder of its own for those of {video}",
+                do="name another folder with --out, or remove this one",
+            )
+    else:
+        folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
+        if _claimed(folder, video) != video:
+            mark = hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()[:6]
+            folder = folder.with_name(f"{folder.name}-{mark}")
+            _claimed(folder, video)
+    try:
+        yield folder
+    except BaseException:
+        if _holds_nothing(folder):
+            (folder / OWNER).unlink(missing_ok=True)
+        raise
+
+
+def _claimed(folder: Path, video: str) -> str:
+    """Whose folder it is from now on: of this video, where it was nobody's or holds nothing."""
+    make_folder(folder)
+    with one_at_a_time(folder / OWNER):
+        try:
+            owner = (folder / OWNER).read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            owner = video
+        if owner == video or _holds_nothing(folder):
+            (folder / OWNER).write_text(video, encoding="utf-8", errors="surrogateescape")
+            return video
+    return owner
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """True where there is at most what says whose folder it is."""
+    return all(file.name.startswith((OWNER, f".{OWNER}")) for file in folder.iterdir())
