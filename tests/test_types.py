@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from regard.types import MIN_GAP_S, GazeState, GazeTrack
+from regard.errors import FileError
+from regard.types import MIN_GAP_S, Clip, FaceTrack, GazeState, GazeTrack, Recording
 
 LOST, TRACKED, FIXATION, SACCADE = GazeState.LOST, GazeState.TRACKED, GazeState.FIXATION, GazeState.SACCADE
 
@@ -134,3 +135,49 @@ def test_a_track_refuses_what_cannot_be_one():
         GazeTrack(time_s=np.arange(2.0), point=np.full((2, 2), np.nan), state=state)
     with pytest.raises(ValueError, match="NaN exactly where"):
         GazeTrack(time_s=np.arange(2.0), point=point, state=np.full(2, LOST, np.int8))
+
+
+def face(times_s: list[float], **more) -> FaceTrack:
+    n = len(times_s)
+    return FaceTrack(
+        person="ann",
+        time_s=np.array(times_s),
+        box=np.arange(4.0 * n).reshape(n, 4),
+        looking=np.arange(n) % 2 == 0,
+        looking_known=np.arange(n) > 0,
+        **more,
+    )
+
+
+def test_a_frame_without_a_box_does_not_get_its_neighbours():
+    track = face([0.0, 1 / 30, 3 / 30], known={"quality": np.array([0.5, np.nan, 0.25])})
+    found = track.at(np.array([0.001, 2 / 30, 3 / 30, 3 / 30, 9.0]))
+    assert found["box"][:, 0].tolist() == pytest.approx([0, np.nan, 8, 8, np.nan], nan_ok=True)
+    assert found["looking"].tolist() == pytest.approx([np.nan, np.nan, 1, 1, np.nan], nan_ok=True)
+    assert found["quality"].tolist() == pytest.approx([0.5, np.nan, 0.25, 0.25, np.nan], nan_ok=True)
+    assert np.isnan(face([]).at(np.array([1.0]))["box"]).all()
+    assert face([1.0]).at(np.array([1.01]))["box"][0, 0] == 0
+    assert face([0.0, 0.01]).at(np.array([0.005, 0.016]))["box"][:, 0].tolist() == pytest.approx(
+        [0, np.nan], nan_ok=True
+    )
+
+
+def test_a_face_track_with_two_boxes_at_one_moment_is_refused():
+    with pytest.raises(ValueError, match="ann-2 must be finite and strictly increasing"):
+        face([0.0, 0.0], track="ann-2")
+
+
+def test_a_clip_finds_its_face_by_the_tracks_name():
+    recording = Recording(id="r", subject="s", faces=(face([0.0]), face([5.0], track="ann-2")))
+    moment = np.zeros(1)
+    assert Clip(recording=recording, frame_s=moment, gaze_s=moment, person="ann").face.time_s[0] == 0
+    assert Clip(recording=recording, frame_s=moment, gaze_s=moment, person="ann-2").face.time_s[0] == 5
+    with pytest.raises(FileError, match="there are ann, ann-2"):
+        _ = Clip(recording=recording, frame_s=moment, gaze_s=moment).face
+
+
+def test_a_light_recording_has_no_tracks_but_those_that_are_kept():
+    gaze = GazeTrack.lost(np.zeros(1))
+    recording = Recording(id="r", subject="s", gaze=gaze, faces=(face([0.0]),), others={"o": gaze})
+    assert recording.light() == Recording(id="r", subject="s")
+    assert recording.light("faces").faces == recording.faces

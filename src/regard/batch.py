@@ -14,12 +14,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int8, Int64, UInt8
+from jaxtyping import Bool, Float, Int8, Int64, Shaped, UInt8
 from torch import Tensor
 
 from regard.types import Camera, Clip, GazeState
 
-Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label"]
+Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label", "faces"]
 """What a task or a model may ask of the data."""
 
 
@@ -118,6 +118,8 @@ class Sample:
     observed_valid: Bool[Tensor, "t"] | None = _is(FieldSpec("frames", "observed_gaze", pad=False))
     label: dict[str, int] | None = _is(FieldSpec("clip", "label"))
     """Class of the clip by label name ("verb": 3)."""
+    given: dict[str, Tensor] | None = _is(FieldSpec("clip"))
+    """What transforms made of the clip for its model, by name; NaN where it is not known (see `Transform.gives`)."""
     view: View = field(default=View(), metadata={"spec": FieldSpec("clip")})
 
     def with_points(self, change: Callable[[Tensor], Tensor]) -> "Sample":
@@ -150,6 +152,7 @@ class Batch:
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
+    given: dict[str, Shaped[Tensor, "b ..."]] | None = None
     view: Float[Tensor, "b 4"] | None = None
     """The sides of each View; None where all see the whole picture."""
     skipped: tuple[str, ...] = ()

@@ -10,125 +10,32 @@ bottom-right corner, so pixel column c covers x in [c / width, (c + 1) / width].
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int8
+from jaxtyping import Bool, Float64
 
 from regard.errors import FileError
+from regard.tracks import MIN_GAP_S, FaceTrack, GazeState, GazeTrack
+
+__all__ = [
+    "MIN_GAP_S",
+    "TRAINED",
+    "Camera",
+    "Clip",
+    "FaceTrack",
+    "FileState",
+    "GazeState",
+    "GazeTrack",
+    "MediaStream",
+    "Recording",
+    "Segment",
+]
 
 TRAINED = "trained"
 """Kind of the segments by which a dataset says that a stretch of a test recording was also trained on; it may lie
 outside the recording's own video, where that is a piece cut out of a longer one."""
-
-MIN_GAP_S = 1 / 60
-"""Half of a frame at 30 frames a second: a measurement this near to a frame is always near enough."""
-
-
-class GazeState(IntEnum):
-    """What the eye was doing, as far as the device or the dataset says."""
-
-    LOST = 0
-    """No valid measurement (blink, untracked); the point is NaN."""
-    TRACKED = 1
-    """Valid, and nobody said which movement it belongs to."""
-    FIXATION = 2
-    SACCADE = 3
-    PURSUIT = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GazeTrack:
-    """Where somebody looked over time: n measurements in time order.
-
-    Off-screen gaze keeps its value outside [0, 1]. `confidence` is the device's own, in [0, 1], where it gives one.
-    Raises ValueError when lengths differ, times do not strictly increase, or LOST and NaN points do not coincide.
-    """
-
-    time_s: Float64[np.ndarray, "n"]
-    point: Float64[np.ndarray, "n 2"]
-    state: Int8[np.ndarray, "n"]
-    confidence: Float64[np.ndarray, "n"] | None = None
-
-    def __post_init__(self) -> None:
-        n = len(self.time_s)
-        if len(self.point) != n or len(self.state) != n or (self.confidence is not None and len(self.confidence) != n):
-            raise ValueError(
-                f"time_s, point, state and confidence must have one length, got {n}, {len(self.point)}, ..."
-            )
-        if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
-            raise ValueError("gaze times must be finite and strictly increasing")
-        if not np.array_equal(self.valid, np.isfinite(self.point).all(axis=1)):
-            raise ValueError("a point must be NaN exactly where the gaze is LOST")
-
-    def __len__(self) -> int:
-        return len(self.time_s)
-
-    @property
-    def valid(self) -> Bool[np.ndarray, "n"]:
-        """True where the gaze was measured."""
-        return self.state != GazeState.LOST
-
-    @property
-    def interval_s(self) -> float:
-        """Median time between two measurements; NaN for fewer than two."""
-        return float(np.median(np.diff(self.time_s))) if len(self) > 1 else float("nan")
-
-    def at(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> "GazeTrack":
-        """The nearest measurement to each asked moment; LOST where none lies within `max_gap_s`.
-
-        The default gap is the track's own interval, at least MIN_GAP_S. The returned track carries the asked times.
-        """
-        if max_gap_s is None:
-            max_gap_s = max(MIN_GAP_S, np.nan_to_num(self.interval_s))
-        if len(self) == 0:
-            return GazeTrack.lost(time_s)
-        after = np.clip(np.searchsorted(self.time_s, time_s), 1, max(1, len(self) - 1))
-        before = after - 1
-        after = np.minimum(after, len(self) - 1)
-        nearest = np.where(time_s - self.time_s[before] <= self.time_s[after] - time_s, before, after)
-        near = np.abs(self.time_s[nearest] - time_s) <= max_gap_s
-        return GazeTrack(
-            time_s=np.asarray(time_s, np.float64),
-            point=np.where(near[:, None], self.point[nearest], np.nan),
-            state=np.where(near, self.state[nearest], GazeState.LOST).astype(np.int8),
-            confidence=None if self.confidence is None else np.where(near, self.confidence[nearest], np.nan),
-        )
-
-    def interpolated(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> "GazeTrack":
-        """Linear between the two measurements around each moment, as some protocols want it.
-
-        LOST where either neighbour is LOST or farther than `max_gap_s`, and before the first and after the last
-        measurement, where there is only one neighbour; the state is the nearer neighbour's.
-        """
-        nearest = self.at(time_s, max_gap_s=max_gap_s)
-        if len(self) == 0:
-            return nearest
-        gap = max(MIN_GAP_S, np.nan_to_num(self.interval_s)) if max_gap_s is None else max_gap_s
-        after = np.clip(np.searchsorted(self.time_s, time_s), 0, len(self) - 1)
-        before = np.where(self.time_s[after] == time_s, after, np.maximum(after - 1, 0))
-        since, until = time_s - self.time_s[before], self.time_s[after] - time_s
-        near = (since >= 0) & (since <= gap) & (until >= 0) & (until <= gap)
-        share = (since / np.where(after > before, since + until, 1.0))[:, None]
-        point = (1 - share) * self.point[before] + share * self.point[after]
-        lost = ~near | ~np.isfinite(point).all(axis=1) | ~nearest.valid
-        return replace(
-            nearest,
-            point=np.where(lost[:, None], np.nan, point),
-            state=np.where(lost, GazeState.LOST, nearest.state).astype(np.int8),
-        )
-
-    @classmethod
-    def lost(cls, time_s: Float64[np.ndarray, "n"]) -> "GazeTrack":
-        """Nothing known at any of these moments."""
-        n = len(time_s)
-        return cls(
-            time_s=np.asarray(time_s, np.float64),
-            point=np.full((n, 2), np.nan),
-            state=np.full(n, GazeState.LOST, np.int8),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,25 +104,12 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaceTrack:
-    """One person's face over n moments: boxes (x0, y0, x1, y1) in normalised image coordinates.
-
-    `looking` says whether the person looks at the wearer, and means something only where `looking_known`.
-    """
-
-    person: str
-    time_s: Float64[np.ndarray, "n"]
-    box: Float64[np.ndarray, "n 4"]
-    looking: Bool[np.ndarray, "n"]
-    looking_known: Bool[np.ndarray, "n"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
     `video`, `gaze`, `audio`, `camera` are None where the recording has none. `flow` is the optical flow that
-    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`). `notes` are facts that a
+    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`). `others` is where other
+    people looked who watched the same video, by observer. `notes` are facts that a
     reader had to assume or wants known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without
     video, the clock counts from where its first frame would be.
     """
@@ -229,7 +123,13 @@ class Recording:
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
     faces: tuple[FaceTrack, ...] = ()
+    others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def light(self, *kept: str) -> "Recording":
+        """Without what is heavy to send to another process: gaze, segments and faces, but for the fields `kept`."""
+        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": (), "others": {}}
+        return replace(self, **{name: nothing for name, nothing in heavy.items() if name not in kept})
 
     def require_video(self) -> MediaStream:
         """The video, for whoever cannot do without. Raises FileError where the recording has none."""
@@ -249,8 +149,8 @@ class Clip:
 
     `frame_s` are the frames shown to the model, `gaze_s` the moments asked about: equal for estimation, later for
     anticipation. Sound may be read up to `heard_until_s`, and nothing after it. `segment` is the labelled stretch that
-    the clip was cut from, if any; `person` whom it is about, where it is not the wearer. `frame_valid` is False where a
-    too-short stretch was filled up by repeating its last frame; None means that every frame is real.
+    the clip was cut from, if any; `person` the name of the face track that it is about, if any. `frame_valid` is False
+    where a too-short stretch was filled up by repeating its last frame; None means that every frame is real.
     """
 
     recording: Recording
@@ -265,6 +165,19 @@ class Clip:
     def heard_until_s(self) -> float:
         """Last moment of sound that the model may hear: the last frame shown."""
         return float(self.frame_s[-1])
+
+    @property
+    def face(self) -> FaceTrack:
+        """The face that the clip is about. Raises FileError where the recording has no track of that name."""
+        found = next((f for f in self.recording.faces if f.name == self.person), None)
+        if found is None:
+            raise FileError(
+                str(self),
+                found=f"no face called {self.person!r}; there are {', '.join(f.name for f in self.recording.faces)}",
+                wanted="a clip about one of the faces in view",
+                do="cut the clips with FaceWindows or FaceStretches",
+            )
+        return found
 
     def __str__(self) -> str:
         whom = "" if self.person is None else f" {self.person}"

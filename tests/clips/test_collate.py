@@ -122,3 +122,21 @@ def test_pictures_of_two_sizes_or_labels_of_two_kinds_do_not_make_a_batch():
         collate([sample(1, side=4), sample(1, side=6)])
     with pytest.raises(RecipeError, match="labels"):
         collate([sample(1, label={"verb": 1}), sample(1, label={"noun": 1})])
+
+
+def test_what_transforms_gave_is_stacked_by_name_and_padded_as_frames_are():
+    bins, pose = torch.tensor([3, 4]), torch.tensor([1.0, float("nan")])
+    one = replace(sample(3), given={"bins": bins, "head_pose": pose, "share": torch.tensor(0.5)})
+    other = replace(sample(1), given={"bins": bins[:1], "head_pose": pose, "share": torch.tensor(0.25)})
+    given = collate([one, other]).to("cpu").given
+    assert given is not None
+    assert given["bins"].tolist() == [[3, 4], [3, 3]]
+    assert given["bins"].dtype == torch.int64
+    assert given["head_pose"][:, 0].tolist() == [1.0, 1.0]
+    assert given["head_pose"][:, 1].isnan().all()
+    assert given["share"].tolist() == [0.5, 0.25]
+    assert collate([sample(1)]).given is None
+    with pytest.raises(RecipeError, match=r"given \['bins'\]"):
+        collate([one, replace(other, given={"bins": bins})])
+    with pytest.raises(RecipeError, match="different shapes"):
+        collate([one, replace(one, given={**(one.given or {}), "share": torch.zeros(2)})])

@@ -10,11 +10,12 @@ import torch
 from scipy.stats import entropy
 from torch import Tensor, nn
 
-from regard.batch import Batch
+from regard.batch import Batch, Sample
 from regard.errors import RecipeError
 from regard.models.baselines import CentrePrior, GazeStays, Saliency
 from regard.ops.heatmap import gaussian_maps
 from regard.tasks import DensityScoring, GazeAnticipation, GazeEstimation, GazeKL
+from regard.transforms import Transform
 from regard.types import Clip, GazeState, MediaStream, Recording
 
 NAN = float("nan")
@@ -256,3 +257,33 @@ class Misnamed(DensityScoring):
 def test_a_summary_without_score_and_value_names_its_scoring(items):
     with pytest.raises(RecipeError, match=r"score, mean, .*Misnamed(?s:.*)score and value"):
         GazeEstimation(Unseeing(), scoring=Misnamed()).summarise(items)
+
+
+class Gives(Transform):
+    """Counts the frames of a clip."""
+
+    gives = frozenset({"count"})
+
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        return replace(sample, given={"count": torch.tensor(len(sample.clip.frame_s))})
+
+
+class Counts(Unseeing):
+    """Asks for what a transform of its own gives."""
+
+    preprocess = (Gives(),)
+
+    def forward(self, ahead_s: Tensor, count: Tensor) -> Tensor:
+        return ahead_s * count[:, None]
+
+
+def test_a_model_is_told_what_the_transforms_it_brings_along_have_given(batch: Batch):
+    task = GazeAnticipation(Counts())
+    assert task.inputs == frozenset()
+    told = task.told(replace(batch, given={"count": torch.tensor([2, 3]), "other": torch.zeros(2)}))
+    assert told.keys() == {"ahead_s", "count"}
+    assert told["count"].tolist() == [2, 3]
+    unprepared = Counts()
+    unprepared.preprocess = ()
+    with pytest.raises(TypeError, match="count"):
+        GazeAnticipation(unprepared)

@@ -63,18 +63,22 @@ def _asked_valid(clip: Clip) -> Bool[Tensor, "u"]:
 
 
 def _field(samples: list[Sample], name: str, length: int, fill: float | bool | int | None = None) -> Tensor | None:
-    rows = [row for s in samples if (row := getattr(s, name)) is not None]
-    if not rows:
+    rows = [getattr(s, name) for s in samples]
+    if all(row is None for row in rows):
         return None
-    if len(rows) < len(samples) or len({row.shape[1:] for row in rows}) > 1:
-        shapes = {str(s.clip): None if (r := getattr(s, name)) is None else tuple(r.shape) for s in samples}
-        raise RecipeError(
-            "collate",
-            found=f"{name} of different shapes in one batch: {shapes}",
-            wanted="one shape, apart from the number of moments",
-            do="bring all pictures to one size with a transform (Resize, CentreCrop, RandomResizedCrop)",
-        )
+    if len({None if row is None else row.shape[1:] for row in rows}) > 1:
+        raise _differ(samples, name, rows)
     return _stack(rows, length, fill)
+
+
+def _differ(samples: list[Sample], name: str, rows: Sequence[Tensor | None]) -> RecipeError:
+    shapes = {str(s.clip): None if r is None else tuple(r.shape) for s, r in zip(samples, rows, strict=True)}
+    return RecipeError(
+        "collate",
+        found=f"{name} of different shapes in one batch: {shapes}",
+        wanted="one shape, apart from the number of moments",
+        do="bring all pictures to one size with a transform (Resize, CentreCrop, RandomResizedCrop)",
+    )
 
 
 def _stack(rows: list[Tensor], length: int, fill: float | bool | int | None = None) -> Shaped[Tensor, "b n ..."]:
@@ -111,8 +115,15 @@ def _facts(samples: list[Sample], name: str) -> Tensor | dict[str, Tensor] | Non
         if own.keys() != facts[0].keys():
             raise RecipeError(
                 str(sample.clip),
-                found=f"{name}s {sorted(own)}",
+                found=f"{name} {sorted(own)}",
                 wanted=f"{sorted(facts[0])}, as the other clips of the batch have",
-                do="let the dataset give every segment of a kind the same labels",
+                do="let the dataset give every segment of a kind the same labels, and transforms the same to each clip",
             )
-    return {key: torch.tensor([fact[key] for fact in facts]) for key in facts[0]}
+    return {key: _fact(samples, key, [torch.as_tensor(fact[key]) for fact in facts]) for key in facts[0]}
+
+
+def _fact(samples: list[Sample], name: str, rows: list[Tensor]) -> Tensor:
+    """One of a mapping: a number for each clip, or rows that are padded as frames are."""
+    if len({row.shape[1:] for row in rows}) > 1 or len({row.dim() for row in rows}) > 1:
+        raise _differ(samples, name, rows)
+    return _stack(rows, max(map(len, rows))) if rows[0].dim() else torch.stack(rows)

@@ -110,7 +110,7 @@ def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardErro
         raise
     if not in_worker:
         return batch
-    light = tuple(replace(c, recording=replace(c.recording, gaze=None, segments=(), faces=())) for c in batch.clips)
+    light = tuple(replace(c, recording=c.recording.light()) for c in batch.clips)
     return replace(batch, clips=light)
 
 

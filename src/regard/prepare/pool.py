@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any, Literal
@@ -37,7 +36,7 @@ def in_processes(work: Work, recordings: Sequence[Recording], workers: int) -> F
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context(START_METHOD))
     try:
-        futures = {pool.submit(work, _light(r)): r for r in recordings}
+        futures = {pool.submit(work, r.light("faces")): r for r in recordings}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
@@ -58,7 +57,7 @@ def in_ray(work: Work, recordings: Sequence[Recording], workers: int | None) -> 
         _start(ray)
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    light = [_light(r) for r in recordings]
+    light = [r.light("faces") for r in recordings]
     try:
         numbers = ray.data.from_items([{"number": i} for i in range(len(light))], override_num_blocks=len(light))
         for row in numbers.map(lambda row: _row(work, light, row["number"]), concurrency=workers).iter_rows():
@@ -93,11 +92,6 @@ def _row(work: Work, recordings: Sequence[Recording], number: int) -> dict[str, 
         error, is_fatal = raised, True
     parts = {name: getattr(error, name) for name in ("where", "found", "wanted", "do")} if error else {}
     return {"number": number, "error": parts, "is_fatal": is_fatal}
-
-
-def _light(recording: Recording) -> Recording:
-    """What a film is made from; gaze and labels stay here."""
-    return replace(recording, gaze=None, segments=(), faces=())
 
 
 def _ray() -> Any:

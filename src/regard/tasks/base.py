@@ -16,6 +16,7 @@ from regard.io.predictions import Answers
 from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.table import blocks_of, paired_difference, summarise
 from regard.prediction import Prediction
+from regard.transforms.place import Transform
 from regard.types import Recording
 
 __all__ = ["Scoring", "Task"]
@@ -27,8 +28,9 @@ class Task(ABC):
     """One question, asked of one model.
 
     A model takes part by naming the Batch fields that it wants as the parameters of its `forward`; nothing else binds
-    the two; an input that a model as it was made does not read, it lists in `ignores`, and nobody need have it. The
-    engine calls `needs`, `answer`, `loss`, `score`, `summarise` and `predictions`, in that order of life.
+    the two; an input that a model as it was made does not read, it lists in `ignores`, and nobody need have it. What
+    the transforms of its `preprocess` give (`Transform.gives`) it asks for in the same way. The engine calls `needs`,
+    `answer`, `loss`, `score`, `summarise` and `predictions`, in that order of life.
     """
 
     targets: ClassVar[frozenset[Field]]
@@ -43,13 +45,15 @@ class Task(ABC):
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         wanted = [p for p in inspect.signature(model.forward).parameters.values() if p.name != "state"]
-        unknown = [p.name for p in wanted if p.name not in _BATCH_FIELDS and p.default is p.empty]
+        steps: Sequence[Transform] = getattr(model, "preprocess", ())
+        known = _BATCH_FIELDS.union(*(step.gives for step in steps))
+        unknown = [p.name for p in wanted if p.name not in known and p.default is p.empty]
         if unknown:
-            has = ", ".join(sorted(_BATCH_FIELDS))
+            has = ", ".join(sorted(known))
             raise TypeError(f"{type(model).__name__}.forward asks for {', '.join(unknown)}; a Batch has {has}")
         ignored = getattr(model, "ignores", frozenset())
-        self.arguments = tuple(p.name for p in wanted if p.name in _BATCH_FIELDS and p.name not in ignored)
-        self.options = frozenset(p.name for p in wanted if p.name not in _BATCH_FIELDS)
+        self.arguments = tuple(p.name for p in wanted if p.name in known and p.name not in ignored)
+        self.options = frozenset(p.name for p in wanted if p.name not in known)
         """What else the model's `forward` may be told, which no Batch holds; only tasks that know of it do."""
 
     @property
@@ -64,7 +68,8 @@ class Task(ABC):
 
     def told(self, batch: Batch) -> dict[str, Any]:
         """What the model is told of a batch, by the names of its parameters."""
-        return {name: getattr(batch, name) for name in self.arguments}
+        given = batch.given or {}
+        return {name: getattr(batch, name) if name in _BATCH_FIELDS else given.get(name) for name in self.arguments}
 
     def answer(self, batch: Batch) -> Any:
         """The model's raw output, in the form that the task's other methods take: a Tensor, if it does not say else.

@@ -9,6 +9,7 @@ systems differ in it.
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, UInt8
@@ -35,6 +36,9 @@ Video = UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"]
 
 class Transform(ABC):
     """A Sample in, a Sample out. One of your own that cuts or mirrors pictures does it by `crop` and `mirrored`."""
+
+    gives: ClassVar[frozenset[str]] = frozenset()
+    """What it adds to the sample's `given`: names by which a model that brings it along may ask for it."""
 
     @abstractmethod
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:

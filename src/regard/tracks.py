@@ -1,0 +1,176 @@
+"""What is known of a recording over time: where somebody looked, and where a face was; nouns of `regard.types`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int8, Int64
+
+MIN_GAP_S = 1 / 60
+"""Half of a frame at 30 frames a second: a measurement this near to a frame is always near enough."""
+
+
+class GazeState(IntEnum):
+    """What the eye was doing, as far as the device or the dataset says."""
+
+    LOST = 0
+    """No valid measurement (blink, untracked); the point is NaN."""
+    TRACKED = 1
+    """Valid, and nobody said which movement it belongs to."""
+    FIXATION = 2
+    SACCADE = 3
+    PURSUIT = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GazeTrack:
+    """Where somebody looked over time: n measurements in time order.
+
+    Off-screen gaze keeps its value outside [0, 1]. `confidence` is the device's own, in [0, 1], where it gives one.
+    Raises ValueError when lengths differ, times do not strictly increase, or LOST and NaN points do not coincide.
+    """
+
+    time_s: Float64[np.ndarray, "n"]
+    point: Float64[np.ndarray, "n 2"]
+    state: Int8[np.ndarray, "n"]
+    confidence: Float64[np.ndarray, "n"] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.time_s)
+        if len(self.point) != n or len(self.state) != n or (self.confidence is not None and len(self.confidence) != n):
+            raise ValueError(
+                f"time_s, point, state and confidence must have one length, got {n}, {len(self.point)}, ..."
+            )
+        if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
+            raise ValueError("gaze times must be finite and strictly increasing")
+        if not np.array_equal(self.valid, np.isfinite(self.point).all(axis=1)):
+            raise ValueError("a point must be NaN exactly where the gaze is LOST")
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    @property
+    def valid(self) -> Bool[np.ndarray, "n"]:
+        """True where the gaze was measured."""
+        return self.state != GazeState.LOST
+
+    @property
+    def interval_s(self) -> float:
+        """Median time between two measurements; NaN for fewer than two."""
+        return float(np.median(np.diff(self.time_s))) if len(self) > 1 else float("nan")
+
+    def at(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> "GazeTrack":
+        """The nearest measurement to each asked moment; LOST where none lies within `max_gap_s`.
+
+        The default gap is the track's own interval, at least MIN_GAP_S. The returned track carries the asked times.
+        """
+        if max_gap_s is None:
+            max_gap_s = max(MIN_GAP_S, np.nan_to_num(self.interval_s))
+        if len(self) == 0:
+            return GazeTrack.lost(time_s)
+        nearest, near = _nearest(self.time_s, time_s, max_gap_s)
+        return GazeTrack(
+            time_s=np.asarray(time_s, np.float64),
+            point=np.where(near[:, None], self.point[nearest], np.nan),
+            state=np.where(near, self.state[nearest], GazeState.LOST).astype(np.int8),
+            confidence=None if self.confidence is None else np.where(near, self.confidence[nearest], np.nan),
+        )
+
+    def interpolated(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> "GazeTrack":
+        """Linear between the two measurements around each moment, as some protocols want it.
+
+        LOST where either neighbour is LOST or farther than `max_gap_s`, and before the first and after the last
+        measurement, where there is only one neighbour; the state is the nearer neighbour's.
+        """
+        nearest = self.at(time_s, max_gap_s=max_gap_s)
+        if len(self) == 0:
+            return nearest
+        gap = max(MIN_GAP_S, np.nan_to_num(self.interval_s)) if max_gap_s is None else max_gap_s
+        after = np.clip(np.searchsorted(self.time_s, time_s), 0, len(self) - 1)
+        before = np.where(self.time_s[after] == time_s, after, np.maximum(after - 1, 0))
+        since, until = time_s - self.time_s[before], self.time_s[after] - time_s
+        near = (since >= 0) & (since <= gap) & (until >= 0) & (until <= gap)
+        share = (since / np.where(after > before, since + until, 1.0))[:, None]
+        point = (1 - share) * self.point[before] + share * self.point[after]
+        lost = ~near | ~np.isfinite(point).all(axis=1) | ~nearest.valid
+        return replace(
+            nearest,
+            point=np.where(lost[:, None], np.nan, point),
+            state=np.where(lost, GazeState.LOST, nearest.state).astype(np.int8),
+        )
+
+    @classmethod
+    def lost(cls, time_s: Float64[np.ndarray, "n"]) -> "GazeTrack":
+        """Nothing known at any of these moments."""
+        n = len(time_s)
+        return cls(
+            time_s=np.asarray(time_s, np.float64),
+            point=np.full((n, 2), np.nan),
+            state=np.full(n, GazeState.LOST, np.int8),
+        )
+
+
+def _nearest(
+    time_s: Float64[np.ndarray, "n"], asked_s: Float64[np.ndarray, "m"], max_gap_s: float
+) -> tuple[Int64[np.ndarray, "m"], Bool[np.ndarray, "m"]]:
+    """Number of the entry nearest to each asked moment, and whether it is within the gap; n at least 1."""
+    after = np.clip(np.searchsorted(time_s, asked_s), 1, max(1, len(time_s) - 1))
+    before = after - 1
+    after = np.minimum(after, len(time_s) - 1)
+    nearest = np.where(asked_s - time_s[before] <= time_s[after] - asked_s, before, after)
+    return nearest, np.abs(time_s[nearest] - asked_s) <= max_gap_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceTrack:
+    """A face that was followed over n moments: boxes (x0, y0, x1, y1) in normalised image coordinates.
+
+    `looking` says whether the person looks at the wearer, and means something only where `looking_known`. A person who
+    left and came back may have several tracks, each with a `track` of its own; where it is empty, the person is the
+    track. `known` is what else is known of each box, by name, NaN where it is not: "head_pose_deg" [n, 3] (yaw, pitch,
+    roll), "landmarks" [n, 5, 3] (x, y in the box, from 0 to 1, and visibility), "quality" [n] and "score" [n] (shares).
+
+    Raises ValueError when lengths differ or times do not strictly increase.
+    """
+
+    person: str
+    time_s: Float64[np.ndarray, "n"]
+    box: Float64[np.ndarray, "n 4"]
+    looking: Bool[np.ndarray, "n"]
+    looking_known: Bool[np.ndarray, "n"]
+    track: str = ""
+    known: Mapping[str, Float[np.ndarray, "n ..."]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = {"box": self.box, "looking": self.looking, "looking_known": self.looking_known, **self.known}
+        if wrong := {name: len(c) for name, c in columns.items() if len(c) != len(self.time_s)}:
+            raise ValueError(f"{len(self.time_s)} moments of {self.name}, but {wrong} rows")
+        if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
+            raise ValueError(f"the times of {self.name} must be finite and strictly increasing")
+
+    @property
+    def name(self) -> str:
+        """What the track is called, unlike any other of its recording."""
+        return self.track or self.person
+
+    def at(
+        self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None
+    ) -> dict[str, Float64[np.ndarray, "m ..."]]:
+        """What is known at each asked moment, by the box nearest to it: "box", "looking" (1 or 0), and all of `known`.
+
+        NaN where nothing is known or no box is near: within `max_gap_s`, or if that is not said, half of the track's
+        own interval and at most MIN_GAP_S, so that a frame without a box does not get its neighbour's.
+        """
+        num = len(self.time_s)
+        if max_gap_s is None:
+            max_gap_s = min(MIN_GAP_S, float(np.median(np.diff(self.time_s))) / 2) if num > 1 else MIN_GAP_S
+        nearest, near = np.zeros(len(time_s), np.int64), np.zeros(len(time_s), bool)
+        if num:
+            nearest, near = _nearest(self.time_s, time_s, max_gap_s)
+        looking = np.where(self.looking_known, self.looking, np.nan)
+        found = {}
+        for name, values in {"box": self.box, "looking": looking, **self.known}.items():
+            found[name] = np.full((len(time_s), *values.shape[1:]), np.nan)
+            found[name][near] = values[nearest[near]]
+        return found
