@@ -80,13 +80,15 @@ class MediaStream:
 
     `start_s` is the moment on the recording's clock at which the stream's own zero lies: 0 for the video itself and for
     the sound in the video's file. `state` is that of the file when the recording was opened, from which gaze and clock
-    were made; reading another one is refused. None: nothing was made from it.
+    were made; reading another one is refused. None: nothing was made from it. `rate_hz` is how many pictures a
+    folder of pictures shows a second; files say it themselves.
     """
 
     path: Path
     index: int | None = None
     start_s: float = 0.0
     state: FileState | None = None
+    rate_hz: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

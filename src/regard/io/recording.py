@@ -18,6 +18,7 @@ from regard.io.devices.folder import open_folder, video_files
 from regard.io.devices.native_core import native_times_s
 from regard.io.media.container import unchanged
 from regard.io.media.looks import video_look
+from regard.io.media.pictures import Pictures
 from regard.io.media.retimed import RetimedVideo
 from regard.io.media.sound import Sound
 from regard.io.media.video import Video
@@ -97,7 +98,7 @@ def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
     return None
 
 
-def open_video(stream: MediaStream) -> "Video | AriaVideo | RetimedVideo | LaterVideo":
+def open_video(stream: MediaStream) -> "Video | AriaVideo | RetimedVideo | Pictures | LaterVideo":
     """The pictures of a stream, on the recording's clock: a FrameSource that can be closed.
 
     Raises FileError where the file has changed since the recording was opened.
@@ -106,6 +107,8 @@ def open_video(stream: MediaStream) -> "Video | AriaVideo | RetimedVideo | Later
     if _is_vrs(stream.path):
         _require_default(stream)
         source = AriaVideo(stream.path)
+    elif stream.path.is_dir():
+        source = Pictures(stream.path, rate_hz=stream.rate_hz)
     else:
         source = Video(stream.path, stream=stream.index)
         taken_s = native_times_s(stream.path)
@@ -144,7 +147,7 @@ def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None
 class LaterVideo:
     """A video whose own zero lies at `start_s` on the recording's clock."""
 
-    def __init__(self, source: Video | AriaVideo | RetimedVideo, start_s: float) -> None:
+    def __init__(self, source: Video | AriaVideo | RetimedVideo | Pictures, start_s: float) -> None:
         self._source, self._start_s = source, start_s
 
     def close(self) -> None:

@@ -13,9 +13,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from regard.ops.geometry import cell_of, inside
+from regard.ops.heatmap import mirrored_blur
 
 FLAT = 1e-6
 """Standard deviation over mean below which a map is flat: what float32 leaves of a uniform density is under 1e-7."""
+
+
+PUBLISHED_BLUR_CELLS = 3.2
+"""Deviation of the blur in GLC's AUC."""
 
 
 def nss(log_density: Float[Tensor, "*b h w"], point: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b"]:
@@ -108,7 +113,7 @@ def centre_of_mass_auc_published(
     """
     row, column = (c.floor().nan_to_num().long() for c in centre_of_mass_published(rescaled).unbind(-1))
     h, w = rescaled.shape[-2:]
-    down, across = (_mirrored_blur(n, like=rescaled) for n in (h, w))
+    down, across = (mirrored_blur(n, like=rescaled, sigma_cells=PUBLISHED_BLUR_CELLS) for n in (h, w))
     bump = down[:, row].movedim(0, -1)[..., :, None] * across[:, column].movedim(0, -1)[..., None, :]
     known = inside(point)
     corners = point.new_tensor([w - 1, h - 1])
@@ -154,13 +159,3 @@ def _over(value: Float[Tensor, "*b"], deviation: Float[Tensor, "*b"]) -> Float[T
 
 def _dot(maps: Float[Tensor, "*b h w"], others: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
     return torch.linalg.vecdot(maps.flatten(-2), others.flatten(-2))
-
-
-def _mirrored_blur(n: int, *, like: Tensor, sigma_cells: float = 3.2) -> Float[Tensor, "n n"]:
-    """Column c is a unit impulse at c, blurred; what leaves the border is mirrored back in, edge cell included."""
-    radius = int(4 * sigma_cells + 0.5)
-    offset = torch.arange(-radius, radius + 1, device=like.device)
-    kernel = torch.softmax(-0.5 * (offset.to(torch.float32) / sigma_cells) ** 2, dim=0).to(like.dtype)
-    source = torch.arange(n, device=like.device)[:, None] + offset
-    source = torch.where(source < 0, -1 - source, torch.where(source >= n, 2 * n - 1 - source, source))
-    return like.new_zeros(n, n).scatter_add(1, source, kernel.expand(n, -1).contiguous())

@@ -98,6 +98,20 @@ def min_max(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
     return (maps - low) / (high - low + 1e-6)
 
 
+def mirrored_blur(n: int, *, like: Tensor, sigma_cells: float) -> Float[Tensor, "n n"]:
+    """Column c is a unit at c, blurred; what leaves the border is mirrored back in, edge cell included.
+
+    A Gaussian cut at four deviations, as scipy's `gaussian_filter` in its mode "reflect".
+    """
+    radius = int(4 * sigma_cells + 0.5)
+    offset = torch.arange(-radius, radius + 1, device=like.device)
+    precise = torch.promote_types(like.dtype, torch.float32)
+    kernel = torch.softmax(-0.5 * (offset.to(precise) / sigma_cells) ** 2, dim=0).to(like.dtype)
+    source = (torch.arange(n, device=like.device)[:, None] + offset) % (2 * n)
+    source = torch.where(source >= n, 2 * n - 1 - source, source)
+    return like.new_zeros(n, n).scatter_add(1, source, kernel.expand(n, -1).contiguous())
+
+
 def _centres(n: int, *, like: Tensor) -> Float[Tensor, "n"]:
     return (torch.arange(n, device=like.device, dtype=like.dtype) + 0.5) / n
 
