@@ -21,11 +21,11 @@ __all__ = ["RandomWeightsWarning", "ensure_torchvision"]
 Weights = Literal["imagenet", "random"]
 """Where a backbone starts: torchvision's ImageNet-1K weights, or an initialisation drawn from torch's generator."""
 
-ImagenetName = Literal[
-    "mobilenet_v3_small", "mobilenet_v3_large", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"
-]
+ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 MobileNetName = Literal["mobilenet_v3_small", "mobilenet_v3_large"]
+
+ImagenetName = Literal[ResNetName, MobileNetName]
 
 MOBILENET_CUTS: dict[MobileNetName, tuple[int, int]] = {"mobilenet_v3_small": (4, 9), "mobilenet_v3_large": (7, 13)}
 """How many of torchvision's feature blocks end at stride 8, and how many at stride 16 (the rest, at 32, is dropped)."""
@@ -81,6 +81,18 @@ def imagenet_model(name: ImagenetName, *, weights: Weights) -> nn.Module:
     if state is not None:
         model.load_state_dict(state)
     return model
+
+
+def resnet_maps(name: ResNetName, *, weights: Weights, stages: int = 4) -> tuple[nn.Sequential, int]:
+    """A ResNet's layers up to the end of a stage, by torchvision's names, and how many channels their map has.
+
+    The map's stride is 32 pixels after four stages, half of it after each one fewer.
+    """
+    whole = imagenet_model(name, weights=weights)
+    maps = nn.Sequential()
+    for layer in ("conv1", "bn1", "relu", "maxpool", *(f"layer{i + 1}" for i in range(stages))):
+        maps.add_module(layer, whole.get_submodule(layer))
+    return maps, whole.get_submodule("fc").in_features // 2 ** (4 - stages)
 
 
 class MobileNetFeatures(nn.Module):

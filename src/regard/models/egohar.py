@@ -14,14 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.errors import RecipeError, WeightsError
-from regard.models.backbones import Weights, imagenet_model
+from regard.models.backbones import ResNetName, Weights, resnet_maps
+from regard.models.positions import sinusoids
 from regard.models.published import SHOWN, Rules, bare_state, built_from
 from regard.transforms.colour import Normalise
 from regard.transforms.place import Transform
 
 __all__ = ["EgoHAR", "EgoHARAnswer", "EgoHARState"]
-
-ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 PUBLISHED_RULES: Rules = (
     (r"^frames\.trunk\.conv1\.", "encoder.features.0."),
@@ -42,8 +41,6 @@ PUBLISHED_RULES: Rules = (
 """The two published states in one, their names after "encoder." and "transformer."."""
 CHECKPOINT = {"encoder.": "feature_encoder_state_dict", "transformer.": "transformer_classifier_state_dict"}
 """Where a published checkpoint keeps them."""
-SLOWEST = 10_000.0
-"""Radians of time by which the slowest position wave is stretched against the fastest."""
 
 
 class EgoHARAnswer(NamedTuple):
@@ -191,12 +188,7 @@ class FrameEncoder(nn.Module):
         self, *, backbone: ResNetName, stages: int, weights: Weights, channels: int, verbs: int, nouns: int
     ) -> None:
         super().__init__()
-        trunk = imagenet_model(backbone, weights=weights)
-        kept = ("conv1", "bn1", "relu", "maxpool", *(f"layer{i + 1}" for i in range(stages)))
-        self.trunk = nn.Sequential()
-        for name in kept:
-            self.trunk.add_module(name, trunk.get_submodule(name))
-        wide = trunk.get_submodule("fc").in_features // 2 ** (4 - stages)
+        self.trunk, wide = resnet_maps(backbone, weights=weights, stages=stages)
         self.attend = nn.Conv2d(wide, 1, 1)
         self.reduce = nn.Conv2d(wide, channels, 1)
         self.norm = nn.BatchNorm2d(channels)
@@ -255,10 +247,3 @@ def masked_mean(x: Float[Tensor, "b t e"], valid: Bool[Tensor, "b t"] | None) ->
     if valid is None:
         return x.mean(dim=1)
     return torch.where(valid[..., None], x, 0).sum(dim=1) / valid.sum(dim=1, keepdim=True)
-
-
-def sinusoids(num_frames: int, width: int) -> Float[Tensor, "1 t e"]:
-    """Where a frame stands in its clip, in sines (even places) and cosines (odd ones), each pair slower."""
-    stretch = SLOWEST ** (-torch.arange(0, width, 2) / width)
-    angle = torch.arange(num_frames)[:, None] * stretch
-    return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[None, :, :width]

@@ -15,6 +15,12 @@ Rules = Sequence[tuple[str, str]]
 
 _Model = TypeVar("_Model", bound=nn.Module)
 
+WRAPPERS = ("model_state", "state_dict", "module", "model")
+"""What training scripts (SlowFast's, most, DeepSpeed's, MAE's) call the state in a checkpoint."""
+
+BY_HAND = "no address of the file is known, and it was not fetched by us; put the file here by hand"
+"""The note of a checkpoint that its authors keep where no program can fetch it."""
+
 SHOWN = 8
 """How many wrong names an error lists before it says "and n more"."""
 
@@ -69,16 +75,16 @@ def published_names(model: nn.Module, rules: Rules) -> dict[str, str]:
 def bare_state(checkpoint: Mapping[str, object], *, where: str) -> dict[str, Tensor]:
     """A checkpoint's tensors by name, without what training puts round them.
 
-    Takes a state or a whole SlowFast checkpoint with its "model_state", and removes a leading "module.". Raises
+    Takes a state or a whole checkpoint that holds one under a name of WRAPPERS, and removes a leading "module.". Raises
     WeightsError for anything that is not a tensor, and where two names become the same.
     """
-    state = checkpoint.get("model_state", checkpoint)
+    state = checkpoint.get(next((name for name in WRAPPERS if name in checkpoint), ""), checkpoint)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(
             where,
             found="values that are not tensors",
             wanted="a state: a tensor for each name",
-            do="give the checkpoint's state, or a file that holds it as 'model_state'",
+            do=f"give the checkpoint's state, or a file that holds it as {' or '.join(map(repr, WRAPPERS))}",
         )
     bare = {name.removeprefix("module."): value for name, value in state.items()}
     if len(bare) < len(state):

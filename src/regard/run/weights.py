@@ -146,7 +146,7 @@ def with_weights(model: nn.Module, path: Path) -> nn.Module:
             path, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
         )
     content = read_weights(path) if path.is_file() else {}
-    if "state_dict" in content or not hasattr(kind, "from_published"):
+    if is_ours(content) or not hasattr(kind, "from_published"):
         load_state(model, state_of(content, where=path), where=path)
         return model
     if parts is not None:
@@ -155,6 +155,12 @@ def with_weights(model: nn.Module, path: Path) -> nn.Module:
         other = kind.from_published(content)
     _require_fit(model, other.state_dict(), (), where=path)
     return other
+
+
+def is_ours(content: Mapping[str, Any]) -> bool:
+    """Whether the content of a checkpoint is one of `regard train`: others may keep a "state_dict" too."""
+    state = content.get("state_dict")
+    return isinstance(state, Mapping) and any(name.startswith(PREFIX) for name in state)
 
 
 def state_of(content: Mapping[str, Any], *, where: Path) -> dict[str, Tensor]:
