@@ -16,8 +16,8 @@ from regard.datasets import Synthetic
 from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.errors import RecipeError
-from regard.prepare.flow import FlowSettings, use_flow
-from regard.prepare.folder import prepare
+from regard.prepare.flow import FlowSettings
+from regard.prepare.folder import prepare, use_prepared
 from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe, resolved_text
 from regard.run.checkpoints import read_checkpoint
@@ -43,7 +43,7 @@ class StandIn:
         found = Synthetic(self.root, train=2, duration_s=4.5, size=(96, 128)).recordings("train")
         if self.flow:
             prepare(found, Path(self.root) / "prepared" / "flow", FlowSettings(size=64), workers=1)
-            found = use_flow(found, Path(self.root) / "prepared")
+            found = use_prepared(found, Path(self.root) / "prepared")
         return tuple(replace(r, segments=(*r.segments, *(_whole(r, kind) for kind in self.kinds))) for r in found)
 
 

@@ -14,7 +14,7 @@ from regard.clips.flow import decoded, encoded, open_flow
 from regard.errors import FileError, RecipeError
 from regard.io import FilmWriter
 from regard.prepare.film import Settings
-from regard.prepare.flow import FOLDER, FlowSettings, use_flow
+from regard.prepare.flow import FlowSettings
 from regard.prepare.folder import prepare, use_prepared
 from regard.transforms import CentreCrop, EgoHARFlip, GazeAttentionFlip, HorizontalFlip, Resize, ScaleFlow
 from regard.types import Clip, MediaStream, Recording
@@ -44,12 +44,12 @@ def sliding(tmp_path_factory) -> Recording:
 def prepared(sliding, tmp_path_factory):
     root = tmp_path_factory.mktemp("prepared")
     prepare([sliding], root, Settings(size=96), workers=1)
-    prepare([sliding], root / FOLDER, FlowSettings(size=96), workers=1)
+    prepare([sliding], root / "flow", FlowSettings(size=96), workers=1)
     return root
 
 
 def both(recording: Recording, root) -> tuple[Recording, ...]:
-    return use_prepared(use_flow([recording], root), root, size=96)
+    return use_prepared([recording], root, size=96)
 
 
 def test_a_known_shift_is_recovered(sliding, prepared):
@@ -83,16 +83,15 @@ def test_bytes_keep_the_flow_to_a_tenth_of_a_pixel_and_no_motion_exactly():
 
 
 def test_flow_is_made_once_and_its_manifest_says_how(sliding, prepared):
-    again = prepare([sliding], prepared / FOLDER, FlowSettings(size=96), workers=1)
+    again = prepare([sliding], prepared / "flow", FlowSettings(size=96), workers=1)
     assert again.already == ("wall",)
-    settings = json.loads((prepared / FOLDER / "manifest.json").read_text())["settings"]
+    settings = json.loads((prepared / "flow" / "manifest.json").read_text())["settings"]
     assert settings == {"made": "FlowSettings", "size": 96, "bound_px": 20.0, "method": "dis", "gop": 16}
 
 
-def test_a_recording_without_flow_is_refused_where_the_model_reads_it(sliding, tmp_path):
+def test_a_recording_without_flow_is_refused_where_the_model_reads_it(sliding):
     with pytest.raises(RecipeError, match="regard prepare"):
         ClipDataset([sliding], EveryClip(num_frames=4, interval_s=0.1, hop_s=0.4), needs=frozenset({"video", "flow"}))
-    assert use_flow([sliding], tmp_path) == (sliding,)
 
 
 def test_flow_of_another_length_is_refused(sliding, prepared, tmp_path):

@@ -40,11 +40,11 @@ def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_
     recipe_file = small(name, root, tmp_path)
     if name == "gaze_attention":
         from regard.prepare.film import Settings
-        from regard.prepare.flow import FOLDER, FlowSettings
+        from regard.prepare.flow import FlowSettings
         from regard.prepare.folder import prepare
 
         films = {r.id: r for s in ("train", "test") for r in read_recipe(recipe_file, words).data.recordings(s)}
-        for out, settings in ((tmp_path / "p", Settings(size=64)), (tmp_path / "p" / FOLDER, FlowSettings(size=64))):
+        for out, settings in ((tmp_path / "p", Settings(size=64)), (tmp_path / "p" / "flow", FlowSettings(size=64))):
             prepare(tuple(films.values()), out, settings, workers=1)
         words += [f"--data.prepared={tmp_path / 'p'}"]
     recipe = read_recipe(recipe_file, words)

@@ -11,7 +11,7 @@ from regard.errors import RecipeError
 from regard.types import Recording
 
 if TYPE_CHECKING:
-    from regard.prepare.folder import Making
+    from regard.prepare.making import Making
 
 TAKES_OVERRIDES = True
 
@@ -36,8 +36,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
-    from regard.prepare.film import Settings
-    from regard.prepare.flow import FOLDER, FlowSettings
+    from regard.prepare.folder import use_made
+    from regard.prepare.making import planned
     from regard.recipe.read import read_recipe, resolved_text
 
     if options.print_config:
@@ -45,41 +45,41 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         return 0
     recipe = read_recipe(options.recipe, overrides, trust=options.trust)
     data = recipe.data
-    if data.decode_size is None:
+    makings = planned(recipe.task.inputs, data.decode_size, data.makings)
+    if not makings:
+        is_sized = data.decode_size is not None
         raise RecipeError(
             options.recipe,
-            found="data.decode_size is not set, so videos would keep their size",
-            wanted="the short side in pixels that the recipe's transforms start from",
+            found="a model that reads no pictures"
+            if is_sized
+            else "no data.decode_size, so videos would keep their size",
+            wanted="pictures to prepare, and the short side in pixels that the recipe's transforms start from",
             do="add decode_size to the recipe's data section, or --data.decode_size 256",
         )
     train, scored = data.require_train(), data.require_eval()
     splits = dict.fromkeys((train.split, scored.val, scored.test))
-    recordings = {r.id: r for split in splits for r in data.require_dataset().recordings(split)}
-    on_error = options.on_error or data.on_error
-    heading(f"{recipe.name}: {len(recordings)} recordings at {data.decode_size} pixels")
-    _make(tuple(recordings.values()), options.out, Settings(size=data.decode_size), options, on_error)
-    if "flow" in recipe.task.inputs:
-        heading("optical flow, which the model reads")
-        flow = FlowSettings(size=data.decode_size)
-        _make(tuple(recordings.values()), options.out / FOLDER, flow, options, on_error)
+    recordings = tuple({r.id: r for split in splits for r in data.require_dataset().recordings(split)}.values())
+    heading(f"{recipe.name}: {len(recordings)} recordings")
+    for making in makings:
+        heading(making.what)
+        is_whole = _make(tuple(filter(making.lacks, recordings)), making, options, options.on_error or data.on_error)
+        if is_whole and not making.only_quicker:
+            recordings = use_made(type(making), recordings, options.out, sources=recordings)
     words = [options.recipe, *overrides, "--data.prepared", options.out, *trust_words(options)]
     wrote([options.out], then=command("train", *words))
     return 0
 
 
 def _make(
-    recordings: tuple[Recording, ...],
-    folder: Path,
-    settings: "Making",
-    options: Namespace,
-    on_error: Literal["raise", "skip"],
-) -> None:
+    recordings: tuple[Recording, ...], making: "Making", options: Namespace, on_error: Literal["raise", "skip"]
+) -> bool:
+    """True when all of it is made."""
     from regard.prepare.folder import prepare
 
     done = prepare(
         recordings,
-        folder,
-        settings,
+        options.out / making.folder,
+        making,
         workers=options.workers,
         engine=options.engine,
         shard=options.shard,
@@ -91,6 +91,7 @@ def _make(
         out.print(f"  {name}: {why}", markup=False, soft_wrap=True)
     if done.waiting:
         out.print(f"{len(done.waiting)} are left to other shards; the last one to finish writes the manifest")
+    return done.is_whole
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -287,6 +287,8 @@ def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], soun
         )
     if "sound" in needs and recordings and all(r.audio is None for r in recordings):
         raise _lacks(recordings[0], "sound", "no sound in this or any other recording")
+    if "faces" in needs and recordings and not any(r.faces for r in recordings):
+        raise _lacks(recordings[0], "faces", "no face in this or any other recording")
 
 
 def _lacks(recording: Recording, field: Field, found: str) -> RecipeError:

@@ -15,6 +15,7 @@ from regard.clips.sampling.window import EveryClip, Sampler, Window
 from regard.clips.sound import Hearing
 from regard.errors import HorizonError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
+from regard.prepare.making import Making
 from regard.recipe import RECIPE_FILE
 from regard.recipe.data import Part, ready
 from regard.recipe.packaged import find
@@ -38,6 +39,7 @@ class Asked:
     transforms: Sequence[Transform] = ()
     decode_size: int | tuple[int, int] | None = None
     sound: Hearing | None = None
+    makings: Sequence[Making] = ()
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ def ask(
         transforms=transforms,
         decode_size=recipe.data.decode_size,
         sound=recipe.data.sound,
+        makings=recipe.data.makings,
         class_names=getattr(recipe.data.dataset, "classes", {}),
     )
 

@@ -20,12 +20,9 @@ from regard.io import open_video
 from regard.io.fingerprint import fingerprint
 from regard.io.predictions import PredictionFile, open_prediction, prediction_writer
 from regard.prediction import Prediction, joined
-from regard.prepare.flow import FlowSettings
+from regard.prepare.making import completed
 from regard.recipe.training import Precision
-from regard.types import MediaStream, Recording
-
-FLOW_SIDE = 256
-"""Short side in pixels at which flow is computed for a recipe that reads frames as recorded."""
+from regard.types import Recording
 
 
 class CannotAnswerError(RegardError):
@@ -81,8 +78,8 @@ def predict(
     `regard weights` lists; random ones, with a warning, without. `precision` is that of the model's products;
     "auto" tries which is faster here. `trust` names packages whose classes a recipe may name. With `out`, a parquet
     file, answers go there as they are made, and what is returned reads them in pieces: an hour takes no more memory
-    than a minute. `progress` is told the share done. Optical flow is computed where the model reads it and the
-    recording has none. Raises a RegardError where the recording lacks what the model reads.
+    than a minute. `progress` is told the share done. What the model reads, the recording lacks and regard can make,
+    such as optical flow, is made first. Raises a RegardError where the recording lacks what the model reads.
     """
     asked, place = ask(model, horizon_s=horizon_s, weights=weights, trust=trust), usable(device)
     answers = _answers(recording, asked, place, precision, progress or (lambda _: None))
@@ -117,8 +114,7 @@ def _answers(
     asked.task.model.to(place).eval()
     source = fingerprint(recording.require_video().path)
     with tempfile.TemporaryDirectory() as folder:
-        if "flow" in asked.task.inputs and recording.flow is None:
-            recording = _with_flow(recording, Path(folder) / "flow.mp4", asked.decode_size or FLOW_SIDE)
+        recording = completed(recording, asked.task.inputs, Path(folder), size=asked.decode_size, own=asked.makings)
         dataset = ClipDataset(
             (recording,),
             asked.sampler,
@@ -153,12 +149,6 @@ def _earliest_later(dataset: ClipDataset) -> Float64[np.ndarray, "n"]:
     """Of each clip, the earliest moment that a later clip may answer about; infinity for the last."""
     begun_s = [min(float(c.frame_s.min()), float(c.gaze_s.min())) for c in map(dataset.clip, range(len(dataset)))]
     return np.append(np.minimum.accumulate(begun_s[::-1])[::-1][1:], np.inf)
-
-
-def _with_flow(recording: Recording, film: Path, size: int | tuple[int, int]) -> Recording:
-    """The recording with its flow, computed at the size at which its pictures are read."""
-    facts = FlowSettings(size=size).make(recording, film)
-    return replace(recording, flow=MediaStream(path=film, start_s=float(str(facts["start_s"]))))
 
 
 def _require_one_grid(said: list[Prediction], shapes: dict[str, tuple[int, ...]], asked: Asked) -> None:

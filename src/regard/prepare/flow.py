@@ -1,4 +1,4 @@
-"""Optical flow, computed once for each video and kept as a film of numbers, and what recipes do with it.
+"""Optical flow, computed once for each video and kept as a film of numbers.
 
 From each frame to the next, by dense inverse search (Kroeger et al., Fast optical flow using dense inverse search, ECCV
 2016; OpenCV's `DISOpticalFlow`, preset medium): 10 to 50 times as fast as TV-L1, which the published systems used, and
@@ -10,32 +10,40 @@ kept up in OpenCV's main part, whereas TV-L1 is only in its contributed part. Th
       manifest.json             all of them, the bound among the settings; written last
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
+from typing_extensions import override
 
+from regard.batch import Field
 from regard.clips.flow import encoded
 from regard.errors import FileError
 from regard.io import FilmWriter, open_video
 from regard.prepare.film import GOP, check_size, even_size, facts, shown
-from regard.prepare.folder import MANIFEST, film_of, read_manifest
+from regard.prepare.making import Making, Size
 from regard.transforms.flow import BOUND_PX
 from regard.types import MediaStream, Recording
 
-FOLDER = "flow"
-"""Beside the prepared films."""
+__all__ = ["FlowSettings"]
+
+SIDE = 256
+"""Short side in pixels at which flow is computed for a recipe that reads frames as recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowSettings:
+class FlowSettings(Making):
     """How flow is made: at which size (short side or height and width in pixels), and cut at which component."""
 
-    size: int | tuple[int, int]
+    what: ClassVar[str] = "optical flow"
+    supplies: ClassVar[frozenset[Field]] = frozenset({"flow"})
+    folder: ClassVar[str] = "flow"
+
+    size: Size
     bound_px: float = BOUND_PX
     method: Literal["dis"] = "dis"
     gop: int = GOP
@@ -43,34 +51,37 @@ class FlowSettings:
     def __post_init__(self) -> None:
         check_size(self.size, self.gop)
 
-    def make(self, recording: Recording, film: Path) -> dict[str, object]:
-        """Write one recording's flow; what is to be known about it. Raises FileError where its video is unreadable."""
+    @classmethod
+    @override
+    def sized(cls, size: Size | None) -> "FlowSettings":
+        return cls(size=size or SIDE)
+
+    @classmethod
+    @override
+    def lacks(cls, recording: Recording) -> bool:
+        return recording.flow is None
+
+    @override
+    def make(self, recording: Recording, file: Path) -> dict[str, object]:
         video = open_video(recording.require_video())
         h, w = even_size(video.size, self.size)
-        with FilmWriter(film, size=(2 * h, w), gop=self.gop) as writer:
+        with FilmWriter(file, size=(2 * h, w), gop=self.gop) as writer:
             for flow, time_s in _flows(shown(video, (h, w))):
                 writer.write(encoded(flow, bound_px=self.bound_px), time_s)
         video.close()
         return facts(video, (h, w))
 
-
-def use_flow(recordings: Sequence[Recording], prepared: Path | str) -> tuple[Recording, ...]:
-    """The recordings with the flow that lies beside their prepared films; as they are where none was made (to the end).
-
-    Raises FileError where a film of flow is cut short or was made from another file.
-    """
-    root = Path(prepared) / FOLDER
-    if not (root / MANIFEST).is_file():
-        return tuple(recordings)
-    manifest = read_manifest(root)
-    if manifest["settings"]["bound_px"] != BOUND_PX:
-        raise FileError(
-            root / MANIFEST,
-            found=f"flow cut at {manifest['settings']['bound_px']} pixels",
-            wanted=f"flow cut at {BOUND_PX:g} pixels",
-            do="delete this folder and run regard prepare again",
-        )
-    return tuple(_with_flow(r, film_of(r, root, manifest)) if r.id in manifest["recordings"] else r for r in recordings)
+    @classmethod
+    @override
+    def use(cls, recording: Recording, file: Path, facts: dict[str, Any]) -> Recording:
+        if facts["settings"]["bound_px"] != BOUND_PX:
+            raise FileError(
+                file,
+                found=f"flow cut at {facts['settings']['bound_px']} pixels",
+                wanted=f"flow cut at {BOUND_PX:g} pixels",
+                do="delete this folder and run regard prepare again",
+            )
+        return replace(recording, flow=MediaStream(path=file, start_s=facts["start_s"]))
 
 
 def _flows(
@@ -88,9 +99,3 @@ def _flows(
         before, since_s = grey, time_s
     if before is not None:
         yield (np.zeros((2, *before.shape), np.float32) if flow is None else flow), since_s
-
-
-def _with_flow(recording: Recording, film: tuple[Path, dict] | None) -> Recording:
-    if film is None:
-        return recording
-    return replace(recording, flow=MediaStream(path=film[0], start_s=film[1]["start_s"]))

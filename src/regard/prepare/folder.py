@@ -12,42 +12,27 @@ times, variable frame rate and all. The sound comes along.
 
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 from uuid import uuid4
 
 from regard.clips.cores import usable_cores
 from regard.errors import FileError, RecipeError
 from regard.io import writing
-from regard.prepare.film import GOP, Settings
+from regard.prepare.film import Settings
+from regard.prepare.making import Making, Size, kinds
 from regard.prepare.pool import Engine, Finished, Work, in_processes, in_ray
-from regard.types import MediaStream, Recording
+from regard.types import Recording
 
 PROBE_BYTES = 1 << 20
 """A file's fingerprint covers this much of its beginning, middle and end, and its length: copying keeps it, and
 re-encoding or cutting, which rewrite all of a file, change it."""
 
 MANIFEST = "manifest.json"
-
-__all__ = ["GOP", "MANIFEST", "Making", "Prepared", "Settings", "film_of", "prepare", "read_manifest", "use_prepared"]
-
-
-@runtime_checkable
-class Making(Protocol):
-    """What is made of each recording, and how; a dataclass of plain numbers, which the manifest keeps."""
-
-    @property
-    def size(self) -> int | tuple[int, int]:
-        """Short side or (height, width) of the films in pixels."""
-        ...
-
-    def make(self, recording: Recording, film: Path) -> dict[str, object]:
-        """Write one recording's film; what is to be kept about it. Raises FileError where its video is unreadable."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,31 +104,45 @@ def prepare(
 
 
 def use_prepared(
-    recordings: Sequence[Recording], root: Path | str, *, size: int | tuple[int, int] | None = None
+    recordings: Sequence[Recording], root: Path | str, *, size: Size | None = None, own: Iterable[Making] = ()
 ) -> tuple[Recording, ...]:
-    """The recordings with their prepared films in place of their videos, and all else as it was.
+    """The recordings with their prepared films in place of their videos, and with all else that was made beside them.
 
-    A recording whose original could not be read keeps it. Raises FileError where the copy is not whole, lacks a
-    recording, or was made from another file than the one there now; and RecipeError where it is smaller than `size`.
+    A recording whose original could not be read keeps it, as do all where no films but something else was made, for
+    models that read pictures as recorded (`size` None). `own` are makings of the user's. Raises FileError where what
+    was made is not whole, lacks a recording, or was made from another file than the one there now; and RecipeError
+    where films are smaller than `size`.
     """
     root = Path(root)
-    manifest = read_manifest(root)
-    smallest = _short_side(manifest["settings"]["size"])
-    if size is not None and smallest < _short_side(size):
+    made = [kind for kind in kinds(own) if (root / kind.folder / MANIFEST).is_file()]
+    if Settings not in made and (size is not None or not made):
+        read_manifest(root)
+    if Settings in made and size is not None:
+        _require_size(root, size)
+    used = tuple(recordings)
+    for kind in made:
+        used = use_made(kind, used, root, sources=recordings)
+    return used
+
+
+def use_made(
+    kind: type[Making], recordings: Sequence[Recording], root: Path, *, sources: Sequence[Recording]
+) -> tuple[Recording, ...]:
+    """The recordings with what one making made of their `sources`, below a folder of all that is prepared."""
+    manifest = read_manifest(root / kind.folder)
+    files = [film_of(source, kind, root / kind.folder, manifest) for source in sources]
+    return tuple(r if file is None else kind.use(r, *file) for r, file in zip(recordings, files, strict=True))
+
+
+def _require_size(root: Path, size: Size) -> None:
+    smallest = _short_side(read_manifest(root)["settings"]["size"])
+    if smallest < _short_side(size):
         raise RecipeError(
             str(root),
             found=f"films with a short side of {smallest} pixels",
             wanted=f"at least the {_short_side(size)} that the recipe decodes",
             do="prepare them again at that size, or decode smaller",
         )
-    return tuple(_with_film(recording, film_of(recording, root, manifest)) for recording in recordings)
-
-
-def _with_film(recording: Recording, film: tuple[Path, dict] | None) -> Recording:
-    if film is None:
-        return recording
-    stream = MediaStream(path=film[0], start_s=film[1]["start_s"])
-    return replace(recording, video=stream, audio=stream if film[1]["sound"] else recording.audio)
 
 
 def read_manifest(root: Path) -> dict[str, Any]:
@@ -159,15 +158,18 @@ def read_manifest(root: Path) -> dict[str, Any]:
         ) from error
 
 
-def film_of(recording: Recording, root: Path, manifest: dict[str, Any]) -> tuple[Path, dict] | None:
-    """A recording's film, which is whole and fits its source, and what is known about it; None where making it failed.
+def film_of(
+    recording: Recording, kind: type[Making], root: Path, manifest: dict[str, Any]
+) -> tuple[Path, dict[str, Any]] | None:
+    """A recording's film, which is whole and fits its source, and what is known about it; None where there is none.
 
-    Raises FileError for a film that is lacking, cut short, or made from another file than the one there now.
+    That is where making it failed, or where it was never lacked. Raises FileError for a film that is lacking, cut
+    short, or made from another file than the one there now.
     """
     entry = manifest["recordings"].get(recording.id)
-    if entry is not None and "failed" in entry:
+    if (entry is None and not kind.lacks(recording)) or (entry is not None and "failed" in entry):
         return None
-    film = root / _film_name(recording)
+    film = _file(root, recording, kind)
     is_whole = entry is not None and film.is_file() and film.stat().st_size == entry["bytes"]
     if entry is None or not is_whole:
         raise FileError(
@@ -196,7 +198,7 @@ def _films(recordings: Sequence[Recording], work: Work, engine: Engine, workers:
 def _attempt(recording: Recording, root: Path, settings: Making) -> FileError | None:
     """Make one film. What is wrong with the output folder is raised; what is wrong with the video is returned."""
     try:
-        film = root / _film_name(recording)
+        film = _file(root, recording, settings)
         made = {**settings.make(recording, film), "bytes": film.stat().st_size}
         _write_json(_entry_path(root, recording), _describe(recording, settings) | made)
     except FileError as error:
@@ -214,7 +216,7 @@ def _describe(recording: Recording, settings: Making) -> dict:
         "source": str(source.path),
         "stream": source.index,
         "fingerprint": _fingerprint(source.path),
-        "settings": _plain(settings),
+        "settings": settings.settings(),
     }
 
 
@@ -224,7 +226,7 @@ def _entry(root: Path, recording: Recording, settings: Making) -> dict | None:
         entry = json.loads(_entry_path(root, recording).read_text())
         now = json.loads(json.dumps(_describe(recording, settings)))
         fits = all(entry[key] == now[key] for key in ("stream", "fingerprint", "settings"))
-        is_whole = "failed" in entry or (root / _film_name(recording)).stat().st_size == entry["bytes"]
+        is_whole = "failed" in entry or _file(root, recording, settings).stat().st_size == entry["bytes"]
     except (OSError, ValueError, KeyError):
         return None
     return entry if fits and is_whole else None
@@ -239,20 +241,20 @@ def _write_manifest(root: Path, settings: Making) -> None:
     while (films := _noted(root, settings)) != listed:
         # under a name of its own, because several may be writing
         mine = root / f"manifest-{uuid4().hex}.json"
-        _write_json(mine, {"settings": _plain(settings), "recordings": films})
+        _write_json(mine, {"settings": settings.settings(), "recordings": films})
         mine.replace(root / MANIFEST)
         listed = films
 
 
 def _noted(root: Path, settings: Making) -> dict[str, dict]:
     """The notes about all films here that were made in the same way, by recording id."""
-    wanted, notes = json.loads(json.dumps(_plain(settings))), {}
+    wanted, notes = json.loads(json.dumps(settings.settings())), {}
     for file in sorted(root.glob("*.json")):
         try:
             note = json.loads(file.read_text())
             if "id" not in note or note["settings"] != wanted:
                 continue
-            if "failed" in note or file.with_suffix(".mp4").stat().st_size == note["bytes"]:
+            if "failed" in note or file.with_suffix(settings.suffix).stat().st_size == note["bytes"]:
                 notes[note["id"]] = note
         except (OSError, ValueError, KeyError):
             continue
@@ -272,14 +274,18 @@ def _fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _film_name(recording: Recording) -> str:
+def _name(recording: Recording) -> str:
     """A name that any file system takes, different for any two ids."""
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", recording.id).strip("-.")[:80]
-    return f"{readable}-{sha256(recording.id.encode()).hexdigest()[:8]}.mp4"
+    return f"{readable}-{sha256(recording.id.encode()).hexdigest()[:8]}"
+
+
+def _file(root: Path, recording: Recording, kind: type[Making] | Making) -> Path:
+    return root / f"{_name(recording)}{kind.suffix}"
 
 
 def _entry_path(root: Path, recording: Recording) -> Path:
-    return (root / _film_name(recording)).with_suffix(".json")
+    return root / f"{_name(recording)}.json"
 
 
 def _write_json(path: Path, content: dict) -> None:
@@ -287,11 +293,5 @@ def _write_json(path: Path, content: dict) -> None:
         part.write_text(json.dumps(content, indent=1))
 
 
-def _plain(settings: Making) -> dict[str, Any]:
-    """The settings as json takes them, with what they are settings of."""
-    assert is_dataclass(settings)
-    return {"made": type(settings).__name__, **asdict(settings)}  # pyright: ignore[reportArgumentType]
-
-
-def _short_side(size: int | Sequence[int]) -> int:
+def _short_side(size: Size | Sequence[int]) -> int:
     return size if isinstance(size, int) else min(size)

@@ -13,8 +13,8 @@ from regard.clips.load import ClipLoader, loader
 from regard.clips.sampling.window import Sampler
 from regard.clips.sound import Hearing, SoundWindows
 from regard.errors import RecipeError
-from regard.prepare.flow import use_flow
 from regard.prepare.folder import use_prepared
+from regard.prepare.making import Making
 from regard.sources import RecordingSet
 from regard.tasks.base import Task
 from regard.transforms.place import Transform
@@ -58,7 +58,8 @@ class Data:
     """Recordings of a dataset, cut to train and to score, and how any recording is cut that the model is asked about.
 
     `decode_size` is the short side in pixels, or the (height, width), to which the decoder scales frames (None: as
-    recorded). `prepared` is the folder that `regard prepare` filled; None decodes the originals. `balance` names a
+    recorded). `prepared` is the folder that `regard prepare` filled; None decodes the originals. `makings` are what it
+    makes otherwise than regard does by itself, or besides (see `regard.prepare`). `balance` names a
     label by whose classes training clips are drawn, each class as often as any other. `workers` None takes the
     machine's real cores. Without `dataset`, `train` or `eval` a recipe can be asked about recordings, and neither
     trained nor scored on a split.
@@ -73,6 +74,7 @@ class Data:
     sound: SoundWindows | Hearing | None = None
     gaze: Literal["nearest", "interpolated"] = "nearest"
     prepared: Path | None = None
+    makings: Sequence[Making] = ()
     balance: str | None = None
     workers: int | None = None
     on_error: Literal["raise", "skip"] = "raise"
@@ -97,7 +99,7 @@ class Data:
         if split not in self._recordings:
             found = self.require_dataset().recordings(split)
             if self.prepared is not None:
-                found = use_prepared(use_flow(found, self.prepared), self.prepared, size=self.decode_size)
+                found = use_prepared(found, self.prepared, size=self.decode_size, own=self.makings)
             self._recordings[split] = found
         return self._recordings[split]
 

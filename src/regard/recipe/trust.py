@@ -14,7 +14,7 @@ from jsonargparse import set_parsing_settings
 
 from regard.errors import RecipeError
 
-ROOMS = ("regard.tasks", "regard.models", "regard.datasets", "regard.clips", "regard.transforms")
+ROOMS = ("regard.tasks", "regard.models", "regard.datasets", "regard.prepare", "regard.clips", "regard.transforms")
 """Whose exported classes a recipe may name without a path."""
 OPTIMISERS = "torch.optim"
 
