@@ -52,6 +52,15 @@ class FrameSource(Protocol):
 
 
 @runtime_checkable
+class PlanarSource(Protocol):
+    """A FrameSource whose pictures can be had as films code them, in less time: an ordinary video file."""
+
+    def planar_at(self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int]) -> UInt8[np.ndarray, "n h2 w"]:
+        """The same as `frames_at`, as `regard.io.media.planes` describes them; both sides of `size` are even."""
+        ...
+
+
+@runtime_checkable
 class SoundSource(Protocol):
     """Something that can be heard by time."""
 

@@ -132,3 +132,10 @@ def test_a_folder_that_cannot_be_made_gives_a_file_error(tmp_path: Path):
         write_film(tmp_path / "file" / "film.mp4")
     with pytest.raises(FileError, match="cannot be written"):
         write_film(Path("/proc/film.mp4"))
+
+
+def test_a_mono_recording_stays_mono_in_a_film_to_look_at(tmp_path: Path):
+    source = made.encode_sound(tmp_path / "s.wav", made.tone(8, 48_000, 1), 48_000, codec="pcm_s16le", form="s16")
+    for quick, channels in ((True, 1), (False, 2)):
+        write_film(tmp_path / "film.mp4", sound=Sound(source), quick=quick)
+        assert Sound(tmp_path / "film.mp4").channels == channels

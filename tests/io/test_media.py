@@ -2,9 +2,11 @@ import multiprocessing
 import pickle
 from pathlib import Path
 
+import av
 import made_media as made
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 
 from regard.errors import ClockError, FileError
 from regard.io import Video
@@ -272,3 +274,36 @@ def test_pixels_that_are_not_square_are_told(tmp_path: Path):
     assert Video(path).pixel_aspect == pytest.approx(4 / 3)
     assert Video(turned).pixel_aspect == pytest.approx(3 / 4)
     assert Video(made.ntsc_rate(tmp_path)).pixel_aspect == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "matrix", "whole"),
+    [
+        ("yuv420p", "libx264", None, False),
+        ("yuv420p", "libx264", 1, False),
+        ("yuv420p", "libx264", 6, True),
+        ("yuv444p", "libx264", 1, False),
+        ("yuvj422p", "mjpeg", None, True),
+        ("bgr0", "ffv1", None, True),
+    ],
+)
+def test_a_film_s_own_pictures_have_the_colours_of_the_rgb_ones(form, codec, matrix, whole, tmp_path: Path):
+    path, kind = tmp_path / "in.mkv", ColorRange.JPEG if whole else ColorRange.MPEG
+    y, x = np.mgrid[0 : made.SIZE[0], 0 : made.SIZE[1]]
+    smooth = np.stack([4 * x, 5 * y, 255 - 2 * (x + y)], axis=2).clip(0, 255).astype(np.uint8)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=30)
+        stream.height, stream.width, stream.pix_fmt = *made.SIZE, form
+        if matrix is not None:
+            stream.codec_context.colorspace, stream.codec_context.color_range = matrix, kind
+        frame = av.VideoFrame.from_ndarray(smooth).reformat(
+            format=form, dst_colorspace=matrix, dst_color_range=None if matrix is None else kind
+        )
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    video = Video(path)
+    coded = av.VideoFrame.from_ndarray(video.planar_at(np.zeros(1), size=made.SIZE)[0], format="yuv420p")
+    shown = coded.reformat(format="rgb24", src_colorspace="ITU709", src_color_range="MPEG").to_ndarray()
+    apart = shown.astype(int) - video.frames_at(np.zeros(1))[0]
+    assert np.abs(apart).max() <= 12
+    assert np.abs(apart).mean() < 2.5

@@ -1,5 +1,6 @@
 """Marks lie where the gaze is, in the colour of its state, and what is unknown is not drawn."""
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -202,3 +203,21 @@ def test_a_sheet_holds_every_frame_in_reading_order_with_words_below():
     assert places[3][1] == pytest.approx(places[0][1], abs=3)
     with pytest.raises(ValueError, match="as many captions"):
         contact_sheet(frames, ["one"], columns=1)
+
+
+def as_coded(picture: np.ndarray) -> np.ndarray:
+    rgb = av.VideoFrame.from_ndarray(picture)
+    return rgb.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG").to_ndarray()
+
+
+@pytest.mark.parametrize("size", [(240, 320), (90, 1000)])
+def test_a_film_s_own_picture_is_drawn_on_as_an_rgb_one(size):
+    line = track([(0.1 + 0.02 * k, 0.3 + 0.01 * k) for k in range(40)], [1] * 20 + [2] * 20)
+    shown = Moments(recorded=line, predicted=answers(4))
+    planar = as_coded(grey(size))
+    assert shown.draw(planar, 1.45) is planar
+    wanted = as_coded(shown.draw(grey(size), 1.45))
+    apart = np.abs(planar.astype(int) - wanted)
+    assert apart.mean() < 0.3
+    assert np.quantile(apart, 0.995) <= 4
+    assert not np.array_equal(planar, as_coded(grey(size)))

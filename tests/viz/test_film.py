@@ -114,3 +114,26 @@ def test_a_real_recording_becomes_a_film_with_its_own_times(tmp_path, real_data)
     path = film(rec, None, tmp_path / "out.mp4", max_height=120)
     np.testing.assert_allclose(Video(path).times_s, Video(stream.path).times_s, atol=1e-4)
     assert Sound(path).duration_s == pytest.approx(4.78, abs=0.1)
+
+
+def test_what_cannot_draw_on_a_film_s_own_pictures_draws_on_rgb_ones(tmp_path, monkeypatch):
+    rec = recording(tmp_path)
+    quick = Video(film(rec, None, tmp_path / "quick.mp4")).frames_at(TIMES_S)
+    monkeypatch.setattr("regard.viz.draw.Moments.on_planes", False)
+    slow = Video(film(rec, None, tmp_path / "slow.mp4")).frames_at(TIMES_S)
+    assert np.abs(quick.astype(int) - slow).mean() < 2
+
+
+def test_an_odd_picture_gains_a_row_or_a_column(tmp_path):
+    times_s = np.arange(3) / 30
+    path = tmp_path / "odd.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 121, 161, "yuv420p"
+        for _ in times_s:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((121, 161, 3), (200, 40, 90), np.uint8))))
+        out.mux(stream.encode(None))
+    rec = Recording(id="odd", subject="s", video=MediaStream(path=path))
+    shown = Video(film(rec, None, tmp_path / "out.mp4", max_height=None)).frames_at(times_s[:1])[0]
+    assert shown.shape == (122, 162, 3)
+    assert np.abs(shown[:90].astype(int) - (200, 40, 90)).max() <= 6

@@ -186,6 +186,11 @@ class LaterSound:
         """Moment on the recording's clock at which the sound ends."""
         return self._source.duration_s + self._start_s
 
+    @property
+    def channels(self) -> int:
+        """How many were recorded; two of an Aria, see AriaSound."""
+        return getattr(self._source, "channels", 2)
+
     def samples_between(
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
     ) -> Float32[np.ndarray, "c n"]:

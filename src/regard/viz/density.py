@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from regard.viz.ink import Colour
+from regard.io.media.planes import Picture, picture_size
+from regard.viz.ink import Colour, coded, lay
 
 DENSITY_COLOURS: tuple[Colour, ...] = ((88, 28, 180), (168, 40, 214), (232, 66, 190), (255, 150, 214))
 """From next to nothing to the peak: violet to pink."""
@@ -29,36 +30,32 @@ def density(
     return drawn
 
 
-def lay_density(
-    frame: UInt8[np.ndarray, "h w 3"], log_density: Float32[np.ndarray, "gh gw"], *, opacity: float = 0.65
-) -> None:
+def lay_density(picture: Picture, log_density: Float32[np.ndarray, "gh gw"], *, opacity: float = 0.65) -> None:
     """`density` in place; only the box in which there is any is touched."""
-    h, w = frame.shape[:2]
+    h, w = picture_size(picture)
     logs = np.maximum(np.nan_to_num(log_density - log_density.max(), nan=-30.0), -30.0)
     fine = min(1.0, BLEND_HEIGHT / h)
     smooth = cv2.resize(logs, (max(1, round(w * fine)), max(1, round(h * fine))), interpolation=cv2.INTER_CUBIC)
     level = cv2.convertScaleAbs(cv2.exp(CONTRAST * (smooth - smooth.max())), alpha=255)
     (rows, top, bottom), (columns, left, right) = (_stretch(level.max(axis), side) for axis, side in ((1, h), (0, w)))
-    box, level = frame[top:bottom, left:right], level[rows, columns]
-    colours, clear = _tables(opacity)
-    size = (right - left, bottom - top)
-    shade = cv2.cvtColor(cv2.resize(cv2.LUT(level, clear), size), cv2.COLOR_GRAY2RGB)
-    cv2.multiply(box, shade, box, scale=1 / 255)
-    cv2.add(box, cv2.resize(cv2.applyColorMap(level, colours), size), box)
+    inks = _inks(opacity, picture.ndim == 2)[level[rows, columns]]
+    lay(picture, cv2.resize(inks, (right - left, bottom - top)), top=top, left=left)
 
 
 def _stretch(level: UInt8[np.ndarray, "n"], side: int) -> tuple[slice, int, int]:
-    """From the first to the last place with any density and one more on each side, in places and in pixels."""
+    """From the first to the last place with any density and one more on each side, in places and in even pixels."""
     some = np.flatnonzero(level)
     first, end = max(0, int(some[0]) - 1), min(len(level), int(some[-1]) + 2)
-    return slice(first, end), round(first * side / len(level)), round(end * side / len(level))
+    start_px, end_px = (2 * round(place * side / len(level) / 2) for place in (first, end))
+    return slice(first, end), min(start_px, side // 2 * 2 - 2), max(end_px, start_px + 2)
 
 
 @cache
-def _tables(opacity: float) -> tuple[UInt8[np.ndarray, "256 1 3"], UInt8[np.ndarray, "256"]]:
-    """For each level its colour as far as it is seen, and how much of the picture is seen through it, of 255."""
+def _inks(opacity: float, planar: bool) -> UInt8[np.ndarray, "256 4"]:
+    """For each level its colour as far as it is seen, and how much is seen of it, of 255."""
     alpha = opacity * np.linspace(0, 1, 256)
     share = np.linspace(0, 1, 256) ** (1 / CONTRAST)
     places = np.linspace(0, 1, len(DENSITY_COLOURS))
     colours = [alpha * np.interp(share, places, channel) for channel in zip(*DENSITY_COLOURS, strict=True)]
-    return np.rint(np.stack(colours, axis=-1)).astype(np.uint8)[:, None], np.rint(255 * (1 - alpha)).astype(np.uint8)
+    inks = np.rint(np.stack([*colours, 255 * alpha], axis=-1)).astype(np.uint8)
+    return coded(inks[None])[0] if planar else inks

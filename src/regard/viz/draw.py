@@ -1,8 +1,8 @@
 """Gaze on a frame: the point and its trail, a predicted density, the two side by side, and sheets of such frames.
 
-Functions take an RGB frame and return a new one; `Moments` is prepared once and draws on the frames themselves. Line
-widths and letters go with the frame's shorter side, so a 480-line picture
-and a 1200-line one look alike. Colours are Okabe and Ito's (2008), told apart by colour-blind people too, and have a
+Functions take an RGB frame and return a new one; `Moments` is prepared once and draws on the frames themselves, a
+film's own pictures too. Line widths and letters go with the frame's shorter side, so a 480-line picture and a
+1200-line one look alike. Colours are Okabe and Ito's (2008), told apart by colour-blind people too, and have a
 dark outline for bright pictures; the recorded and the predicted point also differ in shape.
 """
 
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int64, UInt8
 from typing_extensions import override
 
 from regard.io.following import Following
+from regard.io.media.planes import Picture, picture_size
 from regard.io.predictions import Answers
 from regard.types import MIN_GAP_S, GazeState, GazeTrack
 from regard.viz.density import lay_density
@@ -38,7 +39,7 @@ OUTLINE_OPACITY = 0.7
 
 FADES = 8
 """Steps in which the trail fades."""
-NEAR = 0.004
+NEAR = 0.005
 """Of the picture's sides: less than the width of a line with its outline."""
 
 
@@ -59,8 +60,12 @@ class Recorded:
 
     def at(self, time_s: float) -> tuple[Float[np.ndarray, "2"], GazeState]:
         """The point and the state at a moment; NaN and LOST where nothing was measured near it."""
-        now = self._track.at(np.array([time_s]), max_gap_s=self._near_s)
-        return now.point[0], GazeState(int(now.state[0]))
+        after = int(np.searchsorted(self._track.time_s, time_s))
+        around = range(max(0, after - 1), min(len(self._track.time_s), after + 1))
+        nearest = min(around, key=lambda k: abs(self._track.time_s[k] - time_s), default=None)
+        if nearest is None or abs(self._track.time_s[nearest] - time_s) > self._near_s:
+            return np.full(2, np.nan), GazeState.LOST
+        return self._track.point[nearest], GazeState(int(self._track.state[nearest]))
 
     def draw_trail(self, layer: Layer, time_s: float) -> None:
         """Where the trail crosses itself the newer part lies on top."""
@@ -70,7 +75,7 @@ class Recorded:
         if not joined.any():
             return
         age = (time_s - self._time_s[first:end]) / self._trail_s
-        step = np.ceil(FADES * (1 - age)).astype(int).clip(1)
+        step = np.ceil(FADES * (1 - age)).astype(int).clip(1, FADES)
         kind = np.where(joined, len(GazeState) * step + self._state[first:end], 0)
         edges = np.flatnonzero(np.diff(kind, prepend=0, append=0)).tolist()
         pieces = [(slice(a - 1, b), *divmod(int(kind[a]), len(GazeState))) for a, b in pairwise(edges) if kind[a]]
@@ -101,6 +106,7 @@ class Moments(Drawing):
     """Recorded gaze, and the density and point of a prediction: see `moment`. `said`: in words too."""
 
     reads: ClassVar[str] = "log_density"
+    on_planes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -117,9 +123,10 @@ class Moments(Drawing):
         self._layer = Layer((0, 0))
 
     @override
-    def draw(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> UInt8[np.ndarray, "h w 3"]:
-        if self._layer.size != frame.shape[:2]:
-            self._layer = Layer((frame.shape[0], frame.shape[1]))
+    def draw(self, frame: Picture, time_s: float) -> Picture:
+        size, planar = picture_size(frame), frame.ndim == 2
+        if (self._layer.size, self._layer.planar) != (size, planar):
+            self._layer = Layer(size, planar=planar)
         now = None
         if self._recorded is not None:
             self._recorded.draw_trail(self._layer, time_s)
@@ -136,7 +143,7 @@ class Moments(Drawing):
                 _mark_legend(frame, self._model, ahead_s=ahead_s, recorded=self._recorded is not None)
         return frame
 
-    def _draw_answer(self, answers: Following, frame: np.ndarray, time_s: float) -> float | None:
+    def _draw_answer(self, answers: Following, frame: Picture, time_s: float) -> float | None:
         """The density on the frame and the point on the layer; returns how far ahead it was told, None without one."""
         answer = answers.near(time_s)
         if answer is None:
@@ -223,7 +230,7 @@ def _mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) ->
         layer.circle(at, colour_or_dark, radius=float(width + more))
 
 
-def _caption(frame: np.ndarray, time_s: float, now: tuple[np.ndarray, GazeState] | None) -> None:
+def _caption(frame: Picture, time_s: float, now: tuple[np.ndarray, GazeState] | None) -> None:
     """Bottom left: the time, and the state of the recorded gaze."""
     whole, hundredths = f"{time_s:.2f}".split(".")
     runs = [(whole, WHITE), (f".{hundredths} s", WHITE)]
@@ -236,16 +243,16 @@ def _caption(frame: np.ndarray, time_s: float, now: tuple[np.ndarray, GazeState]
     words(frame, runs)
 
 
-def _state_legend(frame: np.ndarray, recorded: Recorded) -> None:
+def _state_legend(frame: Picture, recorded: Recorded) -> None:
     """Top left: the trail's colours, where somebody told the states apart."""
     if len(recorded.states) > 1:
         runs = [
             run for k in recorded.states for run in (("\u25cf ", STATE_COLOURS[k]), (f"{k.name.lower()}   ", WHITE))
         ]
-        words(frame, [*runs[:-1], (runs[-1][0].rstrip(), WHITE)], top=round(2 * unit_of(frame.shape[:2])))
+        words(frame, [*runs[:-1], (runs[-1][0].rstrip(), WHITE)], top=round(2 * unit_of(picture_size(frame))))
 
 
-def _mark_legend(frame: np.ndarray, model: str, *, ahead_s: float | None, recorded: bool) -> None:
+def _mark_legend(frame: Picture, model: str, *, ahead_s: float | None, recorded: bool) -> None:
     """Bottom right: which mark is recorded and which is predicted, by what, how far ahead."""
     said = model if ahead_s is None or ahead_s < MIN_GAP_S else f"{model}, {ahead_s:.2f} s ahead"
     known = [("\u25cb ", WHITE), ("recorded   ", WHITE)] if recorded else []

@@ -3,10 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-import numpy as np
-from jaxtyping import UInt8
-
 from regard import viz
+from regard.io.media.planes import Picture
 from regard.io.predictions import Answers
 from regard.types import GazeTrack
 
@@ -21,6 +19,9 @@ class Drawing(ABC):
 
     reads: ClassVar[str]
     """The array of a Prediction that it shows, or how the names of several begin ("logits/")."""
+
+    on_planes: ClassVar[bool] = False
+    """True where it can draw on a film's own pictures too, which need no conversion: with ink, words and densities."""
 
     side_by_side: bool = False
     """True where what is drawn is twice as wide as the frame."""
@@ -37,7 +38,7 @@ class Drawing(ABC):
         """Of one recording. `said`: in words too."""
 
     @abstractmethod
-    def draw(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> UInt8[np.ndarray, "h w2 3"]:
+    def draw(self, frame: Picture, time_s: float) -> Picture:
         """The frame of that moment with what is known about it; the frame itself may be drawn on."""
 
 

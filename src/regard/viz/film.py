@@ -6,7 +6,7 @@ from pathlib import Path
 from regard.io import FilmWriter
 from regard.io.predictions import Answers
 from regard.io.recording import open_sound, open_video
-from regard.sources import FrameSource
+from regard.sources import FrameSource, PlanarSource
 from regard.types import Recording
 from regard.viz.drawing import TRAIL_S, drawing_of
 
@@ -37,11 +37,12 @@ def film(
     source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s
+    frames_at = source.planar_at if drawing.on_planes and isinstance(source, PlanarSource) else source.frames_at
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
     with FilmWriter(path, size=(size[0], size[1] * (1 + drawing.side_by_side)), sound=sound, quick=True) as writer:
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
-            for time_s, frame in zip(shown_s.tolist(), source.frames_at(shown_s, size=size), strict=True):
+            for time_s, frame in zip(shown_s.tolist(), frames_at(shown_s, size=size), strict=True):
                 writer.write(drawing.draw(frame, time_s), time_s)
             if progress is not None:
                 progress(min(start + chunk, len(times_s)), len(times_s))
@@ -52,5 +53,5 @@ def film_size(source: FrameSource, *, max_height: int | None) -> tuple[int, int]
     """(height, width) of the film's frames: the video's own, or as many lines as allowed, in even numbers."""
     h, w = source.size
     if max_height is None or h <= max_height:
-        return h, w
+        return h + h % 2, w + w % 2
     return 2 * (max_height // 2), max(2, 2 * round(w * max_height / h / 2))

@@ -41,6 +41,14 @@ class RetimedVideo:
 
         Moments more than half a frame outside the video raise ClockError.
         """
+        return self._source.frames_at(self._own_s(times_s), size=size)
+
+    def planar_at(self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int]) -> UInt8[np.ndarray, "n h2 w"]:
+        """The same as a film's own pictures."""
+        return self._source.planar_at(self._own_s(times_s), size=size)
+
+    def _own_s(self, times_s: Float[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
+        """When the source shows what was taken at these moments."""
         asked = np.asarray(times_s, np.float64)
         slack = 0.5 * float(np.median(np.diff(self._times_s))) if len(self._times_s) > 1 else 0.5
         outside = (asked < -slack) | (asked > self._times_s[-1] + 3 * slack)
@@ -52,4 +60,4 @@ class RetimedVideo:
                 do="check that the times are seconds from the video's first frame",
             )
         number = np.searchsorted(self._times_s, asked + TIME_TOLERANCE_S, side="right") - 1
-        return self._source.frames_at(self._source.times_s[number.clip(min=0)], size=size)
+        return self._source.times_s[number.clip(min=0)]

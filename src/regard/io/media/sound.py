@@ -91,6 +91,11 @@ class Sound:
         """The rate at which the sound was recorded."""
         return self._look.rate_hz
 
+    @property
+    def channels(self) -> int:
+        """How many were recorded."""
+        return self._look.channels
+
     def samples_between(
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
     ) -> Float32[np.ndarray, "c n"]:
@@ -189,9 +194,9 @@ def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32
     """The frame as float in the wanted number of channels; a mono recording sounds equally loud from both sides."""
     frame.pts = None
     samples = np.concatenate([f.to_ndarray() for f in convert.resample(frame)], axis=1)
-    if channels == 1:
-        return samples.mean(axis=0, keepdims=True)
-    return np.repeat(samples, 2, axis=0) if len(samples) == 1 else samples
+    if channels == len(samples):
+        return samples
+    return samples.mean(axis=0, keepdims=True) if channels == 1 else np.repeat(samples, 2, axis=0)
 
 
 def _paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], start: int) -> None:

@@ -37,6 +37,7 @@ class SoundLook(Facts):
     constant: int | None
     """Samples in every packet, where the codec has a fixed number."""
     rate_hz: int
+    channels: int
     start_s: float
     """When sample 0 is heard, on the recording's clock."""
     end_s: float
@@ -53,7 +54,7 @@ def look_at_sound(path: Path, stream: int | None, state: FileState | None) -> So
         chosen = choose_sound(container, path, stream)
         table, head = read_table(container, path, chosen, head=HEAD_FRAMES)
         has_video = bool(video_streams(container))
-        rate = chosen.codec_context.sample_rate
+        rate, channels = chosen.codec_context.sample_rate, chosen.codec_context.channels
     pts = table.pts
     if len(table) == 0:
         nothing = np.zeros(0, np.int64)
@@ -65,6 +66,7 @@ def look_at_sound(path: Path, stream: int | None, state: FileState | None) -> So
             sample_at=nothing,
             constant=None,
             rate_hz=rate,
+            channels=channels,
             start_s=0.0,
             end_s=0.0,
         )
@@ -88,6 +90,7 @@ def look_at_sound(path: Path, stream: int | None, state: FileState | None) -> So
         sample_at=place_packets(pts * tick, table.duration * tick, rate, heard=heard, constant=constant) - cut,
         constant=constant,
         rate_hz=rate,
+        channels=channels,
         start_s=first_pts * tick - zero_s,
         end_s=float((pts[-1] + table.duration[-1]) * tick) - zero_s,
     )

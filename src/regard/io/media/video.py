@@ -1,11 +1,12 @@
 """Video files, looked at by time: the frame shown at a moment, exactly, upright and at the size that is wanted."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+import av
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
@@ -108,6 +109,20 @@ class Video:
         outside raises ClockError. Raises FileError, with the time, where the file is damaged, and where it is no longer
         the one whose frames' times were read.
         """
+        size = size or self.size
+        return self._pictures_at(times_s, (*size, 3), lambda upright, frame: upright.rgb(frame, size))
+
+    def planar_at(self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int]) -> UInt8[np.ndarray, "n h2 w"]:
+        """The same as a film's own pictures (`regard.io.media.planes`); both sides of `size` are even."""
+        shape = size[0] * 3 // 2, size[1]
+        return self._pictures_at(times_s, shape, lambda upright, frame: upright.planar(frame, size))
+
+    def _pictures_at(
+        self,
+        times_s: Float[np.ndarray, "n"],
+        shape: tuple[int, ...],
+        picture: Callable[[Upright, av.VideoFrame], np.ndarray],
+    ) -> UInt8[np.ndarray, "n ..."]:
         times_s = np.asarray(times_s, np.float64)
         index = self._look.index
         outside = ~index.covers(times_s)
@@ -118,13 +133,12 @@ class Video:
                 wanted=f"moments of the video, which is shown from 0 to {index.end_s:.3f} s",
                 do="check that the times are seconds from the video's first frame",
             )
-        size = size or self.size
         numbers, place = np.unique(index.shown_at(times_s), return_inverse=True)
-        rows = np.empty((len(numbers), *size, 3), np.uint8)
+        rows = np.empty((len(numbers), *shape), np.uint8)
         with unchanged(self.path, self._look.state):
             decoder, upright = self._opened()
             for row, (_, frame) in enumerate(decoder.frames(numbers.tolist())):
-                rows[row] = upright.rgb(frame, size)
+                rows[row] = picture(upright, frame)
         return rows if np.array_equal(place, np.arange(len(rows))) else rows[place]
 
     def _opened(self) -> tuple[FrameDecoder, Upright]:

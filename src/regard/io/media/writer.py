@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import av
 import cv2
@@ -14,6 +15,7 @@ from jaxtyping import UInt8
 
 from regard.errors import FileError
 from regard.io.files import writing
+from regard.io.media.planes import TO_YUV, Picture, picture_size
 from regard.sources import SoundSource
 
 TICKS_PER_S = 90_000
@@ -24,11 +26,6 @@ SOUND_CHUNK_S = 1.0
 CRF = 20
 """x264's constant quality: 18 is visually lossless, 23 its default; thin lines and small text want a little more."""
 
-LUMA = np.array([0.2126, 0.7152, 0.0722])
-FROM_RGB = np.array([219 * LUMA, 224 / 1.8556 * ([0, 0, 1] - LUMA), 224 / 1.5748 * ([1, 0, 0] - LUMA)]) / 255
-TO_YUV = np.hstack([FROM_RGB, [[16], [128], [128]]]).astype(np.float32)
-"""From (R, G, B, 1) to (Y, Cb, Cr) in the range of films: ITU-R BT.709, items 3.2, 3.3 and 3.4 of part 1."""
-
 
 class FilmWriter:
     """A context manager that writes an mp4 of frames at given times; the film begins with the first of them.
@@ -38,8 +35,9 @@ class FilmWriter:
     access: a key frame at least every so many frames, none that refers to a later one, coded so that decoding takes
     0.4 of the time (15 % more bytes, the same PSNR), by one thread (many films are made at once); None lets x264
     choose. `quick` is for films to look at: OpenCV converts the colours in less than half of swscale's time, a little
-    nearer to BT.709, and AAC takes FFmpeg's fast search, a quarter of the time at the same bit rate. Films to compute
-    with keep swscale's rounding, on which published scores rest. The file appears under its name when the block ends
+    nearer to BT.709, AAC takes FFmpeg's fast search, a quarter of the time at the same bit rate, and one channel stays
+    one. Films to compute with keep swscale's rounding, on which published scores rest. A film's own pictures (see
+    `planes`) are encoded as they are. The file appears under its name when the block ends
     without an error. Raises FileError where it cannot be written.
     """
 
@@ -56,6 +54,7 @@ class FilmWriter:
         self.size = size
         self._gop, self._quick = gop, quick
         self._sound = sound
+        self._channels: Literal[1, 2] = 1 if quick and getattr(sound, "channels", 2) == 1 else 2
         self._start_s: float | None = None
         self._last_tick, self._interval = -1, TICKS_PER_S // 30
         self._heard_s = 0.0
@@ -93,12 +92,13 @@ class FilmWriter:
         self._audio = None
         if self._sound is not None:
             coder = {"aac_coder": "fast"} if self._quick else {}
-            self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout="stereo", options=coder)
+            layout = "mono" if self._channels == 1 else "stereo"
+            self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout=layout, options=coder)
 
-    def write(self, frame: UInt8[np.ndarray, "h w 3"], time_s: float) -> None:
-        """Show this RGB frame from `time_s` on, until the next one. Raises ValueError unless times increase."""
-        if frame.shape[:2] != self.size:
-            raise ValueError(f"the film shows frames of {self.size}, got one of {frame.shape[:2]}")
+    def write(self, frame: Picture, time_s: float) -> None:
+        """Show this frame from `time_s` on, until the next one. Raises ValueError unless times increase."""
+        if picture_size(frame) != self.size:
+            raise ValueError(f"the film shows frames of {self.size}, got one of {picture_size(frame)}")
         if self._start_s is None:
             self._start_s = time_s
         tick = round((time_s - self._start_s) * TICKS_PER_S)
@@ -111,10 +111,12 @@ class FilmWriter:
             self._show_held()
         self._held, self._last_tick = self._coded(frame, tick), tick
 
-    def _coded(self, frame: UInt8[np.ndarray, "h w 3"], tick: int) -> av.VideoFrame:
+    def _coded(self, frame: Picture, tick: int) -> av.VideoFrame:
         h, w = self.size
         even = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge") if h % 2 or w % 2 else frame
-        if self._quick:
+        if frame.ndim == 2:
+            coded = av.VideoFrame.from_ndarray(frame, format="yuv420p")
+        elif self._quick:
             coded = self._converted(even)
         else:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
@@ -160,10 +162,10 @@ class FilmWriter:
         while self._heard_s + SOUND_CHUNK_S <= until_s or (last and self._heard_s < until_s):
             end_s = min(self._heard_s + SOUND_CHUNK_S, until_s)
             samples = self._sound.samples_between(
-                self._start_s + self._heard_s, self._start_s + end_s, rate_hz=SOUND_RATE_HZ, channels=2
+                self._start_s + self._heard_s, self._start_s + end_s, rate_hz=SOUND_RATE_HZ, channels=self._channels
             )
             if samples.shape[1]:
-                chunk = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+                chunk = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._audio.layout.name)
                 chunk.sample_rate = SOUND_RATE_HZ
                 chunk.pts, chunk.time_base = round(self._heard_s * SOUND_RATE_HZ), Fraction(1, SOUND_RATE_HZ)
                 self._container.mux(self._audio.encode(chunk))
