@@ -3,6 +3,7 @@
 A model of faces that looks at each picture by itself does so once, however many windows the picture lies in.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -37,6 +38,19 @@ class Windows(NamedTuple):
         best = torch.where(whole, away, WINDOW).argmin(dim=1)
         found = rows[torch.arange(len(rows), device=rows.device), best]
         return torch.where(whole.any(dim=1).reshape(-1, *[1] * (found.ndim - 1)), found, torch.nan)
+
+    def pictures(
+        self, video: Float[Tensor, "b t 3 h w"], frame_valid: Bool[Tensor, "b t"] | None, *, at_once: int
+    ) -> Iterator[Float[Tensor, "m w 3 h w"]]:
+        """The pixels of each window, so many windows at once; black where none of its frames is there."""
+        clip = self._clip(1).expand_as(self.known).flatten()
+        parts = zip(clip.split(at_once), self.frame.flatten(0, 1).split(at_once), strict=True)
+        for clips, frames in parts:
+            pixels = video[clips[:, None], frames]
+            if frame_valid is not None:
+                there = frame_valid[clips[:, None], frames][..., None, None, None]
+                pixels = torch.where(there, pixels, 0)
+            yield pixels
 
     def _clip(self, axes: int) -> Int64[Tensor, "b ..."]:
         return torch.arange(len(self.frame), device=self.frame.device).reshape(-1, *[1] * axes)

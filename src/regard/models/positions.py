@@ -20,8 +20,8 @@ def waves(position: Float64[Tensor, "n"], width: int) -> Float[Tensor, "n c"]:
 
 
 def sinusoids(count: int, width: int) -> Float[Tensor, "1 n c"]:
-    """Where each of `count` things stands in their order."""
-    return waves(torch.arange(count, dtype=torch.float64), width)[None]
+    """Where each of `count` things stands in their order; on the CPU, also where models are built without memory."""
+    return waves(torch.arange(count, dtype=torch.float64, device="cpu"), width)[None]
 
 
 def grid_waves(h: int, w: int, width: int, *, device: torch.device | None = None) -> Float[Tensor, "h w c"]:
