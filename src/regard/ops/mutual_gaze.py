@@ -1,0 +1,136 @@
+"""Mutual gaze: when the wearer looks at a face, when that face looks at the wearer, and when both do at once.
+
+How sure each episode is follows from what is unsure about its two sides, drawn many times: the eye tracker's constant
+error, which moves all of the wearer's gaze alike, and the scores of the face, each frame's drawn again from those of
+the frames around it.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from regard.ops.episodes import Stretch, median_over_time, stretches
+from regard.types import Camera, GazeTrack
+
+LOOKS_FROM = 0.5
+"""Probability from which on a face is said to look."""
+ACCURACY_DEG = 1.5
+"""Of mobile eye trackers, as their makers and comparisons tell it (0.6 to 3 degrees; more for some)."""
+NO_CAMERA_DEG = (82.0, 61.5)
+"""Width and height of the picture where no camera says more: those of a scene camera with a picture of 4 to 3."""
+DRAWS = 200
+
+Kind = Literal["wearer looks at face", "face looks at wearer", "mutual"]
+
+
+class Episode(NamedTuple):
+    """One episode. `score` is its mean probability; the 95 % intervals of its start and end are over the draws.
+
+    `confidence` is the share of the draws in which there is anything of it.
+    """
+
+    kind: Kind
+    start_s: float
+    end_s: float
+    score: float
+    start_low_s: float
+    start_high_s: float
+    end_low_s: float
+    end_high_s: float
+    confidence: float
+
+
+def gaze_error(camera: Camera | None, accuracy_deg: float = ACCURACY_DEG) -> tuple[float, float]:
+    """Standard deviation of the tracker's constant error along x and y, as shares of the picture."""
+    if camera is None:
+        return accuracy_deg / NO_CAMERA_DEG[0], accuracy_deg / NO_CAMERA_DEG[1]
+    slope = np.tan(np.deg2rad(accuracy_deg))
+    return float(slope * camera.matrix[0, 0] / camera.width), float(slope * camera.matrix[1, 1] / camera.height)
+
+
+def mutual_gaze(
+    time_s: Float64[np.ndarray, "n"],
+    box: Float64[np.ndarray, "n 4"],
+    looking: Float64[np.ndarray, "n"],
+    gaze: GazeTrack,
+    *,
+    error: tuple[float, float],
+    smooth_s: float,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Episode]:
+    """The episodes of one face: boxes (x0, y0, x1, y1) and probabilities of looking at the wearer, moment by moment.
+
+    The wearer looks at the face where their gaze is in its box or no more than one `error` (see `gaze_error`) beside
+    it; the probability of that is the share of the draws in which it is so. The face's probability is smoothed by a
+    median over `smooth_s`. Either looks from LOOKS_FROM on, both where both do; times are put together by
+    `regard.ops.episodes.stretches`. Where gaze is lost or no box is near, nobody is said to look. `looking` may be NaN.
+    """
+    if len(time_s) == 0:
+        return []
+    rng = np.random.default_rng(seed)
+    point = gaze.at(time_s).point
+    offset = rng.normal(size=(draws, 2)) * error
+    reach = box + np.array([-1, -1, 1, 1]) * [*error, *error]
+    wearer = np.stack([_inside(point + o, reach) for o in offset], axis=1)
+    again = _drawn_again(rng, time_s, looking, window_s=smooth_s, draws=draws)
+    face = median_over_time(time_s, again, window_s=smooth_s) >= LOOKS_FROM
+    at_face = wearer.mean(axis=1)
+    at_wearer = np.nan_to_num(median_over_time(time_s, looking, window_s=smooth_s))
+    kinds: list[tuple[Kind, np.ndarray, np.ndarray]] = [
+        ("wearer looks at face", at_face, wearer),
+        ("face looks at wearer", at_wearer, face),
+        ("mutual", np.minimum(at_face, at_wearer), wearer & face),
+    ]
+    return [
+        _episode(kind, stretch, time_s, score, drawn)
+        for kind, score, drawn in kinds
+        for stretch in stretches(time_s, score >= LOOKS_FROM)
+    ]
+
+
+def _inside(point: Float64[np.ndarray, "n 2"], box: Float64[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n"]:
+    return ((point >= box[:, :2]) & (point <= box[:, 2:])).all(axis=1)
+
+
+def _drawn_again(
+    rng: np.random.Generator,
+    time_s: Float64[np.ndarray, "n"],
+    looking: Float64[np.ndarray, "n"],
+    *,
+    window_s: float,
+    draws: int,
+) -> Float64[np.ndarray, "n d"]:
+    """The score of each moment replaced by that of one within half a window of it, in each draw."""
+    first = np.searchsorted(time_s, time_s - window_s / 2)
+    after = np.searchsorted(time_s, time_s + window_s / 2, side="right")
+    return looking[rng.integers(first[:, None], after[:, None], size=(len(time_s), draws))]
+
+
+def _episode(
+    kind: Kind,
+    stretch: Stretch,
+    time_s: Float64[np.ndarray, "n"],
+    score: Float64[np.ndarray, "n"],
+    drawn: Bool[np.ndarray, "n d"],
+) -> Episode:
+    """A stretch, with what became of it in each draw: the drawn stretches that share time with it, as one."""
+    bounds = []
+    for column in drawn.T:
+        near = [s for s in stretches(time_s, column) if s.start_s < stretch.end_s and s.end_s > stretch.start_s]
+        if near:
+            bounds.append((near[0].start_s, near[-1].end_s))
+    within = slice(stretch.first, stretch.last + 1)
+    percentiles = np.full((2, 2), np.nan) if not bounds else np.percentile(bounds, [2.5, 97.5], axis=0)
+    return Episode(
+        kind=kind,
+        start_s=stretch.start_s,
+        end_s=stretch.end_s,
+        score=float(np.mean(score[within])),
+        start_low_s=float(percentiles[0, 0]),
+        start_high_s=float(percentiles[1, 0]),
+        end_low_s=float(percentiles[0, 1]),
+        end_high_s=float(percentiles[1, 1]),
+        confidence=len(bounds) / drawn.shape[1],
+    )
