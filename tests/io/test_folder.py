@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ClockError, FileError, RegardError, TableError
-from regard.io.devices.annotations import read_camera, read_faces, read_labels
+from regard.io.devices.annotations import LANDMARKS, read_camera, read_faces, read_labels, write_faces
 from regard.io.devices.folder import open_folder, read_gaze
 from regard.types import GazeState
 
@@ -252,3 +252,29 @@ def test_any_text_gives_a_track_or_one_clear_error(tmp_path_factory, content, he
     with suppress(RegardError):
         track, _ = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25, min_confidence=0.6)
         assert (np.diff(track.time_s) > 0).all()
+
+
+def test_faces_of_one_person_have_tracks_landmarks_and_scores_and_are_written_as_they_are_read(tmp_path):
+    points = ",".join(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+    path = tmp_path / "faces.csv"
+    path.write_text(
+        f"person,track,timestamp_s,x0,y0,x1,y1,looking,score,{points}\n"
+        "ann,ann-1,0,0.2,0.2,0.4,0.6,1,0.9,0.3,0.4,0.35,0.3,0.25,0.3,0.33,0.5,0.27,0.5\n"
+        "ann,ann-2,9,0.2,0.2,0.4,0.6,,,,,,,,,,,,\n"
+    )
+    first, again = faces = read_faces(path)
+    assert [(f.person, f.name) for f in faces] == [("ann", "ann-1"), ("ann", "ann-2")]
+    assert first.known["landmarks"][0, 0] == pytest.approx([0.5, 0.5, 1.0])
+    assert first.known["landmarks"][0, 1] == pytest.approx([0.75, 0.25, 1.0])
+    assert np.isnan(again.known["landmarks"]).all()
+    assert np.isnan(again.known["score"]).all()
+    write_faces(tmp_path / "again.csv", faces)
+    for one, other in zip(faces, read_faces(tmp_path / "again.csv"), strict=True):
+        assert (one.person, one.name) == (other.person, other.name)
+        assert one.looking_known.tolist() == other.looking_known.tolist()
+        assert np.allclose(one.known["landmarks"], other.known["landmarks"], atol=1e-4, equal_nan=True)
+
+
+def test_a_table_without_a_face_is_read_and_written(tmp_path):
+    write_faces(tmp_path / "faces.csv", ())
+    assert read_faces(tmp_path / "faces.csv") == ()

@@ -1,5 +1,6 @@
 """What a plain folder says beside its gaze: labelled segments, faces, the camera; see `regard.io.devices.folder`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from jaxtyping import Float64
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
 from regard.io.json_text import read_json
-from regard.io.tables import EMPTY, Column, read_columns, read_header
+from regard.io.tables import EMPTY, Column, read_columns, read_header, write_table
 from regard.types import Camera, FaceTrack, Segment
 
 MAX_DIGITS = 9
 """Of a label's class: nobody has more than a milliard."""
+
+LANDMARKS = ("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
+"""Of a face, in this order; left is the person's own."""
 
 NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
 """How many distortion coefficients each camera model may have."""
@@ -63,15 +67,18 @@ def read_labels(path: Path) -> tuple[Segment, ...]:
 
 
 def read_faces(path: Path) -> tuple[FaceTrack, ...]:
-    """faces.csv as one track a person, in the order in which they appear in the table."""
+    """faces.csv as one face track a person, or a `track` where it has that column, in the order of the table."""
     corners = ["x0", "y0", "x1", "y1"]
+    points = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
     table = read_columns(
         path,
         (
             Column("person", "text"),
+            Column("track", "text", required=False),
             Column("timestamp_s"),
             *(Column(c) for c in corners),
             Column("looking", empty=True),
+            *(Column(c, required=False, empty=True) for c in ("score", *points)),
         ),
         do="name the columns person, timestamp_s, x0, y0, x1, y1 and looking",
     )
@@ -81,20 +88,54 @@ def read_faces(path: Path) -> tuple[FaceTrack, ...]:
         raise TableError(
             path, found=f"a box without area in line {flat[0]}", wanted="x0 < x1 and y0 < y1", do="repair that line"
         )
+    has_points = set(points) <= set(table.columns)
     tracks = []
-    for person, rows in table.assign(looking=looking).groupby("person", sort=False):
+    for name, rows in table.assign(looking=looking).groupby("track" if "track" in table else "person", sort=False):
         require_increasing(path, rows, "timestamp_s")
-        known = rows["looking"].notna().to_numpy()
+        box = rows[corners].to_numpy()
+        known = {"score": rows["score"].to_numpy()} if "score" in rows else {}
+        if has_points:
+            known["landmarks"] = _in_box(rows[points].to_numpy().reshape(-1, len(LANDMARKS), 2), box)
         tracks.append(
             FaceTrack(
-                person=str(person),
+                person=str(rows["person"].iloc[0]),
+                track=str(name) if "track" in table else "",
                 time_s=rows["timestamp_s"].to_numpy(),
-                box=rows[corners].to_numpy(),
+                box=box,
                 looking=rows["looking"].to_numpy() == 1,
-                looking_known=known,
+                looking_known=rows["looking"].notna().to_numpy(),
+                known=known,
             )
         )
     return tuple(tracks)
+
+
+def write_faces(path: Path, faces: Sequence[FaceTrack]) -> None:
+    """Face tracks as a faces.csv that `read_faces` reads again. Raises FileError where it cannot be written."""
+    tables = []
+    for face in faces:
+        columns: dict[str, object] = {"person": face.person, "track": face.name, "timestamp_s": face.time_s.round(6)}
+        columns |= dict(zip(("x0", "y0", "x1", "y1"), face.box.round(5).T, strict=True))
+        columns["looking"] = [
+            int(yes) if known else None for yes, known in zip(face.looking, face.looking_known, strict=True)
+        ]
+        if "score" in face.known:
+            columns["score"] = face.known["score"].round(4)
+        if "landmarks" in face.known:
+            start, side = face.box[:, None, :2], face.box[:, None, 2:] - face.box[:, None, :2]
+            place = (start + face.known["landmarks"][..., :2] * side).round(5)
+            for number, name in enumerate(LANDMARKS):
+                columns |= {f"{name}_x": place[:, number, 0], f"{name}_y": place[:, number, 1]}
+        tables.append(pd.DataFrame(columns).astype({"looking": "Int64"}))
+    none = pd.DataFrame(columns=["person", "timestamp_s", "x0", "y0", "x1", "y1", "looking"])
+    write_table(pd.concat(tables, ignore_index=True) if tables else none, path)
+
+
+def _in_box(place: Float64[np.ndarray, "n k 2"], box: Float64[np.ndarray, "n 4"]) -> Float64[np.ndarray, "n k 3"]:
+    """Points of the picture as shares of their boxes, seen where they are known."""
+    start, side = box[:, None, :2], box[:, None, 2:] - box[:, None, :2]
+    seen = np.where(np.isnan(place).any(axis=2, keepdims=True), np.nan, 1.0)
+    return np.concatenate([(place - start) / side, seen], axis=2)
 
 
 def read_camera(path: Path) -> Camera:

@@ -45,6 +45,10 @@ faces.csv, one line per person and moment; each person's times increase:
 
     x0,y0,x1,y1          the face's box, normalised, x0 < x1 and y0 < y1
     looking              1: looks at the wearer, 0: does not, empty: unknown
+    track                optional: where a person left and came back, a name for each time, all different
+    score                optional: how sure a detector was of the box
+    nose_x,nose_y,left_eye_x,...,right_eye_...,mouth_left_...,mouth_right_...
+                         optional, normalised, all ten or none; left is the person's own; empty: not seen
 
 camera.json: {"height": 1200, "width": 1600, "matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], "distortion": [k1, ...],
 "model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out.
