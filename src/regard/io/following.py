@@ -50,9 +50,18 @@ class Following:
         self._first, self._piece = 0, next(self._pieces)
 
 
+POINTS = ("point", "log_density")
+"""Arrays that say where somebody looks."""
+
+
+def has_points_in(answers: Answers) -> bool:
+    """True where a prediction says where somebody looks."""
+    return any(name in answers.names for name in POINTS)
+
+
 def points_of(answers: Answers) -> Float64[np.ndarray, "n 2"]:
     """Where somebody looks in each answer, normalised; see `Prediction.point`. NaN where a model says neither."""
-    wanted = next((name for name in ("point", "log_density") if name in answers.names), None)
+    wanted = next((name for name in POINTS if name in answers.names), None)
     if wanted is None:
         return np.full((len(answers), 2), np.nan)
     return np.concatenate([piece.point for piece in answers.pieces([wanted])])

@@ -1,5 +1,6 @@
 """From a score at one moment after another to episodes: smoothing over time, and stretches in which something holds."""
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ def median_over_time(
         return value
     moments = pd.to_timedelta(time_s - time_s[0], unit="s")
     table = pd.DataFrame(value.reshape(len(value), -1), index=moments)
-    smooth = table.rolling(pd.Timedelta(seconds=window_s), center=True, closed="both", min_periods=1).median()
+    smooth = table.rolling(timedelta(seconds=window_s), center=True, closed="both", min_periods=1).median()
     return np.where(np.isnan(value), np.nan, smooth.to_numpy().reshape(value.shape))
 
 

@@ -83,15 +83,16 @@ def mutual_gaze(
         ("face looks at wearer", at_wearer, face),
         ("mutual", np.minimum(at_face, at_wearer), wearer & face),
     ]
-    return [
-        _episode(kind, stretch, time_s, score, drawn)
-        for kind, score, drawn in kinds
-        for stretch in stretches(time_s, score >= LOOKS_FROM)
-    ]
+    episodes = []
+    for kind, score, drawn in kinds:
+        found = stretches(time_s, score >= LOOKS_FROM)
+        in_draws = [stretches(time_s, column) for column in drawn.T] if found else []
+        episodes += [_episode(kind, stretch, score, in_draws) for stretch in found]
+    return episodes
 
 
 def _inside(point: Float64[np.ndarray, "n 2"], box: Float64[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n"]:
-    return ((point >= box[:, :2]) & (point <= box[:, 2:])).all(axis=1)
+    return np.all((point >= box[:, :2]) & (point <= box[:, 2:]), axis=1)
 
 
 def _drawn_again(
@@ -111,14 +112,13 @@ def _drawn_again(
 def _episode(
     kind: Kind,
     stretch: Stretch,
-    time_s: Float64[np.ndarray, "n"],
     score: Float64[np.ndarray, "n"],
-    drawn: Bool[np.ndarray, "n d"],
+    in_draws: list[list[Stretch]],
 ) -> Episode:
     """A stretch, with what became of it in each draw: the drawn stretches that share time with it, as one."""
     bounds = []
-    for column in drawn.T:
-        near = [s for s in stretches(time_s, column) if s.start_s < stretch.end_s and s.end_s > stretch.start_s]
+    for drawn in in_draws:
+        near = [s for s in drawn if s.start_s < stretch.end_s and s.end_s > stretch.start_s]
         if near:
             bounds.append((near[0].start_s, near[-1].end_s))
     within = slice(stretch.first, stretch.last + 1)
@@ -132,5 +132,5 @@ def _episode(
         start_high_s=float(percentiles[1, 0]),
         end_low_s=float(percentiles[0, 1]),
         end_high_s=float(percentiles[1, 1]),
-        confidence=len(bounds) / drawn.shape[1],
+        confidence=len(bounds) / len(in_draws),
     )

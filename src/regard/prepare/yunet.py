@@ -123,7 +123,7 @@ def network() -> YuNetNetwork:
     """The network with its weights, loaded once a process."""
     net = YuNetNetwork().eval()
     net.load_state_dict(load_file(WEIGHTS))
-    return net.to(memory_format=torch.channels_last)
+    return net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _first_of_each(box: Float64[np.ndarray, "k 4"]) -> list[int]:

@@ -32,6 +32,7 @@ class Windows(Drawing):
     """
 
     reads: ClassVar[str] = "logits/"
+    legend: ClassVar[str] = "bars: what the wearer does, {model} says"
 
     def __init__(
         self,

@@ -107,6 +107,7 @@ class Moments(Drawing):
 
     reads: ClassVar[str] = "log_density"
     on_planes: ClassVar[bool] = True
+    legend: ClassVar[str] = "\u25c7 predicted by {model}, in the glow of its density"
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ class Drawing(ABC):
 
     on_planes: ClassVar[bool] = False
     """True where it can draw on a film's own pictures too, which need no conversion: with ink, words and densities."""
+    legend: ClassVar[str]
+    """What its marks mean, in a line, with {model} where it is to be named."""
 
     side_by_side: bool = False
     """True where what is drawn is twice as wide as the frame."""

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from regard.io import writing
+from regard.io.following import has_points_in
 from regard.io.predictions import Answers
 from regard.io.recording import open_video
 from regard.ops.states import lost_share, off_screen_share, runs
@@ -22,6 +23,7 @@ from regard.sources import FrameSource
 from regard.types import GazeState, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
 from regard.viz.drawing import drawing_of
+from regard.viz.telling import tellings_of
 from regard.viz.timeline import timeline
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ def report(
         _section("Recording", _facts_table(_facts(recording, source))),
         _section("Check", "" if findings is None else _table(findings)),
         _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
+        *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
         _section("At a glance", sheet),
         _section("Scores", "" if scores is None else _table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
@@ -132,17 +135,18 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
 
 
 def _gaze_over_time(recording: Recording, prediction: Answers | None, source: FrameSource) -> str:
-    if recording.gaze is None and prediction is None:
+    has_points = prediction is not None and has_points_in(prediction)
+    if recording.gaze is None and not has_points:
         return ""
     end_s = float(source.times_s[-1])
     key = []
     if recording.gaze is not None:
         present = {state for _, _, state in runs(recording.gaze, end_s=end_s)}
         key += [(STATE_COLOURS[state], state.name.lower()) for state in sorted(present)]
-    if prediction is not None:
+    if prediction is not None and has_points:
         key.append((PREDICTED_COLOUR, f"predicted by {prediction.model}"))
     spans = "".join(f'<span><i style="background: rgb{colour}"></i>{escape(name)}</span>' for colour, name in key)
-    drawing = timeline(recording.gaze, predicted=prediction, end_s=end_s)
+    drawing = timeline(recording.gaze, predicted=prediction if has_points else None, end_s=end_s)
     return f'{drawing}<p class="key dim">{spans}</p>'
 
 
@@ -173,7 +177,7 @@ def _sheet(
     Image.fromarray(contact_sheet(frames, captions, columns=4, background=STRIP)).save(picture, "JPEG", quality=88)
     code = base64.b64encode(picture.getvalue()).decode()
     marks = [] if recording.gaze is None else ["\u25cb recorded gaze, in the colour of its state"]
-    marks += [] if prediction is None else [f"\u25c7 predicted by {prediction.model}, in the glow of its density"]
+    marks += [] if prediction is None else [drawing.legend.format(model=prediction.model)]
     key = "".join(f"<span>{escape(mark)}</span>" for mark in marks)
     alt = f"{count} frames of the recording with the gaze drawn on them"
     return f'<img alt="{alt}" src="data:image/jpeg;base64,{code}"><p class="key dim">{key}</p>'

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from regard.viz.ink import Colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 TEXT = "#010203"
 """Stands for the page's own text colour until the drawing is finished."""
@@ -30,7 +32,6 @@ def timeline(track: GazeTrack | None, *, predicted: Answers | None = None, end_s
     Text takes the colour and the font of the page around it, so it suits light and dark ones. y grows downwards, as in
     the picture. Without track or prediction the axes stay empty.
     """
-    import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -42,24 +43,34 @@ def timeline(track: GazeTrack | None, *, predicted: Answers | None = None, end_s
         if track is not None:
             _line(axes, track, column, colour, end_s=end_s)
         if predicted is not None and points is not None:
-            axes.plot(predicted.time_s, points[:, column], ".", color=_hex(PREDICTED_COLOUR), ms=3, alpha=0.7,
+            axes.plot(predicted.time_s, points[:, column], ".", color=hex_of(PREDICTED_COLOUR), ms=3, alpha=0.7,
                       rasterized=len(predicted.time_s) > MANY)  # fmt: skip
         axes.set(ylabel=name, ylim=(-0.05, 1.05), yticks=[0, 0.5, 1])
         axes.grid(color=TEXT, alpha=0.12, linewidth=0.6)
     y_axes.invert_yaxis()
     _band(band, track, end_s=end_s)
     band.set(xlim=(0, max(end_s, 1e-3)), xlabel="time in seconds", yticks=[], ylim=(0, 1))
-    for axes in (x_axes, y_axes, band):
+    return as_svg(figure, bands=(band,), label="gaze over time")
+
+
+def as_svg(figure: "Figure", *, bands: Sequence["Axes"] = (), label: str) -> str:
+    """A finished figure as an SVG element for a page, whose text colour and font it takes; `bands` have no frame.
+
+    Text and lines of the figure that should have the page's colour are of the colour TEXT.
+    """
+    import matplotlib
+
+    for axes in figure.axes:
         axes.patch.set_alpha(0)
         axes.tick_params(colors=TEXT)
         axes.xaxis.label.set_color(TEXT)
         axes.yaxis.label.set_color(TEXT)
         for side, spine in axes.spines.items():
-            spine.set(color=TEXT, alpha=0.35, visible=side in ("left", "bottom") and axes is not band)
+            spine.set(color=TEXT, alpha=0.35, visible=side in ("left", "bottom") and axes not in bands)
     written = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "regard"}):
         figure.savefig(written, format="svg", transparent=True, dpi=160, metadata={"Date": None, "Creator": None})
-    return _for_a_page(written.getvalue())
+    return _for_a_page(written.getvalue(), label)
 
 
 def _line(axes: "Axes", track: GazeTrack, column: int, colour: str, *, end_s: float) -> None:
@@ -71,7 +82,7 @@ def _line(axes: "Axes", track: GazeTrack, column: int, colour: str, *, end_s: fl
     axes.plot(time_s, value, color=colour, linewidth=1, rasterized=len(value) > MANY)
     for from_s, until_s, state in runs(track, end_s=end_s):
         if state == GazeState.LOST:
-            axes.axvspan(from_s, until_s, color=_hex(STATE_COLOURS[state]), alpha=0.18, linewidth=0)
+            axes.axvspan(from_s, until_s, color=hex_of(STATE_COLOURS[state]), alpha=0.18, linewidth=0)
 
 
 def _band(axes: "Axes", track: GazeTrack | None, *, end_s: float) -> None:
@@ -79,18 +90,19 @@ def _band(axes: "Axes", track: GazeTrack | None, *, end_s: float) -> None:
     for state, colour in STATE_COLOURS.items():
         spans = [(from_s, until_s - from_s) for from_s, until_s, run in stretches if run == state]
         if spans:
-            axes.broken_barh(spans, (0, 1), facecolor=_hex(colour), linewidth=0, rasterized=len(spans) > MANY)
+            axes.broken_barh(spans, (0, 1), facecolor=hex_of(colour), linewidth=0, rasterized=len(spans) > MANY)
 
 
-def _hex(colour: Colour) -> str:
+def hex_of(colour: Colour) -> str:
+    """As SVG and matplotlib write a colour."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _for_a_page(svg: str) -> str:
+def _for_a_page(svg: str, label: str) -> str:
     """The element alone, as wide as the page allows, in the page's text colour and font."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"|height="[\d.]+pt"', "", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) width="[\d.]+pt"', r"\1", svg, count=1)
     svg = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font: \1 system-ui, sans-serif", svg)
-    return svg.replace(TEXT, "currentColor").replace("<svg", '<svg role="img" aria-label="gaze over time"', 1)
+    return svg.replace(TEXT, "currentColor").replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
