@@ -14,7 +14,7 @@ from regard.engine import predict as engine
 from regard.engine.ask import Asked
 from regard.engine.evaluate import evaluate
 from regard.io.predictions import open_prediction
-from regard.models import CentrePrior, EgoHAR, GazeStays
+from regard.models import FPNRIM, CentrePrior, EgoHAR, GazeStays
 from regard.tasks.base import Task
 from regard.types import Recording, Segment
 from regard.viz.film import film
@@ -37,6 +37,13 @@ ASKED = {
     "ActionRecognition": lambda: (
         tasks.ActionRecognition(egohar(), scoring=tasks.LabelScoring(labels=("noun",))),
         window.EveryClip(num_frames=4, interval_s=0.1, hop_s=0.2, short="repeat", avoid=()),
+        (64, 96),
+    ),
+    "ScanpathPrediction": lambda: (
+        tasks.ScanpathPrediction(
+            FPNRIM(backbone="mobilenet_v3_small", weights="random", size=(64, 96), hidden=8, phases="scores")
+        ),
+        everywhere.EveryFrame(),
         (64, 96),
     ),
 }

@@ -12,6 +12,7 @@ from regard.types import GazeState, GazeTrack
 from regard.viz import STATE_COLOURS, contact_sheet, gaze, moment
 from regard.viz.density import DENSITY_COLOURS, density
 from regard.viz.draw import PREDICTED_COLOUR, Moments
+from regard.viz.drawing import drawing_of
 
 SIZES = [(240, 320), (480, 640), (1200, 1600)]
 
@@ -221,3 +222,13 @@ def test_a_film_s_own_picture_is_drawn_on_as_an_rgb_one(size):
     assert apart.mean() < 0.3
     assert np.quantile(apart, 0.995) <= 4
     assert not np.array_equal(planar, as_coded(grey(size)))
+
+
+def test_a_path_without_a_density_is_drawn_as_its_points():
+    point = np.array([[0.25, 0.5], [0.75, 0.5]])
+    time_s = np.array([0.0, 0.1])
+    path = Prediction(recording="r", model="m", time_s=time_s, seen_until_s=time_s, values={"point": point})
+    drawn = moment(np.zeros((120, 160, 3), np.uint8), 0.1, predicted=path)
+    assert tuple(drawn[60, 120]) == PREDICTED_COLOUR
+    assert not drawn[60, 40].any()
+    assert isinstance(drawing_of(None, path), Moments)

@@ -109,7 +109,7 @@ def test_the_report_has_a_timeline_a_person_and_no_empty_one_of_gaze(tmp_path: P
     assert ">ann<" in page
     assert ">bob<" in page
     assert "green: looks at the wearer" in page
-    assert "glow of its density" not in page
+    assert "a glow is its density" not in page
 
 
 def recording_of(gaze: GazeTrack | None, video: Path | None = None) -> Recording:

@@ -25,8 +25,6 @@ ResNetName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152
 
 MobileNetName = Literal["mobilenet_v3_small", "mobilenet_v3_large"]
 
-ImagenetName = Literal[ResNetName, MobileNetName]
-
 MOBILENET_CUTS: dict[MobileNetName, tuple[int, int]] = {"mobilenet_v3_small": (4, 9), "mobilenet_v3_large": (7, 13)}
 """How many of torchvision's feature blocks end at stride 8, and how many at stride 16 (the rest, at 32, is dropped)."""
 
@@ -67,7 +65,7 @@ def ensure_torchvision() -> None:
     _declared.append(library)
 
 
-def imagenet_model(name: ImagenetName, *, weights: Weights) -> nn.Module:
+def imagenet_model(name: str, *, weights: Weights) -> nn.Module:
     """One of torchvision's classifiers with its ImageNet-1K weights, or random ones.
 
     Weights come from torchvision's cache, or are downloaded into it. Where neither can be had, the model keeps its
@@ -121,7 +119,7 @@ class MobileNetFeatures(nn.Module):
         elif (state := _imagenet_state(name)) is not None:
             model.load_state_dict(state)
         else:
-            _calibrate(self)
+            calibrate(self)
         with torch.no_grad():
             fine, coarse = self.train()(torch.zeros(1, 3, 32, 32))
         self.fine_channels, self.coarse_channels = fine.shape[1], coarse.shape[1]
@@ -142,7 +140,7 @@ class MobileNetFeatures(nn.Module):
         return fine, self.to_stride_16(fine)
 
 
-def _imagenet_state(name: ImagenetName) -> dict[str, Tensor] | None:
+def _imagenet_state(name: str) -> dict[str, Tensor] | None:
     """torchvision's weights; None, with a warning, where they cannot be had."""
     from torchvision import models
 
@@ -170,7 +168,7 @@ def _normalise_by_groups(module: nn.Module) -> None:
 
 
 @torch.no_grad()
-def _calibrate(features: MobileNetFeatures) -> None:
+def calibrate(features: nn.Module) -> None:
     """Set the normalisation statistics to those of one pass over noise with structure at every scale, like pictures."""
     h, w = CALIBRATION_SIZE
     octaves = [torch.randn(16, 3, h // shrink, w // shrink) for shrink in (32, 8, 2, 1)]

@@ -24,6 +24,9 @@ SHOWN = 5
 FAINTEST = 0.02
 """Of a stretched map: below it nothing is coloured."""
 
+LOGITS = "logits/"
+"""How the names of a prediction's arrays of logits begin."""
+
 
 class Windows(Drawing):
     """What was recognised in the window whose middle is nearest, and where the model looked in that part of it.
@@ -31,7 +34,7 @@ class Windows(Drawing):
     Where the prediction has evidence beside the attention, the picture is shown twice.
     """
 
-    reads: ClassVar[str] = "logits/"
+    reads: ClassVar[tuple[str, ...]] = (LOGITS,)
     legend: ClassVar[str] = "bars: what the wearer does, {model} says"
 
     def __init__(
@@ -73,8 +76,8 @@ class Windows(Drawing):
 
 def likeliest(answer: Prediction, count: int = SHOWN) -> list[tuple[str, float]]:
     """The likeliest classes of the chief label of one answer, in words, and their probabilities."""
-    array = next(name for name in answer.names if name.startswith(Windows.reads))
-    label, logits = array.removeprefix(Windows.reads), answer[array][0]
+    array = next(name for name in answer.names if name.startswith(LOGITS))
+    label, logits = array.removeprefix(LOGITS), answer[array][0]
     share = np.exp(logits - logits.max())
     share /= share.sum()
     names = answer.class_names.get(label, ())

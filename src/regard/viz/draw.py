@@ -103,11 +103,11 @@ def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"]) -> Int64[np.ndarra
 
 
 class Moments(Drawing):
-    """Recorded gaze, and the density and point of a prediction: see `moment`. `said`: in words too."""
+    """Recorded gaze, and a prediction's point, on its density if it has one: see `moment`. `said`: in words too."""
 
-    reads: ClassVar[str] = "log_density"
+    reads: ClassVar[tuple[str, ...]] = ("log_density", "point")
     on_planes: ClassVar[bool] = True
-    legend: ClassVar[str] = "\u25c7 predicted by {model}, in the glow of its density"
+    legend: ClassVar[str] = "\u25c7 predicted by {model}; a glow is its density"
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Moments(Drawing):
     ) -> None:
         self._recorded = None if recorded is None else Recorded(recorded, trail_s=trail_s)
         self._model = "" if predicted is None else predicted.model
-        self._following = None if predicted is None else Following(predicted, [self.reads])
+        self._following = None if predicted is None else Following(predicted, self.reads)
         self._said = said
         self._layer = Layer((0, 0))
 
@@ -145,11 +145,12 @@ class Moments(Drawing):
         return frame
 
     def _draw_answer(self, answers: Following, frame: Picture, time_s: float) -> float | None:
-        """The density on the frame and the point on the layer; returns how far ahead it was told, None without one."""
+        """A density on the frame and the point on the layer; returns how far ahead it was told, None without one."""
         answer = answers.near(time_s)
         if answer is None:
             return None
-        lay_density(frame, answer[self.reads][0])
+        if "log_density" in answer.names:
+            lay_density(frame, answer["log_density"][0])
         _mark(self._layer, answer.point[0], PREDICTED_COLOUR, recorded=False)
         return float(answer.time_s[0] - answer.seen_until_s[0])
 

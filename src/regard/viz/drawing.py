@@ -17,8 +17,8 @@ TRAIL_S = 1.0
 class Drawing(ABC):
     """Draws what is known about one moment after another: recorded gaze, and what a model answered."""
 
-    reads: ClassVar[str]
-    """The array of a Prediction that it shows, or how the names of several begin ("logits/")."""
+    reads: ClassVar[tuple[str, ...]]
+    """The arrays of a Prediction that it shows, or how their names begin ("logits/"); any of them is enough."""
 
     on_planes: ClassVar[bool] = False
     """True where it can draw on a film's own pictures too, which need no conversion: with ink, words and densities."""

@@ -25,7 +25,7 @@ AWAY_COLOUR: Colour = (160, 160, 160)
 class Faces(Drawing):
     """The faces of a moment with the words that say what the colours do, so that nobody need tell colours apart."""
 
-    reads: ClassVar[str] = "looking"
+    reads: ClassVar[tuple[str, ...]] = ("looking",)
     legend: ClassVar[str] = "\u25a2 green: looks at the wearer, grey: does not, {model} says"
 
     def __init__(

@@ -130,7 +130,7 @@ class DensityScoring(Scoring):
             "predicted_y": peak[:, 1],
             **values,
             "distance": angles.normalised_distance(peak, point),
-            "angle_deg": _angles_deg(peak, point, cameras),
+            "angle_deg": angles_deg(peak, point, cameras),
             **f1_columns(recall, precision, self.thresholds),
         }
         return {name: value.cpu().numpy() for name, value in values.items()}
@@ -288,9 +288,10 @@ def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> d
     }
 
 
-def _angles_deg(
+def angles_deg(
     predicted: Float[Tensor, "n 2"], point: Float[Tensor, "n 2"], cameras: Sequence[Camera | None]
 ) -> Float[Tensor, "n"]:
+    """Angle between two points, each row in its own camera, in degrees; NaN where there is none."""
     angle = torch.full((len(point),), torch.nan, device=point.device)
     for camera in {id(c): c for c in cameras if c is not None}.values():
         of_it = torch.tensor([c is camera for c in cameras], device=point.device)

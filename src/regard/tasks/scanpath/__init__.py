@@ -1,0 +1,1 @@
+"""Scanpaths: the task, how predicted paths are scored, and the losses."""
