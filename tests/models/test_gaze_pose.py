@@ -111,6 +111,14 @@ def test_a_landmark_that_is_missing_leaves_the_others_known_unless_it_is_an_eye(
 
 
 @torch.no_grad()
+def test_a_mirror_image_of_a_mirror_image_is_answered_as_the_pictures() -> None:
+    model, told = small(), {"video": track(), **known()}
+    once = model.mirrored(told)
+    assert not torch.allclose(model(**once), model(**told), atol=1e-4)
+    torch.testing.assert_close(model(**model.mirrored(once)), model(**told))
+
+
+@torch.no_grad()
 def test_nothing_depends_on_what_is_not_known() -> None:
     model, bins = small(), own_bins(torch.tensor([[10.0, torch.nan, 3.0]]), torch.rand(1, 5, 3))
     cells, place = model.questions.cells(torch.randn(1, 512, 2, 2))

@@ -63,7 +63,7 @@ def own_bins(head_pose_deg: Float[Tensor, "b 3"], landmarks: Float[Tensor, "b 5 
     """
     about = about_eyes(landmarks)
     known = torch.cat([head_pose_deg.isfinite(), about.isfinite().all(dim=-1)], dim=1)
-    return Bins(angle_bins(head_pose_deg), *landmark_bins(about.nan_to_num(0.0), row=PLACES), known)
+    return Bins(angle_bins(head_pose_deg), *landmark_bins(_or_zero(about), row=PLACES), known)
 
 
 def published_bins(head_pose_deg: Float[Tensor, "b 3"], landmarks: Float[Tensor, "b 5 3"]) -> Bins:
@@ -82,7 +82,7 @@ BINS: Mapping[Literal["own", "published"], Callable[[Tensor, Tensor], Bins]] = {
 
 def angle_bins(angle_deg: Float[Tensor, "*b"]) -> Int64[Tensor, "*b"]:
     """Whole degrees to either side, at most 90; 0 for NaN."""
-    return angle_deg.nan_to_num(0.0).abs().clamp(max=ANGLE_BINS - 1).long()
+    return _or_zero(angle_deg).abs().clamp(max=ANGLE_BINS - 1).long()
 
 
 def about_eyes(landmarks: Float[Tensor, "b 5 3"]) -> Float[Tensor, "b 5 3"]:
@@ -100,3 +100,7 @@ def landmark_bins(landmarks: Float[Tensor, "b 5 3"], *, row: int) -> tuple[Int64
     step = torch.tensor(STEP, dtype=torch.float32, device=landmarks.device)
     across, down = (((landmarks[..., i].float() + REACH) / step).floor().long() for i in (0, 1))
     return across * row + down, (landmarks[..., 2].float() / step).floor().long()
+
+
+def _or_zero(x: Tensor) -> Tensor:
+    return torch.where(x.isfinite(), x, 0.0)  # what `nan_to_num` does, in operations that OpenVINO knows

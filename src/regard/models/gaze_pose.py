@@ -7,7 +7,7 @@ ListenToWorld/GazeEnsemble@9473a97.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -28,6 +28,7 @@ from regard.models.positions import grid_waves
 from regard.models.published import BY_HAND, Checkpoint, Rules, bare_state, built_from, tensor_names
 from regard.models.query_transformer import Decoder, Encoder
 from regard.transforms.colour import Normalise
+from regard.transforms.face_priors import FacePriors, mirrored_priors
 from regard.transforms.place import Transform
 
 __all__ = ["GazePose"]
@@ -71,7 +72,7 @@ class GazePose(nn.Module):
         ),
     )
 
-    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(), FacePriors())
 
     def __init__(
         self,
@@ -125,6 +126,11 @@ class GazePose(nn.Module):
         """The answer about the middle frame of each window of seven vectors, of which this is the map."""
         read = [read_window(self.lstm, vectors), self.questions(middle, head_pose, landmarks)]
         return self.classify(self.combine(torch.cat(read, dim=1)))
+
+    def mirrored(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What `forward` would be told of the mirrored pictures."""
+        head_pose, landmarks = mirrored_priors(told["head_pose"], told["landmarks"])
+        return {**told, "video": told["video"].flip(-1), "head_pose": head_pose, "landmarks": landmarks}
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, object]) -> "GazePose":

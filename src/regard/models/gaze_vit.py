@@ -5,7 +5,7 @@ Source: `GazePoseViT` of ListenToWorld/GazeEnsemble@9473a97; the transformer is 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64
@@ -27,6 +27,7 @@ from regard.models.published import (
 )
 from regard.models.video_vit import MMACTION, VideoViT, vit_rules, without_sines
 from regard.transforms.colour import Normalise
+from regard.transforms.face_priors import FacePriors, mirrored_priors
 from regard.transforms.place import Transform
 
 __all__ = ["GazeViT"]
@@ -73,7 +74,7 @@ class GazeViT(nn.Module):
         ),
     )
 
-    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(), FacePriors())
 
     def __init__(
         self,
@@ -136,6 +137,11 @@ class GazeViT(nn.Module):
         films = torch.cat([self.film(part) for part in seen.pictures(video, frame_valid, at_once=WINDOWS_AT_ONCE)])
         read = torch.cat([read_window(self.lstm, seen.of(vector)), known, films], dim=1)
         return self.classify(self.combine(read)).unflatten(0, seen.known.shape)
+
+    def mirrored(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What `forward` would be told of the mirrored pictures."""
+        head_pose, landmarks = mirrored_priors(told["head_pose"], told["landmarks"])
+        return {**told, "video": told["video"].flip(-1), "head_pose": head_pose, "landmarks": landmarks}
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, object]) -> "GazeViT":
