@@ -1,0 +1,136 @@
+"""From the whole picture to a face in it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+from torch.nn.functional import interpolate
+from typing_extensions import override
+
+from regard.batch import Sample
+from regard.errors import RecipeError
+from regard.transforms.place import Transform, Video, scale_video, uniform, video_of
+from regard.types import Clip
+
+__all__ = ["Ego4DFaceCrop", "FaceCrop", "FrameCrops", "GazePoseCrops"]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCrop(Transform):
+    """Keep the box of the clip's face in each frame, squashed to a square of `size` pixels.
+
+    `margin` widens the box at each side by that share of its width and height. Of a box that leaves the picture what is
+    inside is kept. A frame without a box, or with nothing of it in the picture, is black and marked as not valid.
+    """
+
+    size: int = 224
+    margin: float = 0.0
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        return _cropped(sample, self, size=self.size, margin=self.margin, antialias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ego4DFaceCrop(Transform):
+    """The crop of Ego4D's baseline: sides cut to whole pixels, and scaled without antialiasing.
+
+    Source: EGO4D/social-interactions@5c7ca0f, branch lam; what its followers cut offline is the same.
+    """
+
+    size: int = 224
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        return _cropped(sample, self, size=self.size, margin=0.0, antialias=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCrops(Transform):
+    """Keep a random part of each frame and scale it to the frame's own size, each frame with a draw of its own.
+
+    For faces in time, whose crops then tremble as a detector's boxes do. The part's area is a share of the picture's
+    drawn from `scale`, its width / height is the picture's times one drawn log-uniformly from `ratio`. One draw for all
+    frames is `RandomResizedCrop`.
+    """
+
+    scale: tuple[float, float] = (0.8, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        return _own_crops(sample, self, self.scale, self.ratio, antialias=True, generator=generator)
+
+
+@dataclass(frozen=True, slots=True)
+class GazePoseCrops(Transform):
+    """The random crops of GazePose and GazeEnsemble: a draw of its own for each frame, scaled without antialiasing.
+
+    Source: lemon-prog123/GazePose@f4ce987; ListenToWorld/GazeEnsemble@9473a97.
+    """
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        return _own_crops(sample, self, (0.8, 1.0), (3 / 4, 4 / 3), antialias=False, generator=generator)
+
+
+def _cropped(sample: Sample, transform: Transform, *, size: int, margin: float, antialias: bool) -> Sample:
+    video = video_of(sample, transform)
+    if sample.gaze_point is not None or sample.observed_point is not None:
+        raise RecipeError(
+            type(transform).__name__,
+            found="gaze beside the pictures, which each frame would move elsewhere",
+            wanted="a task and a model of faces, which need no gaze",
+            do="remove the transform, or choose such a task",
+        )
+    box = torch.from_numpy(sample.clip.face.at(sample.clip.frame_s)["box"]).float()
+    corners = sample.view.apply(box.unflatten(-1, (2, 2)))
+    sides = torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=-1)
+    grown = margin * (sides[:, 2:] - sides[:, :2])
+    sides = torch.cat([sides[:, :2] - grown, sides[:, 2:] + grown], dim=-1)
+    height, width = video.shape[-2:]
+    pixels = sides.nan_to_num(0.0) * torch.tensor([width, height, width, height])
+    pixels = (pixels.round() if antialias else pixels.trunc()).long()
+    pixels = pixels.clamp(min=torch.zeros(4, dtype=torch.int64), max=torch.tensor([width, height, width, height]))
+    faces, there = [], []
+    for frame, (left, top, right, bottom) in zip(video, pixels.tolist(), strict=True):
+        there.append(right > left and bottom > top)
+        part = frame[None, :, top:bottom, left:right] if there[-1] else frame.new_zeros(1, 3, size, size)
+        faces.append(_scaled(part, (size, size), antialias=antialias))
+    return replace(sample, video=torch.cat(faces), clip=_masked(sample.clip, np.array(there)))
+
+
+def _masked(clip: Clip, there: Bool[np.ndarray, "t"]) -> Clip:
+    valid = there if clip.frame_valid is None else there & clip.frame_valid
+    return replace(clip, frame_valid=None if valid.all() else valid)
+
+
+def _own_crops(
+    sample: Sample,
+    transform: Transform,
+    scale: tuple[float, float],
+    ratio: tuple[float, float],
+    *,
+    antialias: bool,
+    generator: torch.Generator,
+) -> Sample:
+    video = video_of(sample, transform)
+    height, width = video.shape[-2:]
+    low, high = torch.tensor(ratio).log().tolist()
+    parts = []
+    for frame in video:
+        share, shape = uniform(*scale, generator) ** 0.5, float(np.exp(uniform(low, high, generator))) ** 0.5
+        w, h = (max(1, min(whole, round(whole * share * by))) for whole, by in ((width, shape), (height, 1 / shape)))
+        left, top = (int(torch.randint(room + 1, (), generator=generator)) for room in (width - w, height - h))
+        parts.append(_scaled(frame[None, :, top : top + h, left : left + w], (height, width), antialias=antialias))
+    return replace(sample, video=torch.cat(parts))
+
+
+def _scaled(
+    frame: Video, size: tuple[int, int], *, antialias: bool
+) -> UInt8[Tensor, "t 3 h2 w2"] | Float[Tensor, "t 3 h2 w2"]:
+    if antialias:
+        return scale_video(frame, size)
+    return interpolate(frame, size=size, mode="bilinear", align_corners=False)
