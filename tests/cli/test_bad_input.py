@@ -144,7 +144,7 @@ def test_gaze_without_one_valid_sample_predicts_but_scores_nothing(refused, say,
 
 def test_a_video_without_gaze_has_nothing_to_score(refused, silent_video):
     error = refused("evaluate", silent_video, "--model", "centre-prior")
-    assert error.found == "a recording without gaze and without labelled segments"
+    assert error.found == "a recording without gaze, labelled segments or faces"
     assert "gaze.csv" in error.do
 
 

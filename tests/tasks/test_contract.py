@@ -5,18 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 import regard
 from regard import tasks
 from regard.clips.sampling import everywhere, window
+from regard.clips.sampling.faces import FaceStretches
 from regard.engine import predict as engine
 from regard.engine.ask import Asked
 from regard.engine.evaluate import evaluate
 from regard.io.predictions import open_prediction
 from regard.models import FPNRIM, CentrePrior, EgoHAR, GazeStays
 from regard.tasks.base import Task
-from regard.types import Recording, Segment
+from regard.transforms import FaceCrop, ToFloat
+from regard.types import FaceTrack, Recording, Segment
 from regard.viz.film import film
 from regard.viz.report import report
 
@@ -25,6 +28,17 @@ def egohar() -> nn.Module:
     """Small, with the synthetic world's classes."""
     sizes = {"actions": 8, "verbs": 6, "nouns": 8, "num_frames": 4, "size": (64, 96), "channels": 4, "width": 16}
     return EgoHAR(**sizes, backbone="resnet18", stages=3, weights="random")
+
+
+class Brightness(nn.Module):
+    """A face looks, the brighter it is."""
+
+    preprocess = (FaceCrop(8), ToFloat())
+
+    def forward(self, video: Tensor, asked: Tensor | None = None) -> Tensor:
+        assert asked is not None
+        bright = video.mean(dim=(2, 3, 4)).gather(1, asked) - 0.5
+        return torch.stack([-bright, bright], dim=-1)
 
 
 ASKED = {
@@ -46,13 +60,21 @@ ASKED = {
         everywhere.EveryFrame(),
         (64, 96),
     ),
+    "LookingAtMe": lambda: (tasks.LookingAtMe(Brightness()), FaceStretches(num_frames=16), None),
 }
 
 
 @pytest.fixture(scope="module")
 def recording(tiny_world: Path) -> Recording:
     labelled = Segment(start_s=0.2, end_s=1.5, kind="action", labels={"noun": 2})
-    return replace(regard.open(tiny_world), segments=(labelled,))
+    face = FaceTrack(
+        person="visitor",
+        time_s=np.arange(20) / 24,
+        box=np.tile([0.4, 0.2, 0.6, 0.5], (20, 1)),
+        looking=np.arange(20) > 12,
+        looking_known=np.ones(20, bool),
+    )
+    return replace(regard.open(tiny_world), segments=(labelled,), faces=(face,))
 
 
 def test_every_task_is_held_to_the_contract():

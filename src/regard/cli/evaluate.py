@@ -76,10 +76,10 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    if recording.gaze is None and not recording.segments:
+    if recording.gaze is None and not recording.segments and not recording.faces:
         raise NothingToScoreError(
             recording.id,
-            found="a recording without gaze and without labelled segments",
+            found="a recording without gaze, labelled segments or faces",
             wanted="something recorded to compare answers with",
             do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
         )

@@ -76,6 +76,7 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
     if start is None and settings.pretrained is not None:
         init_from_pretrained(model, settings.pretrained)
     batches = FitBatches(data, recipe.task)
+    recipe.task.begin(batches.train_clips.clip(i) for i in range(len(batches.train_clips)))
     about = provenance(recipe.text, data.recordings(data.require_train().split))
     contents = {} if start is None else {start: read_checkpoint(start)}
     begun_at = 0 if start is None else _step_of(contents[start], about, settings.max_steps, out)

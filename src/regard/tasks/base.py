@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.table import blocks_of, paired_difference, summarise
 from regard.prediction import Prediction
 from regard.transforms.place import Transform
-from regard.types import Recording
+from regard.types import Clip, Recording
 
 __all__ = ["Scoring", "Task"]
 
@@ -78,6 +78,9 @@ class Task(ABC):
         """
         output = self.model(**self.told(batch))
         return output[0] if isinstance(output, tuple) else output
+
+    def begin(self, clips: Iterable[Clip]) -> None:  # noqa: B027 - most tasks have nothing to count
+        """Told all training clips before the first step, for a loss that wants to count them."""
 
     def idle(self) -> Tensor:
         """The loss of a process that could read nothing of its share of a batch: 0, and what all do together."""
@@ -191,6 +194,25 @@ class Scoring(ABC):
     def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
         """Longer tables beside the summary, by name; `classes` are the names of a label's classes, where known."""
         return {}
+
+    @classmethod
+    def ensemble(
+        cls,
+        answers: Mapping[str, pd.DataFrame],
+        fitted_on: Mapping[str, pd.DataFrame] | None,
+        *,
+        classifier: type | None = None,
+    ) -> pd.DataFrame:
+        """The items of several models, by name, joined into those of one; see `regard.engine.ensemble`.
+
+        Raises RecipeError for answers that are not joined.
+        """
+        raise RecipeError(
+            "--ensemble",
+            found=f"answers that {cls.__name__} scores, which are not joined",
+            wanted="answers about faces that look or do not",
+            do="compare the runs as they are",
+        )
 
     def with_threshold_of(self, items: pd.DataFrame, source: str) -> "Scoring":
         """The same, with the threshold that is best on these items, which are of `source`."""
