@@ -17,6 +17,23 @@ def add_arguments(parser: ArgumentParser) -> None:
         "runs", nargs="+", type=Path, help="evaluated run folders, or items tables; the first is the reference"
     )
     add_trust(parser)
+    parser.add_argument(
+        "--ensemble",
+        type=Path,
+        metavar="FOLDER",
+        help="also join the runs' answers about faces by gradient-boosted trees, in this folder, and compare them too",
+    )
+    parser.add_argument(
+        "--fitted_on",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="for --ensemble: the same runs, evaluated on recordings that none of them was trained on (default: trees "
+        "are fitted on the compared recordings, and asked about those that they were not fitted on)",
+    )
+    parser.add_argument(
+        "--classifier", help="for --ensemble: import path of another class, such as xgboost.XGBClassifier (--trust)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--mean", action="store_true", help="instead, the mean and spread of each score over the runs: seeds, or splits"
@@ -33,6 +50,18 @@ def run(options: Namespace) -> int:
         table(mean_of(options.runs))
         out.print("[dim]spread: standard deviation between the runs, not an interval over recordings[/]")
         return 0
+    if options.ensemble is not None:
+        from regard.engine.ensemble import ensemble
+
+        options.runs.append(
+            ensemble(
+                options.runs,
+                options.ensemble,
+                fitted_on=options.fitted_on,
+                classifier=options.classifier,
+                trust=options.trust,
+            )
+        )
     policy = "oracle" if options.threshold is None else options.threshold
     scores = compare(options.runs, policy=policy, trust=options.trust)
     heading(f"difference to {names(options.runs)[0]}, on the items that both answered")

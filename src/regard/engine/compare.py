@@ -48,7 +48,7 @@ def compare(runs: Sequence[Path], *, policy: Policy = "oracle", trust: Sequence[
     imported from besides regard. `policy` is the threshold of F1; `num_items` is what a row rests on.
     """
     tables = [read_items(run) for run in runs]
-    scoring = _scoring_of(tables[0], runs[0], trust)
+    scoring = scoring_of(tables[0], runs[0], trust)
     rows = [
         {"run": name, **row}
         for name, items in zip(names(runs), tables, strict=True)
@@ -60,7 +60,7 @@ def compare(runs: Sequence[Path], *, policy: Policy = "oracle", trust: Sequence[
     return table.sort_values("score", key=lambda scores: scores.map(order), kind="stable", ignore_index=True)
 
 
-def _scoring_of(items: pd.DataFrame, run: Path, trust: Sequence[str]) -> type[Scoring]:
+def scoring_of(items: pd.DataFrame, run: Path, trust: Sequence[str]) -> type[Scoring]:
     """The class that the items say made them; where they say nothing, the one of regard's that knows their columns."""
     if SCORING in items.attrs:
         kind = class_named(items.attrs[SCORING], run, trust)
