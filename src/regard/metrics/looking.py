@@ -16,9 +16,6 @@ from regard.metrics.table import Difference, Interval
 Scores = Float64[np.ndarray, "n"]
 Truth = Bool[np.ndarray, "n"]
 
-LOOKING_FROM = 0.5
-"""The probability from which on a face is said to look; itself included, as officially."""
-
 
 def ap_looking(score: Scores, looking: Truth) -> float:
     """Interpolated average precision of the faces that look; in [0, 1], higher is better, NaN where none looks."""

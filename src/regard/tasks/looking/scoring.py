@@ -14,13 +14,13 @@ from regard.io.predictions import Answers
 from regard.metrics.adaptive_f1 import Policy
 from regard.metrics.labels import confusion
 from regard.metrics.looking import (
-    LOOKING_FROM,
     OFFICIAL,
     ap_looking_uninterpolated,
     official_differences,
     official_intervals,
 )
 from regard.metrics.table import blocks_of, groups_of, paired
+from regard.ops.mutual_gaze import LOOKS_FROM
 from regard.tasks.base import Scoring
 from regard.types import Recording
 
@@ -168,21 +168,21 @@ class LookingScoring(Scoring):
         return (
             f"{len(counted)} of {len(items)} answers counted ({which}, where it is known who looks), "
             f"about {tracks} faces; {100 * _looking(counted).mean():.1f} % look; AP interpolated, equal scores in the "
-            f"order of recording, face and time; accuracy at {LOOKING_FROM:g}; intervals: 95 %, bootstrap over {drawn}"
+            f"order of recording, face and time; accuracy at {LOOKS_FROM:g}; intervals: 95 %, bootstrap over {drawn}"
         )
 
     @override
     def details(self, items: pd.DataFrame, classes: Mapping[str, Sequence[str]]) -> dict[str, pd.DataFrame]:
         """How many of the faces of each class (row) were said to look, and not to (columns)."""
         counted = _counted(items)
-        said = (_score(counted) >= LOOKING_FROM).astype(np.int64)
+        said = (_score(counted) >= LOOKS_FROM).astype(np.int64)
         counts = confusion(_looking(counted).astype(np.int64), said, num_classes=2)
         return {"looking_confusion": pd.DataFrame(counts, columns=list(CLASSES)).assign(face=CLASSES)}
 
 
 def rows_of(about: pd.DataFrame, score: Float64[np.ndarray, "n"], looking: Float64[np.ndarray, "n"]) -> pd.DataFrame:
     """One row for each face and moment, of which `about` has the KEY; `looking` is 1 or 0, NaN where nobody knows."""
-    right = np.where(np.isnan(looking), np.nan, (score >= LOOKING_FROM) == (looking == 1))
+    right = np.where(np.isnan(looking), np.nan, (score >= LOOKS_FROM) == (looking == 1))
     return about.assign(score=score, looking=looking, right=right)
 
 
