@@ -50,6 +50,14 @@ def test_a_cut_file_says_what_is_missing(make, share, says, tmp_path: Path):
     assert sum(says in f.text for f in check.findings) == 1
 
 
+def test_a_transport_stream_that_ends_in_nothing_is_told(tmp_path: Path):
+    path = made.transport_stream(tmp_path)
+    content = path.read_bytes()
+    path.write_bytes(content[: -5 * 188] + bytes(5 * 188))
+    missing = Video(path).missing
+    assert missing == "the file ends in the middle of bytes that are no packets: the file was cut or is damaged"
+
+
 def test_a_damaged_packet_of_a_transport_stream_is_told(tmp_path: Path):
     path = made.transport_stream(tmp_path)
     content = bytearray(path.read_bytes())
@@ -69,7 +77,38 @@ def test_a_hole_in_a_damaged_matroska_file_is_told(tmp_path: Path):
     )
 
 
-@pytest.mark.parametrize("make", made.TRAPS, ids=lambda make: make.__name__)
+WHOLE = [make for make in made.TRAPS if make is not made.cut_inside_an_open_group]
+
+
+def in_pieces(folder: Path) -> Path:
+    options = {"movflags": "frag_keyframe+empty_moov"}
+    return made.remux(made.open_groups(folder), folder / "pieces.mp4", keep=lambda _: True, **options)
+
+
+def test_frames_before_the_first_that_can_be_decoded_are_told(tmp_path: Path):
+    missing = Video(made.cut_inside_an_open_group(tmp_path)).missing
+    assert missing == "the first 10 of 36 frames cannot be decoded: the file was cut or is damaged"
+
+
+@pytest.mark.parametrize("make", [in_pieces, matroska])
+@pytest.mark.parametrize("spoil", ["zeroed", "removed", "cut"])
+def test_a_damaged_file_that_does_not_say_how_many_frames_it_holds_is_told(make, spoil: str, tmp_path: Path):
+    path = make(tmp_path)
+    content = path.read_bytes()
+    start, end = len(content) // 2, len(content) // 2 + 700
+    path.write_bytes(
+        {
+            "zeroed": content[:start] + bytes(end - start) + content[end:],
+            "removed": content[:start] + content[end:],
+            "cut": content[:-400],
+        }[spoil]
+    )
+    video = Video(path)
+    assert len(video.times_s) < made.NUM_FRAMES
+    assert video.missing is not None
+
+
+@pytest.mark.parametrize("make", [*WHOLE, in_pieces], ids=lambda make: make.__name__)
 def test_a_whole_file_lacks_nothing(make, tmp_path: Path):
     assert Video(make(tmp_path)).missing is None
 

@@ -150,7 +150,7 @@ def read_table(path: Path) -> pd.DataFrame:
         raise FileError(path, found="no such file", wanted="a table", do="check the path")
     try:
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as problem:  # pandas' and pyarrow's parser errors are ValueErrors
+    except Exception as problem:  # of a damaged file, pandas and pyarrow raise what comes, KeyError too
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise TableError(
             path, found=f"not readable as {path.suffix[1:]}: {reason}", wanted="a table", do="write the table again"

@@ -15,14 +15,24 @@ from regard.io.media.packets import PacketTable
 from regard.io.media.video_look import VideoLook
 from regard.types import FileState
 
-FORMAT = f"3 {av.__version__}"
+FORMAT = f"4 {av.__version__}"
 """Of the file, and of what read the packets; a look of another one is not taken."""
 
 DAYS = 60
 """A look is forgotten after so long, and had anew where it is still wanted."""
 
 COLUMNS = ("pts", "dts", "duration", "pos", "key", "hidden")
-FACTS = ("first_pts", "frame_s", "pixel_aspect", "has_sound", "promised_frames", "promised_s", "ends_inside")
+FACTS = (
+    "first_pts",
+    "frame_s",
+    "pixel_aspect",
+    "has_sound",
+    "promised_frames",
+    "promised_s",
+    "is_exact",
+    "ends_inside",
+    "num_unread",
+)
 
 
 def load(path: Path, stream: int | None, state: FileState | None) -> VideoLook | None:

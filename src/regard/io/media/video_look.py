@@ -17,6 +17,7 @@ from regard.io.media.kept import Facts
 from regard.io.media.packets import PacketTable, read_table
 from regard.io.media.time_index import TimeIndex, index_frames
 from regard.io.media.upright import Turn, turn_of
+from regard.io.media.whole import LATE, ends_inside, late_frames, pieces_of, unread_bytes
 from regard.types import FileState
 
 SHORT_S = 0.5
@@ -24,9 +25,6 @@ SHORT_S = 0.5
 
 HOLE_S, HOLE_FRAMES = 0.5, 10
 """No camera that is recording leaves out so much: both this long, and this many of its usual intervals."""
-
-TS_PACKET_BYTES = (188, 192, 204)
-"""Of a transport stream, without and with a time or a check sum beside each packet."""
 
 USUAL_FRAME_S = 1 / 25
 """Where neither stamps nor header say how long a frame lasts."""
@@ -53,8 +51,12 @@ class VideoLook(Facts):
     """Frames that the header promises; 0 where it does not say."""
     promised_s: float
     """How long the header says that the stream lasts; NaN where it does not."""
-    ends_inside: bool
-    """True for a transport stream that ends in the middle of a packet."""
+    is_exact: bool
+    """True where that was written beside this stream when its last frame was known, as Matroska's tag is."""
+    ends_inside: str | None
+    """In the middle of what the file ends; None for a whole one."""
+    num_unread: int
+    """Bytes that belong to nothing where frames are missing, or where an mp4 in pieces keeps its pictures."""
 
     @cached_property
     def index(self) -> TimeIndex:
@@ -73,13 +75,41 @@ class VideoLook(Facts):
         there, why = len(self.table), "the file was cut or is damaged"
         if there < self.promised_frames:
             return f"{there} of {self.promised_frames} frames are there: {why}"
-        if not self.promised_frames and self.promised_s - self.index.end_s > SHORT_S:
+        if not self.promised_frames and self.promised_s - self._until_s > self._short_s:
             return f"{self.index.end_s:.2f} of {self.promised_s:.2f} s are there: {why}"
         if self.ends_inside:
-            return f"the file ends in the middle of a packet: {why}"
+            return f"the file ends in the middle of {self.ends_inside}: {why}"
         if self.table.num_damaged:
             return f"{self.table.num_damaged} of {there} packets are damaged: {why}"
-        return self._hole
+        if self._num_before:
+            return f"the first {self._num_before} of {there} frames cannot be decoded: {why}"
+        return self._hole or self._unread
+
+    @property
+    def _num_before(self) -> int:
+        """Frames that are stored before the first that was decoded, and would be shown before it."""
+        if self.table.pts is None or self.first_pts is None:
+            return 0
+        first = int(np.argmax(self.table.pts == self.first_pts))
+        return int(((self.table.pts < self.first_pts) & ~self.table.hidden)[:first].sum())
+
+    @property
+    def _unread(self) -> str | None:
+        if not self.num_unread:
+            return None
+        steps_s = np.diff(self.index.time_s)
+        late = late_frames(self.index.time_s)
+        num_lost = int((np.round(steps_s[late] / np.median(steps_s)) - 1).sum()) if len(late) else 0
+        frames = f"about {num_lost} frames are missing, and " if num_lost else ""
+        return f"{frames}{self.num_unread} bytes cannot be read: the file was cut or is damaged"
+
+    @property
+    def _until_s(self) -> float:
+        return self.index.end_s + (self.first_stamp_s if self.is_exact else 0.0)
+
+    @property
+    def _short_s(self) -> float:
+        return LATE * 2 * self.index.half_frame_s if self.is_exact else SHORT_S
 
     @property
     def _hole(self) -> str | None:
@@ -107,8 +137,8 @@ def look_at_video(path: Path, stream: int | None, state: FileState | None) -> Vi
         aspect = float(chosen.sample_aspect_ratio or 1)
         hears = bool(sound_streams(container))
         number, promised_frames = chosen.index, chosen.frames
-        promised_s = _promised_s(container, chosen)
-        ends_inside = container.format.name == "mpegts" and _ends_inside_a_packet(path)
+        promised_s, is_exact = _promised_s(container, chosen)
+        kind = container.format.name
     if len(table) == 0:
         raise FileError(
             path,
@@ -124,31 +154,40 @@ def look_at_video(path: Path, stream: int | None, state: FileState | None) -> Vi
             do="copy or record the file again",
         )
     turn = turn_of(first)
+    frame_s = float(1 / rate) if rate else USUAL_FRAME_S
+    index = index_frames(table, first_pts=first.pts, frame_s=frame_s)
     return VideoLook(
         state=state,
         table=table,
         first_pts=first.pts,
-        frame_s=float(1 / rate) if rate else USUAL_FRAME_S,
+        frame_s=frame_s,
         turn=turn,
         size=(first.width, first.height) if turn[0] else (first.height, first.width),
         pixel_aspect=1 / aspect if turn[0] else aspect,
         has_sound=hears,
         promised_frames=promised_frames,
         promised_s=promised_s,
-        ends_inside=ends_inside,
+        is_exact=is_exact,
+        ends_inside=ends_inside(path, kind),
+        num_unread=0 if promised_frames else _unread(path, kind, table, index),
     )
 
 
-def _promised_s(container: InputContainer, stream: VideoStream) -> float:
-    """How long the stream lasts, as the header says; NaN where it does not."""
+def _unread(path: Path, kind: str, table: PacketTable, index: TimeIndex) -> int:
+    """Of a kind of file that does not say how many frames it holds."""
+    places = pieces_of(path) if "mp4" in kind else np.zeros((0, 2), np.int64)
+    late = late_frames(index.time_s)
+    if index.pts is not None and "matroska" in kind and len(late):
+        places = np.sort(np.stack([table.pos[index.packet[late]], table.pos[index.packet[late + 1]]], axis=1))
+    return unread_bytes(path, places) if len(places) else 0
+
+
+def _promised_s(container: InputContainer, stream: VideoStream) -> tuple[float, bool]:
+    """How long the stream lasts, as the header says, NaN where it does not; True where that is exact."""
     if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+        return float(stream.duration * stream.time_base), False
     written = re.fullmatch(r"(\d+):(\d\d):(\d\d\.\d+)", stream.metadata.get("DURATION", ""))  # Matroska's tag
     if written is not None:
         hours, minutes, seconds = written.groups()
-        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
-    return container.duration / 1e6 if container.duration else float("nan")
-
-
-def _ends_inside_a_packet(path: Path) -> bool:
-    return all(path.stat().st_size % size for size in TS_PACKET_BYTES)
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds), True
+    return container.duration / 1e6 if container.duration else float("nan"), False
