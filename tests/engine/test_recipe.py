@@ -13,6 +13,7 @@ from regard.engine.benchmark import score_recipe
 from regard.engine.train import train
 from regard.errors import RecipeError
 from regard.recipe.data import SharedRecordingWarning, ready
+from regard.recipe.read import differences, read_recipe
 
 
 def test_classes_of_somebody_else_are_found_by_their_import_path(world: Path, tmp_path: Path):
@@ -195,11 +196,50 @@ def test_splits_that_share_a_recording_are_told_with_its_name(world: Path, tmp_p
         FitBatches(data, recipe.task)
 
 
+def test_a_test_split_that_shares_a_recording_with_train_or_val_is_told_when_it_is_scored(world: Path, tmp_path: Path):
+    recipe = read(write_recipe(tmp_path, tiny_recipe(world)))
+    train_on, val, test = (recipe.data.recordings(split) for split in ("train", "val", "test"))
+    given = Given(train=train_on[:1], val=val, test=(test[0], train_on[0], val[0]))
+    shared = replace(recipe, data=replace(recipe.data, dataset=given))
+    with pytest.warns(SharedRecordingWarning) as told:
+        score_recipe(shared)
+    assert [str(w.message) for w in told if w.category is SharedRecordingWarning] == [
+        f"splits train and test share {train_on[0].id}",
+        f"splits val and test share {val[0].id}",
+    ]
+
+
 class Given:
-    splits = ("train", "val")
+    splits = ("train", "val", "test")
 
     def __init__(self, **recordings: tuple) -> None:
         self.given = recordings
 
     def recordings(self, split: str) -> tuple:
         return self.given[split]
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)
+)
+"""Ten times ten times ten ... values of a few hundred characters."""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[" * 50_000, "nested without end"),
+        ("a:\n" + "".join(f"{' ' * n}a:\n" for n in range(1, 1200)), "nested without end"),
+        ("task: " + "x" * 1_100_000, "more than 1000000 bytes"),
+        ("task: &a [*a]", "holds itself"),
+        (BOMB, "more than 100000 values"),
+        ("- 1", "a list at the top level"),
+        ("a: " + "9" * 5000, "digits"),
+    ],
+)
+def test_what_a_run_s_recipe_may_hold_is_bounded(tmp_path, text, said):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=said):
+        differences(tmp_path / "recipe.yaml", "task: 1")
+    with pytest.raises(RecipeError):
+        read_recipe(tmp_path / "recipe.yaml")

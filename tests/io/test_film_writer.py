@@ -139,3 +139,13 @@ def test_a_mono_recording_stays_mono_in_a_film_to_look_at(tmp_path: Path):
     for quick, channels in ((True, 1), (False, 2)):
         write_film(tmp_path / "film.mp4", sound=Sound(source), quick=quick)
         assert Sound(tmp_path / "film.mp4").channels == channels
+
+
+@pytest.mark.parametrize("name", ["12:30.mp4", "pipe:1.mp4", "data:x.mp4", "50%d.mp4"])
+def test_a_film_may_have_a_name_that_is_a_protocol_elsewhere(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with FilmWriter(name, size=made.SIZE) as film:
+        film.write(made.picture(0), 0.0)
+        film.write(made.picture(1), 0.1)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert len(Video(tmp_path / name).times_s) == 2

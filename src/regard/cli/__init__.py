@@ -5,10 +5,13 @@ block and exits with 2; `--debug` shows the traceback instead. `regard check` ex
 """
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from regard import __version__
@@ -35,13 +38,36 @@ HINT = "'regard VERB --help' explains one; 'regard demo' is a good start; 'regar
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM, which is cleaned up after as Ctrl-C is."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within the block SIGTERM raises, where nobody else has a use for it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise _TerminatedError
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return the exit code."""
     as_before, warnings.formatwarning = warnings.formatwarning, _warning
     try:
-        code = _answer(list(sys.argv[1:] if arguments is None else arguments))
+        with _terminable():
+            code = _answer(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except BrokenPipeError:
         # the reader of our output went away (`regard ... | head`); nothing is left to say to anybody
@@ -82,9 +108,9 @@ def _answer(words: list[str]) -> int:
         told = error if isinstance(error, RegardError) else _refused_by_the_system(error, verb)
         print(f"regard {verb} cannot go on:\n{told}", file=sys.stderr)
         return EXIT_USER_ERROR
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("\nstopped; nothing half-written was left under its final name", file=sys.stderr)
-        return EXIT_INTERRUPTED
+        return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
 
 
 def _refused_by_the_system(error: OSError, verb: str) -> FileError:

@@ -51,11 +51,14 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     try:
         done = train(recipe, folder, resume=not options.restart, progress=True)
     except TrainingStopped as stopped:
-        again = f"regard train {folder}" if options.restart else "the same command"
+        again = command("train", folder, *trust_words(options)) if options.restart else "the same command"
         onwards = (
             f"goes on from step {stopped.saved_step}" if stopped.saved_step else "begins anew: nothing was saved yet"
         )
-        out.print(f"stopped at step {stopped.step} of {settings.max_steps}; {again} {onwards}", markup=False)
+        if stopped.step is None:
+            out.print(f"stopped before the first step; {again} begins again", markup=False)
+        else:
+            out.print(f"stopped at step {stopped.step} of {settings.max_steps}; {again} {onwards}", markup=False)
         return 128 + stopped.signal_number if is_first_process() else 0  # not to be taken for a crash by the first
     if done.begun_at == settings.max_steps:
         out.print("all steps were done before; nothing was changed (--restart begins anew)")

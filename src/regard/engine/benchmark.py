@@ -10,7 +10,7 @@ import torch
 from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import TestBatches
 from regard.engine.evaluate import Scores, signed
-from regard.errors import RecipeError
+from regard.errors import RecipeError, RegardError
 from regard.metrics.table import ITEM
 from regard.recipe.data import Data
 from regard.recipe.read import Published, Recipe
@@ -35,6 +35,7 @@ def score_recipe(
         recipe.task.model = with_weights(recipe.task.model, weights)
     data, task = recipe.data, recipe.task
     split = data.require_eval().test
+    _warn_of_shared(recipe)
     if threshold_from is not None:
         _require_other_split(data, threshold_from)
         data.warn_of_shared(threshold_from, split)
@@ -53,6 +54,20 @@ def score_recipe(
         protocol=protocol,
         details=task.details(items, getattr(data.dataset, "classes", {})),
     )
+
+
+def _warn_of_shared(recipe: Recipe) -> None:
+    """Of a model that has learned: which test recordings it was trained on, or chosen by."""
+    data = recipe.data
+    if data.train is None or not any(True for _ in recipe.task.model.parameters()):
+        return
+    scored = data.require_eval()
+    for split in dict.fromkeys((data.train.split, scored.val)):
+        try:
+            data.recordings(split)
+        except RegardError:  # only what is scored need be on this disk
+            continue
+        data.warn_of_shared(split, scored.test)
 
 
 def _require_other_split(data: Data, split: str) -> None:

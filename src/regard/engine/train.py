@@ -66,11 +66,11 @@ def train(recipe: Recipe, out: Path, *, resume: bool = True, progress: bool = Fa
             wanted="a model with weights",
             do="score it as it is: regard evaluate RECIPE",
         )
-    with held(out) if is_first_process() else nullcontext():
-        return _train(recipe, out, resume=resume, progress=progress)
+    with StopOnSignal() as stop, held(out) if is_first_process() else nullcontext():
+        return _train(recipe, out, stop, resume=resume, progress=progress)
 
 
-def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Trained:
+def _train(recipe: Recipe, out: Path, stop: StopOnSignal, *, resume: bool, progress: bool) -> Trained:
     data, settings, model = recipe.data, recipe.training, recipe.task.model
     start = _start(recipe, out, resume=resume)
     if start is None and settings.pretrained is not None:
@@ -88,7 +88,6 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
     own, way = recipe.task.scoring.best()
     score = settings.best or own
     better = settings.best_is or (way if score == own else "max")
-    stop = StopOnSignal()
     keeper = KeepLastAndBest(
         out / FOLDER,
         every=settings.save_every,
@@ -127,7 +126,7 @@ def _train(recipe: Recipe, out: Path, *, resume: bool, progress: bool) -> Traine
             eval_mode=stage.freeze(model, trainable),
         )
         try:
-            with stop, quick_float32(model):
+            with quick_float32(model):
                 trainer.fit(module, datamodule=batches, ckpt_path=start, weights_only=True)
         except NonFiniteLossError:
             with writing(out / "non_finite_batch.json") as beside:
@@ -146,7 +145,7 @@ def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     """The checkpoint to go on from, after making sure that it belongs to this recipe."""
     last, file = last_checkpoint(out), out / RECIPE_FILE
     if last is not None and file.exists():
-        changed = differences(file.read_text(encoding="utf-8"), recipe.text)
+        changed = differences(file, recipe.text)
         if changed:
             more = f", and {len(changed) - 4} more" if len(changed) > 4 else ""
             raise RecipeError(

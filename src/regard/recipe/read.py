@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,12 @@ CHOSEN = (DensityScoring, LabelScoring)
 """Plain dataclasses in whose place a recipe may name a class derived from them."""
 LARGEST = 1_000_000
 """Bytes of a recipe; those that come with regard have 5,000 at most."""
+
+MOST_DEEP = 100
+"""Lists in lists; a parser of YAML takes minutes over thousands."""
+
+MOST_VALUES = 100_000
+"""In a recipe; those that come with regard have 100 or so."""
 
 MAY_CHANGE = (
     "data.workers",
@@ -142,17 +149,8 @@ def _resolved(path: Path, overrides: Sequence[str], trust: Sequence[str]) -> Nam
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """The keys and values of a recipe's file."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise recipe_error(path, ValueError(f"more than {LARGEST} bytes"))
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise recipe_error(path, error, top=KEYS) from error
-    except RecursionError as error:
-        raise recipe_error(path, ValueError("lists or keys nested without end")) from error
-    if not isinstance(content, dict):
-        raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+    """The keys and values of a recipe's file, of keys that recipes have."""
+    content = _keys_and_values(path)
     for key in content:
         if key not in KEYS:
             raise recipe_error(path, ValueError(f"Option '{key}' is not accepted"), top=KEYS)
@@ -163,6 +161,37 @@ def _content(path: Path) -> dict[str, Any]:
         if not (value is None or isinstance(value, dict)):
             raise recipe_error(path, ValueError(f"{section}: a {type(value).__name__}, not keys"))
     return content
+
+
+def _keys_and_values(path: Path) -> dict[str, Any]:
+    """Of a YAML file that somebody may have written to harm: bounded in size and depth. Raises RecipeError."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise recipe_error(path, ValueError(f"more than {LARGEST} bytes"))
+        text = path.read_text(encoding="utf-8")
+        if max(accumulate(1 if c in "[{" else -1 for c in re.findall(r"[\[{\]}]", text)), default=0) > MOST_DEEP:
+            raise RecursionError
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError) as error:
+        raise recipe_error(path, error, top=KEYS) from error
+    except RecursionError as error:
+        raise recipe_error(path, ValueError("lists or keys nested without end")) from error
+    if not isinstance(content, dict):
+        raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
+    if _is_endless(content):
+        raise recipe_error(path, ValueError(f"more than {MOST_VALUES} values, or a list that holds itself"))
+    return content
+
+
+def _is_endless(content: object) -> bool:
+    """True where names for lists (&a, *a) make more of a small file than there is room for."""
+    ahead, count = [content], 0
+    while ahead and count <= MOST_VALUES:
+        value = ahead.pop()
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
+        ahead += parts
+        count += len(parts)
+    return count > MOST_VALUES
 
 
 def _check_run_name(path: Path, name: str) -> None:
@@ -191,9 +220,12 @@ def _refuse_old_keys(path: Path, keys: Sequence[str]) -> None:
         )
 
 
-def differences(text: str, other: str) -> list[str]:
-    """What two recipes written out say differently, apart from what only the machine or the patience decides."""
-    first, second = (_flat(yaml.safe_load(t) or {}) for t in (text, other))
+def differences(file: Path, text: str) -> list[str]:
+    """What the recipe in a run's folder and one written out here say differently.
+
+    Left out is what only the machine or the patience decides. Raises RecipeError where the file is no recipe.
+    """
+    first, second = _flat(_keys_and_values(file)), _flat(yaml.safe_load(text) or {})
     return [
         f"{key} is {first.get(key, 'not set')} there and {second.get(key, 'not set')} here"
         for key in dict.fromkeys((*first, *second))

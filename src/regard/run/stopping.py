@@ -16,11 +16,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
-    """A signal ended the training at `step`; the same command goes on from `saved_step`, 0 where nothing is saved."""
+    """A signal ended the training at `step`; the same command goes on from `saved_step`, 0 where nothing is saved.
+
+    `step` None: it had not begun, and goes on from what was saved before.
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
-        self.signal_number, self.step, self.saved_step = signal_number, 0, 0
+        self.signal_number = signal_number
+        self.step: int | None = None
+        self.saved_step = 0
 
 
 class StopOnSignal(Callback):

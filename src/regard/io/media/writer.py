@@ -69,7 +69,8 @@ class FilmWriter:
         with ExitStack() as stack:
             part = stack.enter_context(writing(self.path))
             try:
-                self._container = stack.enter_context(av.open(str(part), "w", format="mp4"))
+                whole = str(part.absolute())  # a bare name like pipe:0 or 12:30.mp4 is a protocol
+                self._container = stack.enter_context(av.open(whole, "w", format="mp4"))
             except FFmpegError as error:
                 raise self._cannot_write(error) from error
             self._open_streams()
