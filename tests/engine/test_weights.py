@@ -1,5 +1,6 @@
 """Published weights: listed, checked before they count as there, and never executed."""
 
+import os
 import pickle
 import shutil
 from dataclasses import replace
@@ -94,6 +95,22 @@ def test_a_file_put_into_the_cache_by_hand_is_checked(capsys: pytest.CaptureFixt
     published_file(place(named("glc_ego4d")), extra=torch.zeros(1))
     with pytest.raises(WeightsError, match="left over extra"):
         get("glc_ego4d")
+
+
+def test_weights_that_were_replaced_are_told_until_they_are_checked_again(tmp_path: Path):
+    file = published_file(place(named("glc_ego4d")))
+    assert get("glc_ego4d") == locate("glc_ego4d") == file
+    published_file(file, **{"classifier.bias": torch.ones(1)})
+    with pytest.warns(room.ChangedWeightsWarning, match=r"not the file that was first had.*`regard weights get glc"):
+        assert locate("glc_ego4d") == file
+    with pytest.warns(room.ChangedWeightsWarning, match="from now on it counts as the right one"):
+        get("glc_ego4d")
+    assert locate("glc_ego4d") == file
+    os.utime(file, ns=(1, 1))
+    assert locate("glc_ego4d") == file, "the same content, written again"
+    for broken in ("", "[]", "[" * 100_000):
+        file.with_name(f"{file.name}.sha256.json").write_text(broken)
+        assert locate("glc_ego4d") == file
 
 
 def test_without_a_network_the_command_says_where_to_put_the_file(capsys: pytest.CaptureFixture):

@@ -94,7 +94,7 @@ def _recording(options: Namespace) -> int:
                 answers.unlink()
         print_scores(f"{options.model} on {recording.id}", scores)
         files = save_scores(scores, folder, f"{stem}_")
-    wrote(files, then=command("show", options.path))
+    wrote(files, then=command("recipes"))
     return 0
 
 

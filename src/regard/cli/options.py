@@ -71,6 +71,14 @@ def trust_words(options: Namespace) -> list[str]:
     return [word for package in options.trust for word in ("--trust", package)]
 
 
+def model_words(options: Namespace) -> list[str]:
+    """Who answers, said again for the next command."""
+    said = {"--horizon_s": options.horizon_s, "--weights": options.weights}
+    said |= {"--device": options.device} if options.device != "cpu" else {}
+    words = [str(word) for name, value in said.items() if value is not None for word in (name, value)]
+    return ["--model", options.model, *words, *trust_words(options)]
+
+
 def add_on_error(parser: ArgumentParser) -> None:
     """What an unreadable file does."""
     parser.add_argument(

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, command, file_stem
+from regard.cli.options import add_model, add_out, add_recording, command, file_stem, model_words
 from regard.cli.results import results_folder
 from regard.engine.predict import predict
 from regard.io.predictions import PredictionFile
@@ -37,7 +37,8 @@ def run(options: Namespace) -> int:
             files.append(files[0].with_suffix(".mp4"))
             with frames_progress("film") as bar:
                 film(recording, prediction, files[1], progress=bar)
-    wrote(files, then=next_step(options, has_gaze=recording.gaze is not None and "log_density" in prediction.names))
+    can_be_scored = recording.gaze is not None and "log_density" in prediction.names
+    wrote(files, then=command("evaluate", options.path, *model_words(options)) if can_be_scored else command("recipes"))
     return 0
 
 
@@ -55,11 +56,3 @@ def predicted(options: Namespace, recording: Recording, out: Path) -> Prediction
             out=out,
             progress=bar,
         )
-
-
-def next_step(options: Namespace, *, has_gaze: bool) -> str:
-    """Scores where there is gaze to score against; otherwise another model."""
-    if has_gaze:
-        return command("evaluate", options.path, "--model", options.model)
-    other = "centre-prior" if options.model == "saliency" else "saliency"
-    return command("predict", options.path, "--model", other)

@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
     with progress(options.name) as bar:
         path = get(options.name, address=options.address, progress=bar)
     recipe = named(options.name).recipe
-    then = ("weights",) if recipe is None else ("predict", "RECORDING", "--model", recipe, "--weights", options.name)
+    then = ("recipes",) if recipe is None else ("predict", "RECORDING", "--model", recipe, "--weights", options.name)
     wrote([path], then=command(*then))
     return 0
 

@@ -4,6 +4,7 @@ Nothing is fetched unless somebody asks for it by name: no model and no recipe d
 """
 
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,12 @@ from regard.errors import WeightsError
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
 from regard.models.published import Checkpoint
+from regard.run import first_sum
+
+
+class ChangedWeightsWarning(UserWarning):
+    """A file of published weights that is another than the one first fetched."""
+
 
 PREFIX = "model."
 """What `regard train` puts before the names of a model's tensors."""
@@ -54,6 +61,8 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
     if path.exists():
         require_sha256(path, weights.sha256)
         weights.fits(read_weights(path))
+        _tell_difference(path, "from now on it counts as the right one")
+        first_sum.record(path)
         return path
     source = weights.address if address is None else address
     if source is None:
@@ -63,7 +72,7 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
             wanted="an address, or the file by hand",
             do=f"{by_hand}; or name a file of your own with --weights",
         )
-    return fetch(
+    fetch(
         source,
         path,
         by_hand=by_hand,
@@ -71,6 +80,13 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
         check=lambda file: weights.fits(read_weights(file)),
         progress=progress,
     )
+    first_sum.record(path)
+    return path
+
+
+def _tell_difference(path: Path, then: str) -> None:
+    if (difference := first_sum.difference(path)) is not None:
+        warnings.warn(f"{difference}; {then}", ChangedWeightsWarning, stacklevel=3)
 
 
 def locate(weights: str | Path) -> Path:
@@ -93,6 +109,7 @@ def locate(weights: str | Path) -> Path:
         raise WeightsError(
             path, found="no such file", wanted=known[str(weights)].about, do=f"regard weights get {weights}"
         )
+    _tell_difference(path, f"`regard weights get {weights}` checks it and takes it for the right one")
     return path
 
 
