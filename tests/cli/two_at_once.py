@@ -126,6 +126,7 @@ def together(verb: str, place: Path, *, alone: bool = True) -> tuple[bool, str]:
             if name.endswith("scores.csv") and (here / name).read_bytes() != (single / name).read_bytes():
                 wrong.append(f"{name} is another than alone")
     server.shutdown()
+    server.server_close()
     refused = next((t.split("found:")[1].splitlines()[0].strip() for t in said if "found:" in t), "")
     told = "both right" if codes == [0, 0] else f"exit codes {codes}: {refused}"
     return not wrong, "; ".join([told, *wrong])
