@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from regard.batch import Sample, View
-from regard.transforms import FacePriors
+from regard.transforms import FacePriors, GazePosePriors
 from regard.transforms.face_priors import mirrored_priors
 from regard.transforms.place import mirrored
 from regard.types import Clip, FaceTrack, MediaStream, Recording
@@ -58,10 +58,21 @@ def test_landmarks_follow_a_crop_and_a_mirror_image_changes_left_for_right() -> 
     assert turned["head_pose"][0].tolist() == [-10.0, 5.0, 3.0]
 
 
+def test_published_priors_are_not_mirrored_with_the_pictures() -> None:
+    turned = GazePosePriors()(
+        mirrored(sample(landmarks=LANDMARKS, head_pose_deg=HEAD_DEG)), generator=torch.Generator()
+    )
+    assert turned.given is not None
+    np.testing.assert_allclose(turned.given["landmarks"][0], LANDMARKS[0], atol=1e-6)
+    assert turned.given["head_pose"][0].tolist() == [10.0, 5.0, -3.0]
+
+
 def test_priors_of_a_mirrored_batch_are_those_of_mirrored_samples() -> None:
     whole = sample(landmarks=LANDMARKS, head_pose_deg=HEAD_DEG)
     before, after = given(whole), given(mirrored(whole))
     head, landmarks = mirrored_priors(before["head_pose"][None], before["landmarks"][None])
+    assert head is not None
+    assert landmarks is not None
     torch.testing.assert_close(head[0], after["head_pose"], equal_nan=True)
     torch.testing.assert_close(landmarks[0], after["landmarks"], equal_nan=True)
     assert mirrored_priors(None, None) == (None, None)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from regard.batch import Sample
 from regard.transforms.place import Transform
 
-__all__ = ["FacePriors"]
+__all__ = ["FacePriors", "GazePosePriors"]
 
 NUM_LANDMARKS = 5
 """Nose, left eye, right eye, left and right corner of the mouth."""
@@ -34,16 +34,35 @@ class FacePriors(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        at = sample.clip.face.at(sample.clip.frame_s)
-        t = len(sample.clip.frame_s)
-        head, marks = (
-            torch.from_numpy(at.get(name, np.full((t, *shape), np.nan))).float()
-            for name, shape in (("head_pose_deg", (3,)), ("landmarks", (NUM_LANDMARKS, 3)))
-        )
+        head, marks = _known(sample)
         marks = torch.cat([sample.view.apply(marks[..., :2]), marks[..., 2:]], dim=-1)
         if sample.view.left > sample.view.right:
             head, marks = head * torch.tensor(TURNED), marks[:, IN_A_MIRROR]
         return replace(sample, given={**(sample.given or {}), "head_pose": head, "landmarks": marks})
+
+
+@dataclass(frozen=True, slots=True)
+class GazePosePriors(Transform):
+    """What `FacePriors` gives, as GazePose and GazeEnsemble read it: of the face before it was cropped or mirrored.
+
+    Source: lemon-prog123/GazePose@f4ce987; ListenToWorld/GazeEnsemble@9473a97.
+    """
+
+    gives: ClassVar[frozenset[str]] = FacePriors.gives
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        head, marks = _known(sample)
+        return replace(sample, given={**(sample.given or {}), "head_pose": head, "landmarks": marks})
+
+
+def _known(sample: Sample) -> tuple[Float[Tensor, "t 3"], Float[Tensor, "t 5 3"]]:
+    at, t = sample.clip.face.at(sample.clip.frame_s), len(sample.clip.frame_s)
+    head, marks = (
+        torch.from_numpy(at.get(name, np.full((t, *shape), np.nan))).float()
+        for name, shape in (("head_pose_deg", (3,)), ("landmarks", (NUM_LANDMARKS, 3)))
+    )
+    return head, marks
 
 
 def mirrored_priors(
