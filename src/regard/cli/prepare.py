@@ -63,7 +63,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     for making in makings:
         heading(making.what)
         is_whole = _make(tuple(filter(making.lacks, recordings)), making, options, options.on_error or data.on_error)
-        if is_whole and not making.only_quicker:
+        if is_whole and not making.is_optional:
             recordings = use_made(type(making), recordings, options.out, sources=recordings)
     words = [options.recipe, *overrides, "--data.prepared", options.out, *trust_words(options)]
     wrote([options.out], then=command("train", *words))

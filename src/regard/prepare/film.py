@@ -33,7 +33,7 @@ class Settings(Making):
     what: ClassVar[str] = "videos that are quick to read"
     supplies: ClassVar[frozenset[Field]] = frozenset({"video", "sound"})
     folder: ClassVar[str] = ""
-    only_quicker: ClassVar[bool] = True
+    is_optional: ClassVar[bool] = True
 
     size: Size
     gop: int = GOP

@@ -217,6 +217,7 @@ def _describe(recording: Recording, settings: Making) -> dict:
         "stream": source.index,
         "fingerprint": _fingerprint(source.path),
         "settings": settings.settings(),
+        "from": settings.made_from(recording),
     }
 
 
@@ -225,7 +226,7 @@ def _entry(root: Path, recording: Recording, settings: Making) -> dict | None:
     try:
         entry = json.loads(_entry_path(root, recording).read_text())
         now = json.loads(json.dumps(_describe(recording, settings)))
-        fits = all(entry[key] == now[key] for key in ("stream", "fingerprint", "settings"))
+        fits = all(entry.get(key, {}) == now[key] for key in ("stream", "fingerprint", "settings", "from"))
         is_whole = "failed" in entry or _file(root, recording, settings).stat().st_size == entry["bytes"]
     except (OSError, ValueError, KeyError):
         return None

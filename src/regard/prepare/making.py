@@ -29,8 +29,8 @@ class Making(ABC):
     folder: ClassVar[str]
     """Where it lies below the folder of all that is prepared."""
     suffix: ClassVar[str] = ".mp4"
-    only_quicker: ClassVar[bool] = False
-    """True where a recording can do without and is then read more slowly: not made to be asked about once."""
+    is_optional: ClassVar[bool] = False
+    """True where a recording can do without: not made in order to be asked about once, unless a recipe says so."""
 
     @classmethod
     @abstractmethod
@@ -51,17 +51,21 @@ class Making(ABC):
     def use(cls, recording: Recording, file: Path, facts: dict[str, Any]) -> Recording:
         """The recording with what its file holds; `facts` are what was kept about it, with "settings" among them."""
 
+    def made_from(self, recording: Recording) -> dict[str, Any]:
+        """What it is made from besides the video, in short; where that has changed, it is made again."""
+        return {}
+
     def settings(self) -> dict[str, Any]:
         """The numbers, as json takes them, with what they are settings of."""
         return {"made": type(self).__name__, **asdict(self)}  # pyright: ignore[reportArgumentType]
 
 
 def kinds(own: Iterable[Making] = ()) -> tuple[type[Making], ...]:
-    """All that can be made, the user's own first, and what only makes reading quicker last."""
+    """All that can be made, the user's own first, and what recordings can do without last."""
     room = import_module("regard.prepare")
     listed = [getattr(room, name) for name in room.__all__]
     found = [thing for thing in listed if isinstance(thing, type) and issubclass(thing, Making) and thing is not Making]
-    return tuple(sorted(dict.fromkeys((*map(type, own), *found)), key=lambda kind: kind.only_quicker))
+    return tuple(sorted(dict.fromkeys((*map(type, own), *found)), key=lambda kind: kind.is_optional))
 
 
 def planned(needs: frozenset[Field], size: Size | None, own: Iterable[Making] = ()) -> tuple[Making, ...]:
@@ -75,8 +79,9 @@ def completed(
     recording: Recording, needs: frozenset[Field], folder: Path, *, size: Size | None, own: Iterable[Making] = ()
 ) -> Recording:
     """The recording with what it lacks of these fields, as far as it can be made; the files lie in `folder`."""
-    for making in planned(needs, size, own):
-        if making.lacks(recording) and not making.only_quicker:
+    wished = list(own)
+    for making in planned(needs, size, wished):
+        if making.lacks(recording) and (making in wished or not making.is_optional):
             file = folder / f"{making.folder}{making.suffix}"
             facts = {"settings": making.settings()} | making.make(recording, file)
             recording = making.use(recording, file, facts)
