@@ -116,6 +116,10 @@ class Sample:
     )
     """Where the wearer looked at the shown frames: an input, for models that are fed gaze."""
     observed_valid: Bool[Tensor, "t"] | None = _is(FieldSpec("frames", "observed_gaze", pad=False))
+    observed_state: Int8[Tensor, "t"] | None = _is(
+        FieldSpec("frames", "observed_gaze", pad=int(GazeState.LOST), mask="observed_valid")
+    )
+    """GazeState of the shown moments."""
     label: dict[str, int] | None = _is(FieldSpec("clip", "label"))
     """Class of the clip by label name ("verb": 3)."""
     given: dict[str, Tensor] | None = _is(FieldSpec("clip"))
@@ -151,6 +155,7 @@ class Batch:
     gaze_state: Int8[Tensor, "b u"] | None = None
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
+    observed_state: Int8[Tensor, "b t"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
     given: dict[str, Shaped[Tensor, "b ..."]] | None = None
     view: Float[Tensor, "b 4"] | None = None

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 import regard
 from regard import tasks
-from regard.clips.sampling import everywhere, window
+from regard.clips.sampling import everywhere, successive, window
 from regard.clips.sampling.faces import FaceStretches
 from regard.engine import predict as engine
 from regard.engine.ask import Asked
 from regard.engine.evaluate import evaluate
 from regard.io.predictions import open_prediction
-from regard.models import FPNRIM, CentrePrior, EgoHAR, GazeStays
+from regard.models import FPNRIM, CentrePrior, EgoHAR, GazeMixture, GazeStays
 from regard.tasks.base import Task
 from regard.transforms import FaceCrop, ToFloat
 from regard.types import FaceTrack, Recording, Segment
@@ -48,6 +48,7 @@ ASKED = {
         window.EveryClip(num_frames=4, interval_s=0.1, hop_s=0.2, ahead_s=(0.3,)),
         None,
     ),
+    "NextGaze": lambda: (tasks.NextGaze(GazeMixture(width=8)), successive.SuccessiveMoments(num_moments=16), None),
     "ActionRecognition": lambda: (
         tasks.ActionRecognition(egohar(), scoring=tasks.LabelScoring(labels=("noun",))),
         window.EveryClip(num_frames=4, interval_s=0.1, hop_s=0.2, short="repeat", avoid=()),

@@ -179,7 +179,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         """The fields that are needed, as recorded."""
         needs = self.needs
         gaze_point, gaze_valid, gaze_state = self._looked(clip, clip.gaze_s) if "gaze" in needs else (None, None, None)
-        seen_point, seen_valid, _ = self._looked(clip, clip.frame_s) if "observed_gaze" in needs else (None, None, None)
+        seen = self._looked(clip, clip.frame_s) if "observed_gaze" in needs else (None, None, None)
         sound, sound_valid = self._heard(clip, r) if "sound" in needs else (None, None)
         return Sample(
             clip=clip,
@@ -190,8 +190,9 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
             gaze_point=gaze_point,
             gaze_valid=gaze_valid,
             gaze_state=gaze_state,
-            observed_point=seen_point,
-            observed_valid=seen_valid,
+            observed_point=seen[0],
+            observed_valid=seen[1],
+            observed_state=seen[2],
             label=dict(clip.labels) if "label" in needs else None,
         )
 

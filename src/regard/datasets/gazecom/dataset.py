@@ -54,7 +54,9 @@ class GazeCom(OnDisk):
 
     `gaze` is "measured": 250 Hz where the files have it, noise LOST; "frames": one measurement for each frame of the
     video, the mean while it is shown and the eye movement that lasts longest; or "published": frames by the rule of
-    the thesis, which knows no lost gaze (see `rates.published_frames`).
+    the thesis, which knows no lost gaze (see `rates.published_frames`). Labels made for frames are in whole pixels,
+    which mean their middles; "spread" draws a place in the pixel instead, once and for all, because a density over
+    points that lie on a grid has no bound.
     """
 
     name, recipe = "gazecom", "scanpath_gazecom_fpn_rim"
@@ -78,6 +80,7 @@ class GazeCom(OnDisk):
         root: Path | str,
         *,
         gaze: Literal["measured", "frames", "published"] = "measured",
+        whole_pixels: Literal["middle", "spread"] = "middle",
         test: tuple[str, ...] = HELD_OUT,
         leave_out: tuple[str, ...] = (),
         held_out: float = 0.1,
@@ -91,7 +94,7 @@ class GazeCom(OnDisk):
                 wanted=f"of {', '.join(VIDEOS)}",
                 do="correct test or leave_out",
             )
-        self.gaze, self.test, self.leave_out = gaze, test, leave_out
+        self.gaze, self.whole_pixels, self.test, self.leave_out = gaze, whole_pixels, test, leave_out
         self._tracks: dict[str, Mapping[str, GazeTrack]] = {}
 
     @classmethod
@@ -133,7 +136,9 @@ class GazeCom(OnDisk):
         """Everybody's gaze on one video, by observer."""
         if video not in self._tracks:
             trials, frame_s = self.trials[video], self.frame_s(video)
-            self._tracks[video] = {observer: self._track(trials[observer], frame_s) for observer in sorted(trials)}
+            self._tracks[video] = {
+                who: self._track(self._spread(trials[who], video), frame_s) for who in sorted(trials)
+            }
         return self._tracks[video]
 
     def frame_s(self, video: str) -> Float64[np.ndarray, "t"]:
@@ -171,6 +176,12 @@ class GazeCom(OnDisk):
 
     def _listed(self, part: Literal["train", "test"]) -> tuple[str, ...]:
         return tuple(v for v in VIDEOS if (v in self.test) == (part == "test") and v not in self.leave_out)
+
+    def _spread(self, trial: Trial, video: str) -> Trial:
+        if self.whole_pixels == "middle" or not trial.is_framewise:
+            return trial
+        draw = np.random.default_rng((VIDEOS.index(video), len(trial.time), int(trial.pixel.sum())))
+        return trial._replace(pixel=trial.pixel + draw.uniform(-0.5, 0.5, trial.pixel.shape))
 
     def _track(self, trial: Trial, frame_s: Float64[np.ndarray, "t"]) -> GazeTrack:
         if self.gaze == "published":

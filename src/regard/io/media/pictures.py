@@ -56,10 +56,15 @@ class Pictures:
         """When each picture begins to be shown, in order; the first is 0."""
         return np.arange(len(self._files)) / self.rate_hz
 
-    @cached_property
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the first picture in pixels."""
-        return self._read(self._files[0]).shape[:2]
+        return self._first_size
+
+    @cached_property
+    def _first_size(self) -> tuple[int, int]:
+        height, width, _ = self._read(self._files[0]).shape
+        return height, width
 
     def frames_at(
         self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int] | None = None
@@ -89,7 +94,7 @@ class Pictures:
             raise FileError(
                 path, found=f"a picture that cannot be read ({error})", wanted="a whole PNG or JPEG", do="cut it again"
             ) from error
-        if "size" in self.__dict__ and rgb.size[::-1] != self.size:
+        if "_first_size" in self.__dict__ and rgb.size[::-1] != self.size:
             raise FileError(
                 path,
                 found=f"{rgb.width} x {rgb.height} pixels",

@@ -1,1 +1,1 @@
-"""Scanpaths: the task, how predicted paths are scored, and the losses."""
+"""How people watch a video: the path that gaze takes, and where it goes next."""
