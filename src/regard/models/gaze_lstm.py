@@ -55,13 +55,14 @@ class GazeDirection(NamedTuple):
     """The distance from the answer to its 10 % and 90 % quantiles, in (0, pi)."""
 
 
-def _checkpoint(name: str, about: str, file: str, page: str, *, head: Head) -> Checkpoint:
+def _checkpoint(name: str, about: str, file: str, page: str, *, head: Head, recipe: str | None = None) -> Checkpoint:
     return Checkpoint(
         name=name,
         about=about,
         file=file,
         page=page,
         note=BY_HAND,
+        recipe=recipe,
         fits=lambda content: GazeLSTM.from_published(content),  # noqa: PLW0108 - the class is not there yet
         names=lambda: tensor_names(lambda: GazeLSTM(head=head, weights="random"), PUBLISHED_RULES[head]),
     )
@@ -89,6 +90,7 @@ class GazeLSTM(nn.Module):
             "lam-gaze360-best.pth",
             "https://github.com/EGO4D/social-interactions/tree/lam",
             head="ego4d",
+            recipe="gaze-lstm",
         ),
     )
 

@@ -67,6 +67,7 @@ class GazePose(nn.Module):
             file="GazePose.pth",
             page="https://github.com/lemon-prog123/GazePose",
             note=BY_HAND,
+            recipe="gaze-pose",
             fits=lambda content: GazePose.from_published(content),  # noqa: PLW0108 - the class is not there yet
             names=lambda: tensor_names(lambda: GazePose(weights="random"), PUBLISHED_RULES),
         ),
