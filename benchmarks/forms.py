@@ -101,9 +101,14 @@ def asked(about: str | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    say_machine(options)
+    return options
+
+
+def say_machine(options: argparse.Namespace) -> None:
+    """Take the threads that were asked for, and say what it runs on."""
     torch.set_num_threads(options.threads)
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.0f}")
     print(f"torch {torch.__version__}, threads {options.threads}, median of {options.rounds} rounds")
     if importlib.util.find_spec("openvino") is None:
         print("OpenVINO is not installed: no rows of it")
-    return options
