@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
+from PIL import Image
 
 from regard.io import FilmWriter
 
@@ -167,4 +168,60 @@ def aria_previews(root: Path, sequences: Sequence[str], *, duration_s: float = 2
         shutil.copy(source, folder / "preview_rgb.mp4")
         (folder / "mps" / "eye_gaze" / "general_eye_gaze.csv").write_text("\n".join(rows) + "\n")
         online_calibration(folder / "mps" / "slam" / "online_calibration.jsonl")
+    return root
+
+
+CHALLENGE_FRAMES = (12, 13, 15)
+"""Of the fake challenge's track: 14 is missing."""
+
+
+def looking_box(frame: int, x: float = 8.0, *, width: float = 12.0) -> dict[str, float]:
+    return {"frame": frame, "x": x, "y": 4.0, "width": width, "height": 16.0}
+
+
+def looking_clip(uid: str, *, spelling: str = "video", looks: Sequence[dict] = ()) -> dict:
+    """The wearer, "1" with a track of frames 3 to 6 and one from 20 on, and "2" with a track that lacks frame 8."""
+    paths = {
+        "1": {"a": [looking_box(f, 8 + f) for f in (3, 4, 5, 6)], "b": [looking_box(f, 50) for f in (20, 21)]},
+        "2": {"c": [looking_box(f, 30) for f in (9, 7)] + [looking_box(8, width=0.0)]},
+    }
+    people = [
+        {"person_id": p, "tracking_paths": [{"track_id": f"{uid[:4]}{t}", "track": boxes} for t, boxes in own.items()]}
+        for p, own in paths.items()
+    ]
+    wearer = {"person_id": "0", "tracking_paths": [{"track_id": "own", "track": [looking_box(5)]}], "camera_wearer": 1}
+    return {
+        "clip_uid": uid,
+        f"{spelling}_start_sec": 60.0,
+        f"{spelling}_end_sec": 61.0,
+        "persons": [wearer, *people],
+        "social_segments_looking": list(looks),
+    }
+
+
+LOOKING_UIDS = {
+    split: [f"{k}{n}a0b1c2-0000-4000-8000-00000000000{n}" for n in range(3)]
+    for split, k in (("train", "1"), ("val", "2"))
+}
+
+
+def looking(root: Path) -> Path:
+    """Ego4D "looking at me": three clips of 1 s to train with, of two videos, three to validate with; a test track."""
+    source = film(root / ".made" / "clip.mp4", num_frames=30, rate_hz=30)
+    looks = [{"person": "1", "start_frame": 4, "end_frame": 5}, {"person": None, "start_frame": 0, "end_frame": 9}]
+    for folder in ("json", "split", "videos"):
+        (root / folder).mkdir(parents=True)
+    for split, uids in LOOKING_UIDS.items():
+        spelling = "video" if split == "train" else "parent"
+        clips = [looking_clip(uid, spelling=spelling, looks=looks if n else ()) for n, uid in enumerate(uids)]
+        videos = [{"video_uid": f"{split}-0", "clips": clips[:2]}, {"video_uid": f"{split}-1", "clips": clips[2:]}]
+        (root / "json" / f"av_{split}.json").write_text(json.dumps({"videos": videos}))
+        (root / "split" / f"{split}.list").write_text("\n".join(uids))
+        for uid in uids:
+            shutil.copy(source, root / "videos" / f"{uid}.mp4")
+    (root / "split" / "test.list").write_text("")
+    track = root / "videos_challenge" / "9f0c" / "7e1d"
+    track.mkdir(parents=True)
+    for number in CHALLENGE_FRAMES:
+        Image.new("RGB", (24, 24), (number, 0, 0)).save(track / f"{number:05d}_{number:x}b00012.jpg")
     return root

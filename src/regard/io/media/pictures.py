@@ -13,13 +13,15 @@ from regard.errors import ClockError, FileError
 from regard.io.media.time_index import TIME_TOLERANCE_S
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+NUMBER_FIRST = re.compile(r"(\d+)_\S")
 
 
 class Pictures:
     """A FrameSource of a folder's numbered pictures: `rate_hz` of them a second, the first at 0 s.
 
-    Their numbers must follow each other without a hole, from whichever they begin with. Raises FileError otherwise,
-    and for a picture that cannot be read or has another size than the first.
+    Their numbers must follow each other without a hole, from whichever they begin with; where names begin with the
+    number, as 00012_7f3a.jpg, there may be holes, in which the picture before is shown for longer. Raises FileError
+    otherwise, and for a picture that cannot be read or has another size than the first.
     """
 
     def __init__(self, folder: Path | str, *, rate_hz: float) -> None:
@@ -33,23 +35,10 @@ class Pictures:
 
     @cached_property
     def _files(self) -> tuple[Path, ...]:
-        numbered = sorted(
-            (int(number[-1]), path)
-            for path in self.path.iterdir()
-            if path.suffix.lower() in SUFFIXES and (number := re.findall(r"\d+", path.stem))
-        )
-        numbers = [number for number, _ in numbered]
-        if not numbers or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-            hole = next((a for a, b in pairwise(numbers) if b != a + 1), None)
-            raise FileError(
-                self.path,
-                found="no numbered pictures"
-                if hole is None
-                else f"{len(numbers)} pictures, none of which is {hole + 1}",
-                wanted="pictures named by their numbers, frame_00000.png and on, each number once",
-                do="cut the video again, or give the video itself",
-            )
-        return tuple(path for _, path in numbered)
+        files: list[Path] = []
+        for number, path in (found := numbered(self.path)):
+            files += [files[-1] if files else path] * (number - found[0][0] - len(files)) + [path]
+        return tuple(files)
 
     @property
     def times_s(self) -> Float64[np.ndarray, "n"]:
@@ -102,3 +91,30 @@ class Pictures:
                 do="cut the video again at one size",
             )
         return np.asarray(rgb if size is None else rgb.resize((size[1], size[0]), Image.Resampling.BILINEAR))
+
+
+def numbered(folder: Path) -> list[tuple[int, Path]]:
+    """The pictures of a folder with their numbers, in order. Raises FileError where `Pictures` does."""
+    files = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES] if folder.is_dir() else []
+    first = [(int(name[1]), p) for p in files if (name := NUMBER_FIRST.match(p.stem))]
+    has_names = bool(files) and len(first) == len(files)
+    last = [(int(number[-1]), p) for p in files if (number := re.findall(r"\d+", p.stem))]
+    found = sorted(first if has_names else last)
+    numbers = [number for number, _ in found]
+    twice = next((a for a, b in pairwise(numbers) if a == b), None)
+    hole = None if has_names else next((a for a, b in pairwise(numbers) if b > a + 1), None)
+    if not numbers or twice is not None or hole is not None:
+        raise FileError(
+            folder,
+            found="no numbered pictures"
+            if not numbers
+            else f"{len(numbers)} pictures, "
+            + (
+                f"none of which is {hole + 1}"
+                if twice is None and hole is not None
+                else f"several of which are {twice}"
+            ),
+            wanted="pictures named by their numbers, frame_00000.png and on, each number once",
+            do="cut the video again, or give the video itself",
+        )
+    return found
