@@ -12,6 +12,7 @@ What is compared takes turns, the median of the rounds counts, and CPU time is w
 
 import argparse
 import importlib.util
+import logging
 import os
 import warnings
 
@@ -60,6 +61,7 @@ def int8_forms(model: nn.Module, given: tuple[Tensor, ...], threads: int) -> lis
     import nncf  # pyright: ignore[reportMissingImports]: for this benchmark alone
     import openvino  # pyright: ignore[reportMissingImports]: an extra
 
+    nncf.set_log_level(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings(action="ignore"):
         converted = openvino.convert_model(model, example_input=given, input=[list(x.shape) for x in given])
         noise = [torch.randn_like(given[0]).numpy() for _ in range(CALIBRATION)]

@@ -69,7 +69,8 @@ class Hopenet(nn.Module):
         seen = self.maps(faces.contiguous(memory_format=torch.channels_last)).mean(dim=(2, 3))
         logits = torch.stack([axis(seen) for axis in (self.yaw, self.pitch, self.roll)], dim=1)
         bins = torch.arange(BINS, device=logits.device, dtype=torch.float32)
-        return HeadPose(BIN_DEG * (logits.float().softmax(dim=2) @ bins) + LOWEST_DEG, logits)
+        mean = (logits.float().softmax(dim=2) * bins).sum(dim=2)
+        return HeadPose(BIN_DEG * mean + LOWEST_DEG, logits)
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, object]) -> "Hopenet":
