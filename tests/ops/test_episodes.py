@@ -13,10 +13,10 @@ def test_a_median_over_time_takes_one_flicker_away_and_counts_seconds_and_not_fr
     assert median_over_time(time_s, value, window_s=0.0) is value
 
 
-def test_unknown_values_stay_unknown_and_count_nowhere():
-    smooth = median_over_time(np.arange(3) / 10, np.array([0.2, np.nan, 0.4]), window_s=0.4)
-    assert np.isnan(smooth).tolist() == [False, True, False]
-    assert smooth[0] == pytest.approx(0.3)
+def test_unknown_values_count_nowhere_and_take_the_median_of_those_around_them():
+    smooth = median_over_time(np.arange(5) / 10, np.array([0.2, np.nan, 0.4, np.nan, np.nan]), window_s=0.2)
+    assert smooth[:4] == pytest.approx([0.2, 0.3, 0.4, 0.4])
+    assert np.isnan(smooth[4])
 
 
 def test_stretches_end_where_their_last_moment_ends_and_not_in_a_hole():

@@ -26,7 +26,7 @@ def test_both_look_only_while_each_does():
     time_s = np.arange(90) / 30
     point = np.where((time_s < 2)[:, None], [0.5, 0.5], [0.1, 0.1])
     looking = np.where(time_s >= 1, 0.9, 0.1)
-    found = mutual_gaze(time_s, still_face(90), looking, looks_at(time_s, point), error=ERROR, smooth_s=0.1)
+    found = mutual_gaze(time_s, still_face(90), looking, looks_at(time_s, point), error=ERROR)
     spans = {e.kind: (e.start_s, e.end_s) for e in found}
     assert spans["wearer looks at face"] == pytest.approx((0.0, 2.0))
     assert spans["face looks at wearer"] == pytest.approx((1.0, 3.0))
@@ -38,9 +38,7 @@ def test_both_look_only_while_each_does():
 def test_gaze_at_the_edge_of_a_face_is_less_sure_than_in_its_middle():
     time_s = np.arange(60) / 30
     sure, unsure = (
-        mutual_gaze(
-            time_s, still_face(60), np.zeros(60), looks_at(time_s, np.full((60, 2), x)), error=ERROR, smooth_s=0.0
-        )
+        mutual_gaze(time_s, still_face(60), np.zeros(60), looks_at(time_s, np.full((60, 2), x)), error=ERROR)
         for x in (0.5, 0.41)
     )
     assert sure[0].confidence == 1.0
@@ -51,8 +49,8 @@ def test_gaze_at_the_edge_of_a_face_is_less_sure_than_in_its_middle():
 def test_lost_gaze_and_unknown_scores_say_that_nobody_looks():
     time_s = np.arange(30) / 30
     gaze = looks_at(time_s, np.full((30, 2), np.nan))
-    assert mutual_gaze(time_s, still_face(30), np.full(30, np.nan), gaze, error=ERROR, smooth_s=0.2) == []
-    assert mutual_gaze(np.zeros(0), still_face(0), np.zeros(0), gaze, error=ERROR, smooth_s=0.2) == []
+    assert mutual_gaze(time_s, still_face(30), np.full(30, np.nan), gaze, error=ERROR) == []
+    assert mutual_gaze(np.zeros(0), still_face(0), np.zeros(0), gaze, error=ERROR) == []
 
 
 def test_the_error_in_the_picture_follows_the_camera():
@@ -77,7 +75,6 @@ def test_episodes_of_the_synthetic_world_are_those_that_its_script_planned():
             face.looking.astype(float),
             world.tracks[0],
             error=gaze_error(None),
-            smooth_s=0.3,
             draws=40,
         )
         for kind, cause in causes.items():

@@ -74,6 +74,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 
 
 def _recording(options: Namespace) -> int:
+    options.model = options.task or options.model
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     if recording.gaze is None and not recording.segments and not recording.faces:
@@ -102,6 +103,7 @@ def _refuse_recording_options(options: Namespace) -> None:
     """A recipe says itself which model answers, about what and where."""
     given = {
         "--model": options.model != DEFAULT_MODEL,
+        "--task": options.task,
         "--horizon_s": options.horizon_s,
         "--device": options.device != "cpu",
         "--precision": options.precision != "auto",

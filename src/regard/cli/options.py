@@ -33,6 +33,11 @@ def add_model(parser: ArgumentParser) -> None:
         "saliency)",
     )
     parser.add_argument(
+        "--task",
+        metavar="QUESTION",
+        help="ask a question of the model that regard asks by itself, in place of --model: looking",
+    )
+    parser.add_argument(
         "--horizon_s", type=float, help="how far ahead a model that anticipates is asked (default: as its recipe says)"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")

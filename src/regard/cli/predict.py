@@ -1,16 +1,24 @@
-"""`regard predict PATH --model NAME`: where the wearer looks, what they do, ...: as a table and a film."""
+"""`regard predict PATH --model NAME`: where the wearer looks, what they do, who looks at them: as tables and a film."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
 from regard.cli.options import add_model, add_out, add_recording, command, file_stem, model_words
 from regard.cli.results import results_folder
 from regard.engine.predict import predict
+from regard.errors import RecipeError
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
+from regard.io.tables import write_table
 from regard.types import Recording
 from regard.viz.film import film
+from regard.viz.report import report
+from regard.viz.telling import tellings_of
+
+TAKES_OVERRIDES = True
+"""Of the recipe: `--task.smooth_s 0.3`."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,23 +34,53 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--no_film", action="store_true", help="write the predictions only")
 
 
-def run(options: Namespace) -> int:
-    """Write the predictions and the film."""
+def run(options: Namespace, overrides: Sequence[str]) -> int:
+    """Write the predictions and the film, and where there is more to tell of such answers, tables and a report."""
+    require_recipe_keys(overrides)
+    options.model = options.task or options.model
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     with results_folder(options, recording) as folder:
         files = [folder / f"{file_stem(options.model)}.parquet"]
-        prediction = predicted(options, recording, files[0])
+        prediction = predicted(options, recording, files[0], overrides)
+        files += told(options, recording, prediction, files[0])
         if not options.no_film:
             files.append(files[0].with_suffix(".mp4"))
             with frames_progress("film") as bar:
-                film(recording, prediction, files[1], progress=bar)
+                film(recording, prediction, files[-1], progress=bar)
     can_be_scored = recording.gaze is not None and "log_density" in prediction.names
     wrote(files, then=command("evaluate", options.path, *model_words(options)) if can_be_scored else command("recipes"))
     return 0
 
 
-def predicted(options: Namespace, recording: Recording, out: Path) -> PredictionFile:
+def told(options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path) -> list[Path]:
+    """Tables of what there is to tell of such answers, and a report that shows it; nothing where there is nothing."""
+    files = []
+    tellings = tellings_of(recording, prediction)
+    for telling in tellings:
+        for name, table in telling.tables().items():
+            files.append(beside.with_name(f"{beside.stem}_{name}.csv"))
+            write_table(table, files[-1])
+    if tellings:
+        files.append(beside.with_suffix(".html"))
+        made = command("predict", options.path, *model_words(options))
+        report(recording, files[-1], prediction=prediction, command=made)
+    return files
+
+
+def require_recipe_keys(overrides: Sequence[str]) -> None:
+    """Raises RecipeError for an option that is neither this verb's nor a recipe's."""
+    wrong = [word for word in overrides if word.startswith("--") and not word.startswith(("--task.", "--data."))]
+    if wrong:
+        raise RecipeError(
+            wrong[0],
+            found="no option of this verb",
+            wanted="one that `regard predict --help` lists, or a key of the recipe, such as --task.smooth_s",
+            do="take it out, or correct it",
+        )
+
+
+def predicted(options: Namespace, recording: Recording, out: Path, overrides: Sequence[str] = ()) -> PredictionFile:
     """The answers of the model that the options name, which go to a file as they are made."""
     with progress(options.model) as bar:
         return predict(
@@ -52,6 +90,7 @@ def predicted(options: Namespace, recording: Recording, out: Path) -> Prediction
             weights=options.weights,
             device=options.device,
             precision=options.precision,
+            overrides=overrides,
             trust=options.trust,
             out=out,
             progress=bar,

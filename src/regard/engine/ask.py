@@ -48,17 +48,19 @@ def ask(
     *,
     horizon_s: float | None = None,
     weights: str | Path | None = None,
+    overrides: Sequence[str] = (),
     trust: Sequence[str] = (),
 ) -> Asked:
     """The packaged recipe of that name, a recipe's file, or the folder of a trained run, with its weights.
 
-    A run has its best weights. Other recipes take `weights`, a file or a name that `regard weights` lists; a network
-    without any has random ones, and RandomWeightsWarning says so. One that anticipates answers about `horizon_s` later
-    than what it has seen and heard. Raises RecipeError, WeightsError, or HorizonError where it cannot be asked that.
+    A run has its best weights. Other recipes take `weights`, a file or a name that `regard weights` lists; a
+    network without any has random ones, and RandomWeightsWarning says so. `overrides` change the recipe. One that
+    anticipates answers about `horizon_s` later than what it has seen and heard. Raises RecipeError, WeightsError,
+    or HorizonError where it cannot be asked that.
     """
     file = find(model)
     is_run = file.name == RECIPE_FILE
-    recipe = read_recipe(file, trust=trust)
+    recipe = read_recipe(file, overrides, trust=trust)
     name = file.parent.resolve().name if is_run else str(model)
     if weights is not None:
         recipe = _with_given_weights(recipe, locate(weights), name, trust)

@@ -40,6 +40,7 @@ def predict(
     model: str | Path = ...,
     horizon_s: float | None = ...,
     weights: str | Path | None = ...,
+    overrides: Sequence[str] = ...,
     device: str = ...,
     precision: Precision = ...,
     trust: Sequence[str] = ...,
@@ -53,6 +54,7 @@ def predict(
     model: str | Path = ...,
     horizon_s: float | None = ...,
     weights: str | Path | None = ...,
+    overrides: Sequence[str] = ...,
     device: str = ...,
     precision: Precision = ...,
     trust: Sequence[str] = ...,
@@ -65,6 +67,7 @@ def predict(
     model: str | Path = "saliency",
     horizon_s: float | None = None,
     weights: str | Path | None = None,
+    overrides: Sequence[str] = (),
     device: str = "cpu",
     precision: Precision = "auto",
     trust: Sequence[str] = (),
@@ -73,16 +76,17 @@ def predict(
 ) -> Prediction | PredictionFile:
     """What a model says over the whole recording: where the wearer looks or will look, what they do, ...
 
-    `model` is a name that `regard recipes` lists ("saliency", "glc"), a recipe's file, or a folder that `regard train`
-    wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or a name that
-    `regard weights` lists; random ones, with a warning, without. `precision` is that of the model's products;
-    "auto" tries which is faster here. `trust` names packages whose classes a recipe may name. With `out`, a parquet
-    file, answers go there as they are made, and what is returned reads them in pieces: an hour takes no more memory
-    than a minute. `progress` is told the share done. What the model reads, the recording lacks and regard can make,
-    such as optical flow, is made first. Raises a RegardError where the recording lacks what the model reads.
+    `model` is a name that `regard recipes` lists ("saliency", "glc"), a recipe's file, or a folder that `regard
+    train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or
+    a name that `regard weights` lists; random ones, with a warning, without. `overrides` change the recipe, as
+    ["--task.smooth_s=0.3"] does. `precision` is that of the model's products; "auto" tries which is faster here.
+    `trust` names packages whose classes a recipe may name. With `out`, a parquet file, answers go there as they are
+    made, and what is returned reads them in pieces: an hour takes no more memory than a minute. `progress` is told
+    the share done. What the model reads, the recording lacks and regard can make, such as optical flow, is made
+    first. Raises a RegardError where the recording lacks what the model reads.
     """
-    asked, place = ask(model, horizon_s=horizon_s, weights=weights, trust=trust), usable(device)
-    answers = _answers(recording, asked, place, precision, progress or (lambda _: None))
+    asked = ask(model, horizon_s=horizon_s, weights=weights, overrides=overrides, trust=trust)
+    answers = asked.task.settled(_answers(recording, asked, usable(device), precision, progress or (lambda _: None)))
     if out is None:
         return joined(list(answers))
     with prediction_writer(out) as writer:

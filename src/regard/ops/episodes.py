@@ -27,14 +27,15 @@ def median_over_time(
 ) -> Float64[np.ndarray, "n *k"]:
     """The median of the values within half of `window_s` on either side of each moment, whatever their rate.
 
-    NaN values are left out of the others' medians and stay NaN themselves. A window of 0 changes nothing.
+    NaN values are left out, and become the median of those around them; NaN where there are none. A window of 0 changes
+    nothing.
     """
     if window_s <= 0 or len(time_s) == 0:
         return value
     moments = pd.to_timedelta(time_s - time_s[0], unit="s")
     table = pd.DataFrame(value.reshape(len(value), -1), index=moments)
     smooth = table.rolling(timedelta(seconds=window_s), center=True, closed="both", min_periods=1).median()
-    return np.where(np.isnan(value), np.nan, smooth.to_numpy().reshape(value.shape))
+    return smooth.to_numpy().reshape(value.shape)
 
 
 def stretches(

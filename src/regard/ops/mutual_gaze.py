@@ -19,6 +19,8 @@ ACCURACY_DEG = 1.5
 """Of mobile eye trackers, as their makers and comparisons tell it (0.6 to 3 degrees; more for some)."""
 NO_CAMERA_DEG = (82.0, 61.5)
 """Width and height of the picture where no camera says more: those of a scene camera with a picture of 4 to 3."""
+AROUND_S = 0.3
+"""A face does not turn to the wearer and away again in less."""
 DRAWS = 200
 
 Kind = Literal["wearer looks at face", "face looks at wearer", "mutual"]
@@ -56,16 +58,18 @@ def mutual_gaze(
     gaze: GazeTrack,
     *,
     error: tuple[float, float],
-    smooth_s: float,
+    raw: Float64[np.ndarray, "n"] | None = None,
+    around_s: float = AROUND_S,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> list[Episode]:
     """The episodes of one face: boxes (x0, y0, x1, y1) and probabilities of looking at the wearer, moment by moment.
 
-    The wearer looks at the face where their gaze is in its box or no more than one `error` (see `gaze_error`) beside
-    it; the probability of that is the share of the draws in which it is so. The face's probability is smoothed by a
-    median over `smooth_s`. Either looks from LOOKS_FROM on, both where both do; times are put together by
-    `regard.ops.episodes.stretches`. Where gaze is lost or no box is near, nobody is said to look. `looking` may be NaN.
+    The wearer looks at the face where their gaze is in its box or no more than one `error` (see `gaze_error`)
+    beside it; the probability of that is the share of the draws in which it is so. In the draws the face's
+    probability is the median over `around_s` of scores drawn from `raw`, the probabilities before any smoothing.
+    Either looks from LOOKS_FROM on, both where both do; times are put together by `regard.ops.episodes.stretches`.
+    Where gaze is lost or no box is near, nobody is said to look. `looking` may be NaN.
     """
     if len(time_s) == 0:
         return []
@@ -74,10 +78,9 @@ def mutual_gaze(
     offset = rng.normal(size=(draws, 2)) * error
     reach = box + np.array([-1, -1, 1, 1]) * [*error, *error]
     wearer = np.stack([_inside(point + o, reach) for o in offset], axis=1)
-    again = _drawn_again(rng, time_s, looking, window_s=smooth_s, draws=draws)
-    face = median_over_time(time_s, again, window_s=smooth_s) >= LOOKS_FROM
-    at_face = wearer.mean(axis=1)
-    at_wearer = np.nan_to_num(median_over_time(time_s, looking, window_s=smooth_s))
+    again = _drawn_again(rng, time_s, looking if raw is None else raw, window_s=around_s, draws=draws)
+    face = median_over_time(time_s, again, window_s=around_s) >= LOOKS_FROM
+    at_face, at_wearer = wearer.mean(axis=1), np.nan_to_num(looking)
     kinds: list[tuple[Kind, np.ndarray, np.ndarray]] = [
         ("wearer looks at face", at_face, wearer),
         ("face looks at wearer", at_wearer, face),

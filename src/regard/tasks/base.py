@@ -131,6 +131,10 @@ class Task(ABC):
         """One line: what was counted, and how thresholds and intervals were chosen."""
         return self.scoring.describe(items)
 
+    def settled(self, pieces: Iterable[Prediction]) -> Iterable[Prediction]:
+        """The answers about a whole recording, which come in pieces in time order, once more looked at together."""
+        return pieces
+
     @abstractmethod
     def predictions(self, answer: Any, batch: Batch) -> list[Prediction]:
         """The same answer in the user's terms, one Prediction a clip."""

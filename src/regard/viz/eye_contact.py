@@ -26,8 +26,6 @@ __all__ = ["EyeContact"]
 
 WEARER_COLOUR = "#0072B2"
 """Okabe and Ito's blue."""
-RESAMPLED_S = 0.5
-"""Window in which a face's scores are drawn again for the intervals of mutual gaze."""
 MOST_ROWS = 40
 """Of a table in the report; the csv has all."""
 
@@ -51,7 +49,7 @@ class EyeContact(Telling):
                     face["looking"].astype(np.float64),
                     recording.gaze,
                     error=error,
-                    smooth_s=RESAMPLED_S,
+                    raw=face["looking_raw" if "looking_raw" in face.names else "looking"].astype(np.float64),
                 )
                 for name, face in self._faces.items()
             }

@@ -56,7 +56,7 @@ class Faces(Drawing):
 
 def by_face(answers: Answers) -> dict[str, Prediction]:
     """The answers about each face, in the order in which the faces appear."""
-    whole = joined(list(answers.pieces(["looking", "box"])))
+    whole = joined(list(answers.pieces(["looking", "looking_raw", "box"])))
     assert whole.who is not None
     who = np.array(whole.who)
     order = dict.fromkeys(who[np.argsort(whole.time_s, kind="stable")].tolist())
@@ -87,9 +87,7 @@ def _face(frame: np.ndarray, name: str, looking: float, box: Shaped[np.ndarray, 
     size_px = max(11, round(2.8 * unit))
     top = y0 - round(2 * size_px)
     top = top if top >= 0 else min(y1 + width, h - 2 * size_px)
-    words(
-        frame[:, min(max(0, x0), w // 2) :],
-        [(f"{name}  ", WHITE), (f"{tells}{share}", colour)],
-        top=max(0, top),
-        size_px=size_px,
-    )
+    is_right = x0 > w / 2
+    part = frame[:, : min(x1, w)] if is_right else frame[:, max(0, x0) :]
+    runs = [(f"{name}  ", WHITE), (f"{tells}{share}", colour)]
+    words(part, runs, top=max(0, top), right=is_right, size_px=size_px)

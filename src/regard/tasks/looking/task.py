@@ -1,6 +1,7 @@
 """Looking at me: which of the people in view look at the wearer, face by face and moment by moment?"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,7 +13,8 @@ from typing_extensions import override
 
 from regard.batch import Batch, Field
 from regard.errors import RecipeError
-from regard.prediction import Prediction
+from regard.ops.episodes import median_over_time
+from regard.prediction import Prediction, joined
 from regard.tasks.base import Task
 from regard.tasks.looking.losses import LookingCrossEntropy, LookingLoss
 from regard.tasks.looking.scoring import LookingScoring, rows_of
@@ -37,7 +39,8 @@ class LookingAtMe(Task):
 
     The model answers with logits of not looking and looking for each asked moment [b, u, 2]; where its `forward` takes
     `asked`, it is told the numbers of the asked frames. `test_flip` averages, outside of training, the probabilities of
-    the pictures and of their mirror image.
+    the pictures and of their mirror image. `smooth_s` is the window of a median over time, in seconds, through which a
+    face's probabilities go when a recording is asked about; scores are those of the model's own.
     """
 
     targets: ClassVar[frozenset[Field]] = FACES
@@ -49,11 +52,12 @@ class LookingAtMe(Task):
         loss: LookingLoss | None = None,
         scoring: LookingScoring | None = None,
         test_flip: bool = False,
+        smooth_s: float = 0.0,
     ) -> None:
         super().__init__(model)
         self.looking_loss = LookingCrossEntropy() if loss is None else loss
         self.scoring = LookingScoring() if scoring is None else scoring
-        self.test_flip = test_flip
+        self.test_flip, self.smooth_s = test_flip, smooth_s
         beside = set(self.arguments) - {"video", "frame_valid"}
         if test_flip and beside and not isinstance(model, Mirrors):
             raise RecipeError(
@@ -143,6 +147,26 @@ class LookingAtMe(Task):
             )
             for clip, probability, asked in _said(answer, batch)
         ]
+
+    @override
+    def settled(self, pieces: Iterable[Prediction]) -> Iterable[Prediction]:
+        """With `smooth_s`, "looking" smoothed over time, and as the model said it in "looking_raw"."""
+        if self.smooth_s <= 0:
+            return pieces
+        whole = joined(list(pieces))
+        raw, who = whole["looking"], np.array(whole.who)
+        if np.isnan(raw).all():
+            raise RecipeError(
+                whole.recording,
+                found=f"faces of which {type(self.model).__name__} can say nothing, such as boxes without landmarks",
+                wanted="what it reads of them, at one moment at least",
+                do="leave faces.csv out, and faces are found with their landmarks; or take a model that reads pictures",
+            )
+        smooth = raw.copy()
+        for name in set(who.tolist()):
+            own = who == name
+            smooth[own] = median_over_time(whole.time_s[own], raw[own].astype(np.float64), window_s=self.smooth_s)
+        return [replace(whole, values={**whole.values, "looking": smooth, "looking_raw": raw})]
 
     @override
     def protocol(self, items: pd.DataFrame) -> str:
