@@ -176,7 +176,7 @@ def test_a_horizon_is_not_ignored_by_models_that_take_none(refused, tiny_world, 
 def test_an_unknown_model_shows_the_known_ones(refused, tiny_world, model):
     error = refused("predict", tiny_world, "--model", model)
     assert error.where == (model or "no name")
-    assert "centre-prior, csts, egohar, gaze-attention, gaze-stays, glc, saliency" in error.wanted
+    assert all(name in error.wanted for name in ("centre-prior", "glc", "looking", "saliency"))
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "gpu", "meta"])
