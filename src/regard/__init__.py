@@ -27,6 +27,7 @@ from regard.types import (
 if TYPE_CHECKING:
     from regard.batch import Batch, Sample
     from regard.engine.evaluate import evaluate
+    from regard.engine.events import eye_movements, fixations
     from regard.engine.predict import predict
     from regard.io.check import check_recording as check
     from regard.io.recording import open_recording as open
@@ -50,7 +51,9 @@ __all__ = [
     "Segment",
     "check",
     "evaluate",
+    "eye_movements",
     "film",
+    "fixations",
     "open",
     "predict",
     "report",
@@ -61,7 +64,9 @@ _LAZY = {
     "Sample": ("regard.batch", "Sample"),
     "check": ("regard.io.check", "check_recording"),
     "evaluate": ("regard.engine.evaluate", "evaluate"),
+    "eye_movements": ("regard.engine.events", "eye_movements"),
     "film": ("regard.viz.film", "film"),
+    "fixations": ("regard.engine.events", "fixations"),
     "open": ("regard.io.recording", "open_recording"),
     "predict": ("regard.engine.predict", "predict"),
     "report": ("regard.viz.report", "report"),

@@ -20,6 +20,7 @@ from regard.errors import FileError
 from regard.tracks import MIN_GAP_S, FaceTrack, GazeState, GazeTrack
 
 __all__ = [
+    "BLINK",
     "MIN_GAP_S",
     "TRAINED",
     "Camera",
@@ -32,6 +33,9 @@ __all__ = [
     "Recording",
     "Segment",
 ]
+
+BLINK = "blink"
+"""Kind of the segments in which a device says that the eyes were closed."""
 
 TRAINED = "trained"
 """Kind of the segments by which a dataset says that a stretch of a test recording was also trained on; it may lie

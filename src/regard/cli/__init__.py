@@ -23,6 +23,7 @@ VERBS = {
     "demo": "show everything at once on a recording, or on the built-in synthetic world",
     "check": "can this recording be used? streams, clocks, gaps, lost gaze; or is this dataset whole?",
     "show": "film and report of the recorded gaze",
+    "events": "fixations, saccades, pursuit and blinks: a table as csv, a film and a report",
     "predict": "say where the wearer looks, or what they do: a table as parquet, and a film",
     "evaluate": "score a model on a recording, a trained run or a recipe",
     "prepare": "write a recipe's videos once in a form that is read many times faster",

@@ -68,15 +68,16 @@ def report(
     *,
     prediction: Answers | None = None,
     findings: "pd.DataFrame | None" = None,
+    movements: "pd.DataFrame | None" = None,
     scores: "pd.DataFrame | None" = None,
     command: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Write a one-page HTML report of a recording; returns its path.
 
-    `findings` and `scores` are shown as they are, a row a line, with numbers to three places. `command` is what made
-    the page. `progress` is told the share done. Nothing is left under `path` when writing fails, which raises
-    FileError.
+    `findings`, `movements` (of the eye) and `scores` are shown as they are, a row a line, with numbers to three
+    places. `command` is what made the page. `progress` is told the share done. Nothing is left under `path` when
+    writing fails, which raises FileError.
     """
     path = Path(path)
     source = open_video(recording.require_video())
@@ -86,6 +87,7 @@ def report(
         _section("Check", "" if findings is None else _table(findings)),
         _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
         *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
+        _section("Eye movements", "" if movements is None else _table(movements)),
         _section("At a glance", sheet),
         _section("Scores", "" if scores is None else _table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),

@@ -11,8 +11,8 @@
     9f1c...,1728546109222467160,822.735,896.811,1,4,
 
 A measurement inside a fixation is FIXATION, one inside a blink (or not worn) LOST, any other TRACKED: the export does
-not tell saccades from pursuit. Pixels are taken as in `regard.io.devices.neon`. Format:
-docs.pupil-labs.com/neon, "Pupil Cloud data format".
+not tell saccades from pursuit. Each blink is a segment of kind "blink". Pixels are taken as in
+`regard.io.devices.neon`. Format: docs.pupil-labs.com/neon, "Pupil Cloud data format".
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import EMPTY, Column, read_columns, read_header
-from regard.types import Camera, GazeState, GazeTrack, Recording
+from regard.types import BLINK, Camera, GazeState, GazeTrack, Recording, Segment
 
 STAMP = "timestamp [ns]"
 EXPORT_AGAIN = "download 'Timeseries Data + Scene Video' from Pupil Cloud again"
@@ -98,6 +98,7 @@ def open_pupil_cloud(path: Path) -> Recording:
         camera=None
         if camera is None
         else Camera(height=counted_in[0], width=counted_in[1], matrix=camera[0], distortion=camera[1]),
+        segments=_blinks(table, time_s),
         notes=tuple(notes),
     )
 
@@ -136,6 +137,20 @@ def _read_camera(path: Path) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.nda
         return matrix, np.array(coefficients, np.float64).reshape(-1)
     except (ValueError, KeyError, TypeError) as problem:
         raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
+
+
+def _blinks(table: pd.DataFrame, time_s: Float64[np.ndarray, "n"]) -> tuple[Segment, ...]:
+    """From the first measurement of each blink to the one after its last."""
+    if "blink id" not in table or len(table) < 2:
+        return ()
+    inside = _has(table, "blink id")
+    ids = table["blink id"].to_numpy()
+    first = np.flatnonzero(inside & np.append(True, ~inside[:-1] | (ids[1:] != ids[:-1])))
+    last = np.flatnonzero(inside & np.append(~inside[1:] | (ids[1:] != ids[:-1]), True))
+    end_s = np.append(time_s[1:], time_s[-1] + np.median(np.diff(time_s)))
+    return tuple(
+        Segment(start_s=float(time_s[a]), end_s=float(end_s[b]), kind=BLINK) for a, b in zip(first, last, strict=True)
+    )
 
 
 def _wearer(path: Path) -> str:

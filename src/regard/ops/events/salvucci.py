@@ -1,34 +1,23 @@
-"""Telling fixations from saccades in a gaze track, by speed (I-VT) or by dispersion (I-DT).
+"""The two classic ways of telling fixations from saccades, as published: by speed (I-VT) or by dispersion (I-DT).
 
-Both look at the scene camera's picture, so a head that turns while the eye holds still looks like a moving eye; that is
-a limit of gaze without head motion, not of the method.
+Both take a track as it is. On wearable devices its noise alone can be as fast as a saccade, and a head that turns while
+the eye holds still looks like a moving eye: `label_movements` smooths, measures the noise and takes the head's turns
+out.
 Source: Salvucci and Goldberg, Identifying fixations and saccades in eye-tracking protocols, ETRA 2000.
 """
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
+from regard.ops.events.stretches import MAX_GAP_S, runs_of, stretches
 from regard.ops.geometry import angle_between_deg, camera_rays, direction_to_yaw_pitch
 from regard.types import Camera, GazeState, GazeTrack
 
-MAX_GAP_S = 0.075
-"""Two measurements farther apart are not compared: the longest gap that Tobii's I-VT filter fills (Olsen, 2012)."""
-
 FieldOfView = tuple[float, float]
 """Degrees over the picture's whole width and height; treats angles as linear in the picture, as screens do."""
-
-
-class Fixation(NamedTuple):
-    """One fixation: first and last measurement on the recording's clock, and the mean of its points."""
-
-    start_s: float
-    end_s: float
-    x: float
-    y: float
 
 
 def label_ivt(
@@ -48,12 +37,12 @@ def label_ivt(
     The default threshold and duration are those of Olsen, The Tobii I-VT fixation filter, 2012.
     """
     state = np.where(track.valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8)
-    for start, end in _stretches(track, max_gap_s):
+    for start, end in stretches(track, max_gap_s=max_gap_s).tolist():
         if end - start < 2:
             continue
         slow = _velocity_deg_s(track.time_s[start:end], track.point[start:end], view) < velocity_threshold_deg_s
         state[start:end] = np.where(slow, GazeState.FIXATION, GazeState.SACCADE)
-        for first, after in _runs(slow):
+        for first, after in runs_of(slow).tolist():
             if track.time_s[start + after - 1] - track.time_s[start + first] < min_fixation_s:
                 state[start + first : start + after] = GazeState.TRACKED
     return replace(track, state=state)
@@ -75,24 +64,13 @@ def label_idt(
     ends a stretch.
     """
     state = np.where(track.valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8)
-    for start, end in _stretches(track, max_gap_s):
+    for start, end in stretches(track, max_gap_s=max_gap_s).tolist():
         time_s, position = track.time_s[start:end], _position_deg(track.point[start:end], view)
         if time_s[-1] - time_s[0] < min_fixation_s:
             continue
         still = _dispersion_runs(time_s, position, dispersion_threshold_deg, min_fixation_s)
         state[start:end] = np.where(still, GazeState.FIXATION, GazeState.SACCADE)
     return replace(track, state=state)
-
-
-def fixations(track: GazeTrack, *, max_gap_s: float = MAX_GAP_S) -> list[Fixation]:
-    """The track's fixations in time order: each run of FIXATION without a gap above `max_gap_s`."""
-    found = []
-    for start, end in _stretches(track, max_gap_s):
-        for first, after in _runs(track.state[start:end] == GazeState.FIXATION):
-            part = slice(start + first, start + after)
-            x, y = track.point[part].mean(axis=0)
-            found.append(Fixation(float(track.time_s[part][0]), float(track.time_s[part][-1]), float(x), float(y)))
-    return found
 
 
 def _position_deg(point: Float64[np.ndarray, "n 2"], view: Camera | FieldOfView) -> Float64[np.ndarray, "n 2"]:
@@ -138,19 +116,3 @@ def _dispersion_runs(
         still[start:end] = True
         start = end + 1
     return still
-
-
-def _stretches(track: GazeTrack, max_gap_s: float) -> list[tuple[int, int]]:
-    """[start, end) of the measured stretches without a LOST measurement or a gap above `max_gap_s`."""
-    return [
-        (first + int(a), first + int(b))
-        for first, after in _runs(track.valid)
-        for cuts in [np.flatnonzero(np.diff(track.time_s[first:after]) > max_gap_s) + 1]
-        for a, b in zip([0, *cuts], [*cuts, after - first], strict=True)
-    ]
-
-
-def _runs(mask: Bool[np.ndarray, "n"]) -> list[tuple[int, int]]:
-    """[first, after) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

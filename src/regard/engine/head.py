@@ -1,0 +1,44 @@
+"""How the wearer's head turned through a recording, seen by its scene camera."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from regard.io import open_video
+from regard.ops.events import HeadTurns, turn_between
+from regard.ops.events.head import PICTURE_HEIGHT
+from regard.types import Camera, Recording
+
+MAX_FRAME_GAP_S = 0.25
+"""Pictures farther apart are not compared."""
+CHUNK = 32
+"""Pictures that are held at a time."""
+
+
+def head_turns(
+    recording: Recording, camera: Camera, *, progress: Callable[[int, int], None] | None = None
+) -> HeadTurns:
+    """The turns between the pictures of its video, as far as its gaze goes; NaN where the pictures do not tell.
+
+    `progress` is told the pictures done, and of how many. Raises FileError where the video cannot be read.
+    """
+    source = open_video(recording.require_video())
+    times_s = source.times_s
+    if recording.gaze is not None and len(recording.gaze):
+        last = np.searchsorted(times_s, recording.gaze.time_s[-1]) + 1
+        times_s = times_s[:last]
+    h, w = source.size
+    size = (min(h, PICTURE_HEIGHT), max(1, round(w * min(h, PICTURE_HEIGHT) / h)))
+    turn_rad, before = np.full((max(len(times_s) - 1, 0), 3), np.nan), None
+    for start in range(0, len(times_s), CHUNK):
+        shown_s = times_s[start : start + CHUNK]
+        for number, frame in enumerate(source.frames_at(shown_s, size=size), start):
+            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+            if before is not None and times_s[number] - times_s[number - 1] <= MAX_FRAME_GAP_S:
+                turn_rad[number - 1] = turn_between(before, grey, camera)
+            before = grey
+        if progress is not None:
+            progress(start + len(shown_s), len(times_s))
+    source.close()
+    return HeadTurns(time_s=times_s, turn_rad=turn_rad)

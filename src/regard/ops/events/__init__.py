@@ -1,0 +1,22 @@
+"""Eye movements: the way of the gaze in degrees -> states of its measurements -> events with their measures.
+
+`label_movements` is for any recording; `label_ivt` and `label_idt` are the classic methods as published.
+"""
+
+from regard.ops.events.head import turn_between
+from regard.ops.events.movements import Movements, Rules, label_movements
+from regard.ops.events.path import HeadTurns
+from regard.ops.events.salvucci import FieldOfView, label_idt, label_ivt
+from regard.ops.events.table import events_of
+
+__all__ = [
+    "FieldOfView",
+    "HeadTurns",
+    "Movements",
+    "Rules",
+    "events_of",
+    "label_idt",
+    "label_ivt",
+    "label_movements",
+    "turn_between",
+]
