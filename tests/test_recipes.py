@@ -73,6 +73,9 @@ SMALL = {
 }
 """What such a model is made with here, as far as its constructor takes it, and with one block a stage (`depths`)."""
 
+LONG = 32
+"""A clip of more frames is cut to so many for such a model."""
+
 SMALLER = {224: 64, 256: 64, 288: 72, 320: 80, 640: 96}
 """Pixels of pictures and crops for such a model."""
 
@@ -94,7 +97,7 @@ def shrink(content: dict) -> None:
     """A recipe for a large model at its published size: the same, on small pictures and from random weights."""
     model = content["task"]["init_args"]["model"]
     given = model.get("init_args", {})
-    if "width" in given or not small_arguments(model["class_path"]):
+    if {"width", "hidden"} & given.keys() or not small_arguments(model["class_path"]):
         return
     model["init_args"] = {**given, **small_arguments(model["class_path"])}
     content["training"].pop("pretrained", None)
@@ -103,6 +106,9 @@ def shrink(content: dict) -> None:
     if data.get("decode_size"):
         data["decode_size"] = SMALLER[data["decode_size"]]
     for part in (data["train"], data["eval"]):
+        window = part["sampler"].get("init_args", {})
+        if window.get("num_frames", 0) > LONG:
+            window["num_frames"] = LONG
         for step in part.get("transforms", []):
             arguments = step.get("init_args", {})
             for key in arguments.keys() & {"size", "smallest", "largest"}:
