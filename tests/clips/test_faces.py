@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from regard.batch import Sample
+from regard.batch import Sample, View
 from regard.clips import FaceStretches, FaceWindows
 from regard.clips.order import generator_for
 from regard.errors import RecipeError
 from regard.transforms import Ego4DFaceCrop, FaceCrop, FrameCrops, GazePoseCrops, HorizontalFlip, RandomResizedCrop
+from regard.transforms.place import crop
 from regard.types import Clip, FaceTrack, MediaStream, Recording
 
 TIMES_S = np.arange(40) / 30
@@ -123,6 +124,17 @@ def test_a_margin_shows_what_is_round_the_face():
     assert cropped.video is not None
     assert (cropped.video[:, :, :, 12:18].float().sum(dim=1)[:, 12:28] >= 99).all()
     assert (cropped.video[:, :, :8] == 0).all()
+    assert cropped.view == View(-0.5, -0.5, 1.5, 1.5)
+
+
+def test_what_was_cut_off_before_does_not_move_the_face():
+    given = sample([[0.25, 0.2, 0.5, 0.7]] * 3)
+    cut = changed(FaceCrop(32), crop(given, top=6, left=10, height=50, width=60))
+    whole = changed(FaceCrop(32), given)
+    assert cut.video is not None
+    assert whole.video is not None
+    torch.testing.assert_close(cut.video, whole.video)
+    assert cut.view == whole.view
 
 
 def test_a_mirrored_picture_gives_a_mirrored_face():
@@ -132,6 +144,7 @@ def test_a_mirrored_picture_gives_a_mirrored_face():
     assert before.video is not None
     assert after.video is not None
     torch.testing.assert_close(before.video, after.video)
+    assert before.view == after.view == View().mirrored()
 
 
 def test_a_frame_without_a_face_in_the_picture_is_marked_and_black():

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from typing_extensions import override
 
-from regard.batch import Sample
+from regard.batch import Sample, View
 from regard.errors import RecipeError
 from regard.transforms.place import Transform, Video, scale_video, uniform, video_of
 from regard.types import Clip
@@ -22,7 +22,8 @@ class FaceCrop(Transform):
     """Keep the box of the clip's face in each frame, squashed to a square of `size` pixels.
 
     `margin` widens the box at each side by that share of its width and height. Of a box that leaves the picture what is
-    inside is kept. A frame without a box, or with nothing of it in the picture, is black and marked as not valid.
+    inside is kept. A frame without a box, or with nothing of it in the picture, is black and marked as not valid. The
+    sample's view is from here on that of the box, (0, 0) to (1, 1), in which landmarks are told.
     """
 
     size: int = 224
@@ -99,7 +100,10 @@ def _cropped(sample: Sample, transform: Transform, *, size: int, margin: float, 
         there.append(right > left and bottom > top)
         part = frame[None, :, top:bottom, left:right] if there[-1] else frame.new_zeros(1, 3, size, size)
         faces.append(_scaled(part, (size, size), antialias=antialias))
-    return replace(sample, video=torch.cat(faces), clip=_masked(sample.clip, np.array(there)))
+    view = View(-margin, -margin, 1 + margin, 1 + margin)
+    if sample.view.left > sample.view.right:
+        view = view.mirrored()
+    return replace(sample, video=torch.cat(faces), view=view, clip=_masked(sample.clip, np.array(there)))
 
 
 def _masked(clip: Clip, there: Bool[np.ndarray, "t"]) -> Clip:
