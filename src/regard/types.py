@@ -25,6 +25,7 @@ __all__ = [
     "TRAINED",
     "Camera",
     "Clip",
+    "FaceFilm",
     "FaceTrack",
     "FileState",
     "GazeState",
@@ -109,12 +110,25 @@ class Segment:
     labels: Mapping[str, int] = field(default_factory=dict)
 
 
+class FaceFilm(NamedTuple):
+    """The faces of a recording, cut out once by `regard prepare`: a frame for each box, track after track.
+
+    What was cut out is the box, wider by `margin` (shares of its width and height, at the left, top, right and bottom),
+    as far as it lies in the picture of `size` (height, width), on whole pixels.
+    """
+
+    stream: MediaStream
+    margin: tuple[float, float, float, float]
+    size: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
     `video`, `gaze`, `audio`, `camera` are None where the recording has none. `flow` is the optical flow that
-    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`). `others` is where other
+    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that
+    it cut out. `others` is where other
     people looked who watched the same video, by observer. `notes` are facts that a
     reader had to assume or wants known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without
     video, the clock counts from where its first frame would be.
@@ -129,6 +143,7 @@ class Recording:
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
     faces: tuple[FaceTrack, ...] = ()
+    face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -18,6 +18,7 @@ from torch.utils.data import Dataset, get_worker_info
 
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
+from regard.clips.faces import faces_at
 from regard.clips.flow import decoded, open_flow
 from regard.clips.order import Draw, generator_for, seed_globals
 from regard.clips.sampling.window import TOLERANCE_S, Sampler
@@ -70,6 +71,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         self._times_s = [_moments(r, v) for r, v in zip(self.recordings, self._videos, strict=True)]
         self._sounds = [open_sound(r.audio) if sound is not None and r.audio else None for r in self.recordings]
         self._flows = [open_flow(r) if "flow" in needs else None for r in self.recordings]
+        self._faces = [open_video(r.face_film.stream) if r.face_film is not None else None for r in self.recordings]
         self._in_use: OrderedDict[int, FrameSource | SoundSource] = OrderedDict()
         self._cut: tuple[int, dict[int, tuple[Clip, ...]]] = (0, {})
         cut = [self._clips(0, r) for r in range(len(self.recordings))]
@@ -181,9 +183,11 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         gaze_point, gaze_valid, gaze_state = self._looked(clip, clip.gaze_s) if "gaze" in needs else (None, None, None)
         seen = self._looked(clip, clip.frame_s) if "observed_gaze" in needs else (None, None, None)
         sound, sound_valid = self._heard(clip, r) if "sound" in needs else (None, None)
+        video, given = self._seen(clip, r) if "video" in needs else (None, None)
         return Sample(
             clip=clip,
-            video=self._seen(clip, r) if "video" in needs else None,
+            video=video,
+            given=given,
             flow=self._moved(clip, r) if "flow" in needs else None,
             sound=sound,
             sound_valid=sound_valid,
@@ -196,13 +200,17 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
             label=dict(clip.labels) if "label" in needs else None,
         )
 
-    def _seen(self, clip: Clip, r: int) -> Tensor:
+    def _seen(self, clip: Clip, r: int) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """The pictures; faces that were cut out before, and then what they show, where the clip is about one."""
+        if clip.person is not None and (faces := self._faces[r]) is not None:
+            self._keep_open(faces)
+            return faces_at(faces, clip)
         video = self._videos[r]
         assert video is not None
         self._keep_open(video)
         size = None if self.decode_size is None else target_size(video.size, self.decode_size)
         frames = video.frames_at(_meant(clip.frame_s, video.times_s), size=size)
-        return torch.from_numpy(frames).permute(0, 3, 1, 2)
+        return torch.from_numpy(frames).permute(0, 3, 1, 2), None
 
     def _moved(self, clip: Clip, r: int) -> Tensor:
         video, flow = self._videos[r], self._flows[r]

@@ -83,6 +83,7 @@ def completed(
     for making in planned(needs, size, wished):
         if making.lacks(recording) and (making in wished or not making.is_optional):
             file = folder / f"{making.folder}{making.suffix}"
-            facts = {"settings": making.settings()} | making.make(recording, file)
+            known = {"settings": making.settings(), "from": making.made_from(recording)}
+            facts = known | making.make(recording, file)
             recording = making.use(recording, file, facts)
     return recording

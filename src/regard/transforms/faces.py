@@ -16,22 +16,34 @@ from regard.types import Clip
 
 __all__ = ["Ego4DFaceCrop", "FaceCrop", "FrameCrops", "GazePoseCrops"]
 
+Margin = tuple[float, float, float, float]
+"""At the left, top, right and bottom of a box, as shares of its width and height."""
+
+PART = "part"
+"""Among what is given to a sample whose frames were cut out before: which part of the recorded picture each shows."""
+
+BEYOND = 0.1
+"""Share of a side by which a crop may reach beyond what is there: sides lie on whole pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaceCrop(Transform):
     """Keep the box of the clip's face in each frame, squashed to a square of `size` pixels.
 
-    `margin` widens the box at each side by that share of its width and height. Of a box that leaves the picture what is
+    `margin` widens the box at each side by that share of its width and height, or by a share of its own at the left,
+    top, right and bottom: Hopenet was trained with (0.5, 0.75, 0.5, 0.25). Of a box that leaves the picture what is
     inside is kept. A frame without a box, or with nothing of it in the picture, is black and marked as not valid. The
     sample's view is from here on that of the box, (0, 0) to (1, 1), in which landmarks are told.
     """
 
     size: int = 224
-    margin: float = 0.0
+    margin: float | Margin = 0.0
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        return _cropped(sample, self, size=self.size, margin=self.margin, antialias=True)
+        share = self.margin
+        margin = share if isinstance(share, tuple) else (share, share, share, share)
+        return _cropped(sample, self, size=self.size, margin=margin, antialias=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Ego4DFaceCrop(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        return _cropped(sample, self, size=self.size, margin=0.0, antialias=False)
+        return _cropped(sample, self, size=self.size, margin=(0.0, 0.0, 0.0, 0.0), antialias=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class GazePoseCrops(Transform):
         return _own_crops(sample, self, (0.8, 1.0), (3 / 4, 4 / 3), antialias=False, generator=generator)
 
 
-def _cropped(sample: Sample, transform: Transform, *, size: int, margin: float, antialias: bool) -> Sample:
+def _cropped(sample: Sample, transform: Transform, *, size: int, margin: Margin, antialias: bool) -> Sample:
     video = video_of(sample, transform)
     if sample.gaze_point is not None or sample.observed_point is not None:
         raise RecipeError(
@@ -87,10 +99,15 @@ def _cropped(sample: Sample, transform: Transform, *, size: int, margin: float, 
             do="remove the transform, or choose such a task",
         )
     box = torch.from_numpy(sample.clip.face.at(sample.clip.frame_s)["box"]).float()
-    corners = sample.view.apply(box.unflatten(-1, (2, 2)))
+    wanted = grown(box, margin)
+    part = (sample.given or {}).get(PART)
+    if part is not None:
+        _require_within(sample, transform, wanted.clamp(0, 1), part)
+        wanted = ((wanted.unflatten(-1, (2, 2)) - part[:, None, :2]) / (part[:, None, 2:] - part[:, None, :2])).flatten(
+            1
+        )
+    corners = sample.view.apply(wanted.unflatten(-1, (2, 2)))
     sides = torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=-1)
-    grown = margin * (sides[:, 2:] - sides[:, :2])
-    sides = torch.cat([sides[:, :2] - grown, sides[:, 2:] + grown], dim=-1)
     height, width = video.shape[-2:]
     pixels = sides.nan_to_num(0.0) * torch.tensor([width, height, width, height])
     pixels = (pixels.round() if antialias else pixels.trunc()).long()
@@ -100,10 +117,34 @@ def _cropped(sample: Sample, transform: Transform, *, size: int, margin: float, 
         there.append(right > left and bottom > top)
         part = frame[None, :, top:bottom, left:right] if there[-1] else frame.new_zeros(1, 3, size, size)
         faces.append(_scaled(part, (size, size), antialias=antialias))
-    view = View(-margin, -margin, 1 + margin, 1 + margin)
+    view = View(-margin[0], -margin[1], 1 + margin[2], 1 + margin[3])
     if sample.view.left > sample.view.right:
         view = view.mirrored()
-    return replace(sample, video=torch.cat(faces), view=view, clip=_masked(sample.clip, np.array(there)))
+    others = {name: value for name, value in (sample.given or {}).items() if name != PART} or None
+    clip = _masked(sample.clip, np.array(there))
+    return replace(sample, video=torch.cat(faces), view=view, clip=clip, given=others)
+
+
+def grown(box: Float[Tensor, "t 4"], margin: Margin) -> Float[Tensor, "t 4"]:
+    """The boxes, each side moved out by a share of their width or height."""
+    size = box[:, 2:] - box[:, :2]
+    return box + torch.cat([-size, size], dim=1) * torch.tensor(margin)
+
+
+def _require_within(
+    sample: Sample, transform: Transform, wanted: Float[Tensor, "t 4"], part: Float[Tensor, "t 4"]
+) -> None:
+    """Raises RecipeError where more of the picture is wanted than the prepared faces show."""
+    beyond = torch.cat([part[:, :2] - wanted[:, :2], wanted[:, 2:] - part[:, 2:]], dim=1)
+    size = part[:, 2:] - part[:, :2]
+    shown = (size > 0).all(dim=1, keepdim=True)
+    if (shown & (beyond > BEYOND * torch.cat([size, size], dim=1))).any():
+        raise RecipeError(
+            type(transform).__name__,
+            found=f"prepared faces with less round them than is wanted ({sample.clip})",
+            wanted="faces that were cut at least as loosely",
+            do="prepare them with that margin: data.makings with FaceFilms and its margin; or do without data.prepared",
+        )
 
 
 def _masked(clip: Clip, there: Bool[np.ndarray, "t"]) -> Clip:
