@@ -55,8 +55,21 @@ def test_every_thirteenth_moment_of_a_track_is_a_choice():
     table = LookingScoring().summarise(items).set_index("score")
     assert (table["num_items"] == 8).all()
     assert "every 13th" in LookingScoring(every=13).describe(items)
-    with pytest.raises(RecipeError, match="1 or more"):
+    with pytest.raises(RecipeError, match="every of 1 or more"):
         LookingScoring(every=0)
+
+
+def test_a_median_over_time_takes_out_single_errors_of_a_face():
+    said = prediction("anna", "bert")
+    steady = recording(track("anna", looking=[True] * 20 + [False] * 20), track("bert", looking=[False] * 40))
+    score = np.array([1.0] * 20 + [0.0] * 60, np.float32)
+    score[[5, 30, 50, 60]] = 1 - score[[5, 30, 50, 60]]
+    flicker = replace(said, values={"looking": score})
+    plain = LookingScoring().items(flicker, steady, progress=silent)
+    calm = LookingScoring(smooth_s=0.1).items(flicker, steady, progress=silent)
+    assert plain["right"].sum() == 76
+    assert calm["right"].sum() == 80
+    assert "the median of 0.1 s" in LookingScoring(smooth_s=0.1).describe(calm)
 
 
 def test_without_a_face_that_looks_the_table_says_so():

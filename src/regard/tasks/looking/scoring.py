@@ -20,6 +20,7 @@ from regard.metrics.looking import (
     official_intervals,
 )
 from regard.metrics.table import blocks_of, groups_of, paired
+from regard.ops.episodes import median_over_time
 from regard.ops.mutual_gaze import LOOKS_FROM
 from regard.tasks.base import Scoring
 from regard.types import Recording
@@ -38,17 +39,22 @@ class LookingScoring(Scoring):
 
     `every` counts only each so-many-th answered moment of a track, from its first on: 1 counts all, 13 is what is
     published (of answers about every box; where the sampler leaves out moments, say 1). Faces of which nobody knows
-    whether they look do not count.
+    whether they look do not count. `smooth_s` is the width of the median over time through which a face's answers go
+    before they are scored; 0 leaves them as they are.
     """
 
     reads: ClassVar[str] = "looking"
 
     every: int = 1
+    smooth_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.every < 1:
+        if self.every < 1 or self.smooth_s < 0:
             raise RecipeError(
-                "task.scoring.every", found=f"{self.every}", wanted="1 or more", do="1 counts every answered moment"
+                "task.scoring",
+                found=f"every {self.every}, smooth_s {self.smooth_s:g}",
+                wanted="every of 1 or more, and smooth_s of 0 or more",
+                do="1 counts every answered moment, 0 smooths nothing",
             )
 
     @override
@@ -62,11 +68,13 @@ class LookingScoring(Scoring):
 
     @override
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """In order of recording, face and time, with a column "counted"; "right" is NaN where a row does not count.
+        """In order of recording, face and time, smoothed, with a column "counted"; "right" is NaN where that is False.
 
         Raises TableError where a face is answered about twice at one moment.
         """
         items = in_order(rows)
+        if self.smooth_s:
+            items = smoothed(items, self.smooth_s)
         place = items.groupby(["recording", "person"], sort=False).cumcount()
         counted = (place % self.every == 0) & items["looking"].notna()
         return items.assign(counted=counted, right=items["right"].where(counted))
@@ -165,10 +173,12 @@ class LookingScoring(Scoring):
         drawn = "recordings" if blocks_of(counted) is None else f"{blocks_of(counted):g} s blocks"
         tracks = len(counted[["recording", "person"]].drop_duplicates())
         which = "every answered moment" if self.every == 1 else f"every {self.every}th answered moment of a track"
+        smooth = f"; each answer the median of {self.smooth_s:g} s round it" if self.smooth_s else ""
         return (
             f"{len(counted)} of {len(items)} answers counted ({which}, where it is known who looks), "
             f"about {tracks} faces; {100 * _looking(counted).mean():.1f} % look; AP interpolated, equal scores in the "
-            f"order of recording, face and time; accuracy at {LOOKS_FROM:g}; intervals: 95 %, bootstrap over {drawn}"
+            f"order of recording, face and time; accuracy at {LOOKS_FROM:g}{smooth}; "
+            f"intervals: 95 %, bootstrap over {drawn}"
         )
 
     @override
@@ -184,6 +194,16 @@ def rows_of(about: pd.DataFrame, score: Float64[np.ndarray, "n"], looking: Float
     """One row for each face and moment, of which `about` has the KEY; `looking` is 1 or 0, NaN where nobody knows."""
     right = np.where(np.isnan(looking), np.nan, (score >= LOOKS_FROM) == (looking == 1))
     return about.assign(score=score, looking=looking, right=right)
+
+
+def smoothed(items: pd.DataFrame, window_s: float) -> pd.DataFrame:
+    """Each score the median of its face's scores round it."""
+    parts = [
+        median_over_time(part["time_s"].to_numpy(np.float64), _score(part), window_s=window_s)
+        for _, part in items.groupby(["recording", "person"], sort=False)
+    ]
+    looking = items["looking"].to_numpy(np.float64)
+    return rows_of(items[[*KEY]], np.concatenate(parts), looking)
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
