@@ -91,6 +91,15 @@ def test_faces_of_whom_nobody_knows_do_not_count():
         LookingScoring().items(prediction("carl"), recording(shy), progress=silent)
 
 
+def test_faces_of_which_the_model_says_nothing_do_not_count():
+    said = prediction("anna", "bert")
+    score = said["looking"].copy()
+    score[:10] = np.nan
+    items = LookingScoring().items(replace(said, values={"looking": score}), PARTY, progress=silent)
+    assert items["counted"].sum() == 70
+    assert LookingScoring().summarise(items)["value"].notna().all()
+
+
 def test_a_moment_without_a_box_does_not_count():
     late = track("anna", looking=[True] * 20, start_s=20 / 30)
     items = LookingScoring().items(prediction("anna"), recording(late), progress=silent)

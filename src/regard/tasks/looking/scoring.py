@@ -39,8 +39,8 @@ class LookingScoring(Scoring):
 
     `every` counts only each so-many-th answered moment of a track, from its first on: 1 counts all, 13 is what is
     published (of answers about every box; where the sampler leaves out moments, say 1). Faces of which nobody knows
-    whether they look do not count. `smooth_s` is the width of the median over time through which a face's answers go
-    before they are scored; 0 leaves them as they are.
+    whether they look do not count, nor do those of which the model says nothing (NaN). `smooth_s` is the width of the
+    median over time through which a face's answers go before they are scored; 0 leaves them as they are.
     """
 
     reads: ClassVar[str] = "looking"
@@ -76,7 +76,7 @@ class LookingScoring(Scoring):
         if self.smooth_s:
             items = smoothed(items, self.smooth_s)
         place = items.groupby(["recording", "person"], sort=False).cumcount()
-        counted = (place % self.every == 0) & items["looking"].notna()
+        counted = (place % self.every == 0) & items["looking"].notna() & items["score"].notna()
         return items.assign(counted=counted, right=items["right"].where(counted))
 
     @override
@@ -192,7 +192,7 @@ class LookingScoring(Scoring):
 
 def rows_of(about: pd.DataFrame, score: Float64[np.ndarray, "n"], looking: Float64[np.ndarray, "n"]) -> pd.DataFrame:
     """One row for each face and moment, of which `about` has the KEY; `looking` is 1 or 0, NaN where nobody knows."""
-    right = np.where(np.isnan(looking), np.nan, (score >= LOOKS_FROM) == (looking == 1))
+    right = np.where(np.isnan(looking) | np.isnan(score), np.nan, (score >= LOOKS_FROM) == (looking == 1))
     return about.assign(score=score, looking=looking, right=right)
 
 
