@@ -68,6 +68,11 @@ SMALL = {
     "channels": 8,
     "hidden": 8,
     "embedding_width": 16,
+    "face_width": 8,
+    "pose_width": 16,
+    "pose_depths": [1, 1],
+    "depth": 1,
+    "heads": 2,
     "backbone": "resnet18",
     "weights": "random",
 }

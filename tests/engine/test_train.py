@@ -113,6 +113,14 @@ def test_fewer_clips_than_one_batch_are_refused_before_anything_is_written(world
     assert not (tmp_path / "run" / "recipe.yaml").exists()
 
 
+def test_a_task_is_told_all_training_clips_before_the_first_step(world: Path, tmp_path: Path):
+    recipe, told = recipe_of(tmp_path, world, "--data.batch_size=7"), []
+    recipe.task.begin = told.extend
+    with pytest.raises(RecipeError, match="of 6 training clips"):
+        train(recipe, tmp_path / "run")
+    assert len(told) == 6
+
+
 def test_a_dataset_that_is_not_there_is_named(tmp_path: Path):
     recipe = recipe_of(
         tmp_path, tmp_path / "nowhere", "--data.dataset=tiny.OnDisk", f"--data.dataset.root={tmp_path / 'no'}"
