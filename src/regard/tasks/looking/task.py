@@ -40,7 +40,7 @@ class LookingAtMe(Task):
     The model answers with logits of not looking and looking for each asked moment [b, u, 2]; where its `forward` takes
     `asked`, it is told the numbers of the asked frames. `test_flip` averages, outside of training, the probabilities of
     the pictures and of their mirror image. `smooth_s` is the window of a median over time, in seconds, through which a
-    face's probabilities go when a recording is asked about; scores are those of the model's own.
+    face's probabilities go when a recording is asked about.
     """
 
     targets: ClassVar[frozenset[Field]] = FACES
