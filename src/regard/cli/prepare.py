@@ -36,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
+    from regard.engine.ask import makings_of
     from regard.prepare.folder import use_made
     from regard.prepare.making import planned
     from regard.recipe.read import read_recipe, resolved_text
@@ -45,7 +46,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         return 0
     recipe = read_recipe(options.recipe, overrides, trust=options.trust)
     data = recipe.data
-    makings = planned(recipe.task.inputs, data.decode_size, data.makings)
+    makings = planned(recipe.task.inputs, data.decode_size, makings_of(data))
     if not makings:
         is_sized = data.decode_size is not None
         raise RecipeError(

@@ -17,7 +17,7 @@ from regard.errors import HorizonError, WeightsError
 from regard.models.backbones import RandomWeightsWarning
 from regard.prepare.making import Making
 from regard.recipe import RECIPE_FILE
-from regard.recipe.data import Part, ready
+from regard.recipe.data import Data, Part, ready
 from regard.recipe.packaged import find
 from regard.recipe.read import Recipe, read_recipe
 from regard.run.folder import best_weights
@@ -83,9 +83,14 @@ def ask(
         transforms=transforms,
         decode_size=recipe.data.decode_size,
         sound=recipe.data.sound,
-        makings=recipe.data.makings,
+        makings=makings_of(recipe.data),
         class_names=getattr(recipe.data.dataset, "classes", {}),
     )
+
+
+def makings_of(data: Data) -> tuple[Making, ...]:
+    """What a recipe makes otherwise than regard does by itself, or besides, with its models' weights."""
+    return tuple(m.with_models(lambda model, weights: with_weights(model, locate(weights))) for m in data.makings)
 
 
 def _with_given_weights(recipe: Recipe, file: Path, name: str, trust: Sequence[str]) -> Recipe:

@@ -4,11 +4,13 @@ A class that is a Making and that its module lists in `__all__` is found by what
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
+
+from torch import nn
 
 from regard.batch import Field
 from regard.types import Recording
@@ -50,6 +52,10 @@ class Making(ABC):
     @abstractmethod
     def use(cls, recording: Recording, file: Path, facts: dict[str, Any]) -> Recording:
         """The recording with what its file holds; `facts` are what was kept about it, with "settings" among them."""
+
+    def with_models(self, load: Callable[[nn.Module, str], nn.Module]) -> "Making":
+        """The same with the published weights that it names in its models, which `load` reads; most have none."""
+        return self
 
     def made_from(self, recording: Recording) -> dict[str, Any]:
         """What it is made from besides the video, in short; where that has changed, it is made again."""
