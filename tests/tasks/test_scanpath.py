@@ -12,6 +12,7 @@ from regard.errors import NothingToScoreError, RecipeError
 from regard.models import CentrePrior
 from regard.models.fpn_rim import FPNRIM
 from regard.prediction import Prediction
+from regard.tasks.scanpath.among import Others
 from regard.tasks.scanpath.losses import SteadyPath, ThesisPath, phase_of
 from regard.tasks.scanpath.scoring import ScanpathScoring
 from regard.tasks.scanpath.task import ScanpathPrediction
@@ -247,3 +248,52 @@ def test_learns_two_clips_by_heart_with_phases_told(batch: Batch) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.3 * losses[0]
+
+
+def watched(points: dict[str, list], *, state: GazeState = F, camera: bool = True) -> Recording:
+    """Two seconds, each of these looking at one point throughout, and the recording's own observer at the centre."""
+    time_s = np.arange(60) / 30
+    tracks = {
+        name: GazeTrack(time_s=time_s, point=np.tile(np.array(p, float), (60, 1)), state=np.full(60, state, np.int8))
+        for name, p in points.items()
+    }
+    seen = Camera(height=100, width=160, matrix=np.array([[150.0, 0, 79.5], [0, 150, 49.5], [0, 0, 1]]))
+    own = GazeTrack(time_s=time_s, point=np.full((60, 2), 0.5), state=np.full(60, F, np.int8))
+    return Recording(id="sea", subject="AAF", gaze=own, camera=seen if camera else None, others=tracks)
+
+
+def test_a_path_is_scored_by_where_the_others_looked_and_not_by_its_own_observers_gaze() -> None:
+    recording = watched({"b": [0.2, 0.3], "c": [0.2, 0.3]})
+    time_s = np.array([0.5, 0.5, 1.0, 1.0, 9.0])
+    point = np.array([[0.2, 0.3], [0.8, 0.8], [0.5, 0.5], [1.5, 0.5], [0.2, 0.3]])
+    scores = Others(recording).nss(time_s, point)
+    assert scores[0] > 5
+    assert -1 < scores[1] < 0
+    assert scores[2] == pytest.approx(scores[1], abs=1e-6), "their own gaze is not in it"
+    assert np.isnan(scores[3:]).all(), "beside the picture, and after all gaze"
+    answers = Prediction(
+        recording="sea", model="m", time_s=np.array([0.5, 1.0]), seen_until_s=np.array([0.5, 1.0]),
+        values={"point": point[[0, 2]]},
+    )  # fmt: skip
+    items = ScanpathScoring().items(answers, recording, progress=lambda _: None)
+    np.testing.assert_allclose(items["nss"], scores[[0, 2]])
+    assert "nss" in set(ScanpathScoring().summarise(items)["score"])
+
+
+def test_without_others_their_fixations_or_a_camera_there_is_no_nss() -> None:
+    time_s, point = np.array([0.5]), np.array([[0.2, 0.3]])
+    for alone in (watched({}), watched({"b": [0.2, 0.3]}, state=S), watched({"b": [0.2, 0.3]}, camera=False)):
+        assert np.isnan(Others(alone).nss(time_s, point)).all()
+    assert Others(watched({"b": [0.2, 0.3]}, state=T)).nss(time_s, point)[0] > 5, "nobody said what the eye did"
+
+
+def test_clips_are_scored_among_others_in_training_too(batch: Batch) -> None:
+    recording = watched({"b": [0.2, 0.3], "c": [0.7, 0.3]})
+    frame_s = np.arange(4) / 30
+    clips = tuple(Clip(recording=recording, frame_s=frame_s[:n], gaze_s=frame_s[:n]) for n in (4, 3))
+    batch = Batch(**{f: getattr(batch, f) for f in batch.__dataclass_fields__} | {"clips": clips})
+    task = ScanpathPrediction(model().eval())
+    with torch.no_grad():
+        rows = task.score(answer := task.answer(batch), batch)
+    wanted = Others(recording).nss(frame_s, answer[0].double().numpy())
+    np.testing.assert_allclose(rows["nss"][:4], wanted, rtol=1e-4)

@@ -18,18 +18,21 @@ from regard.metrics.table import blocks_of
 from regard.ops.geometry import inside
 from regard.tasks.base import Scoring
 from regard.tasks.gaze.scoring import angles_deg, required_gaze
+from regard.tasks.scanpath.among import Others
 from regard.tasks.scanpath.losses import phase_of
 from regard.types import Camera, GazeState, Recording
 
 __all__ = ["ScanpathScoring"]
 
-SCORES = {"distance": "distance", "angle_deg": "angle_deg", "phase_is_right": "phase_accuracy"}
+SCORES = {"nss": "nss", "distance": "distance", "angle_deg": "angle_deg", "phase_is_right": "phase_accuracy"}
 """Columns of the item table that are averaged, and what their means are called."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanpathScoring(Scoring):
     """Distance in sides of the picture, angle where the recording has a camera, share of phases that are named right.
+
+    Where other people watched the same video, also NSS: in their density, which the recording's own observer is not in.
 
     `states` are the gaze states that count; gaze that is LOST or off the picture never does. Phases are scored where
     the recorded one is known.
@@ -95,7 +98,12 @@ class ScanpathScoring(Scoring):
                 wanted="at least one",
                 do="regard check tells how much of the gaze is lost, and whether its clock is the video's",
             )
-        return pd.concat([pd.DataFrame({"recording": recording.id, "time_s": answers.time_s}), columns], axis=1)
+        about = {"recording": recording.id, "time_s": answers.time_s}
+        if recording.others:
+            columns["nss"] = Others(recording).nss(
+                answers.time_s, columns[["predicted_x", "predicted_y"]].to_numpy(float)
+            )
+        return pd.concat([pd.DataFrame(about), columns], axis=1)
 
     @override
     def describe(self, items: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ from regard.errors import RecipeError
 from regard.models.fpn_rim import PHASES, observer_seed
 from regard.prediction import Prediction
 from regard.tasks.base import Task
+from regard.tasks.scanpath.among import Others
 from regard.tasks.scanpath.losses import ScanpathLoss, SteadyPath, phase_of
 from regard.tasks.scanpath.scoring import ScanpathScoring
 from regard.tasks.scanpath.teaching import Teaching
@@ -73,6 +74,7 @@ class ScanpathPrediction(Task):
         self.path_loss = SteadyPath() if loss is None else loss
         self.teaching, self.begins = teaching, begins
         self.scoring = ScanpathScoring() if scoring is None else scoring
+        self._others: dict[str, Others] = {}
 
     def answer(self, batch: Batch) -> Tensor:
         """Of each frame x and y, normalised to what is seen, and then the phase scores, if any."""
@@ -87,8 +89,8 @@ class ScanpathPrediction(Task):
             teacher = _true_answer(batch, width=self.model.width)
             said["teacher"] = teacher
             said["taught"] = self.teaching.drawn(b, t, self.model.units, step=self.step, device=teacher.device)
-        answer, _ = self.model(**said)
-        return answer
+        output = self.model(**said)
+        return output[0] if isinstance(output, tuple) else output
 
     def loss(self, answer: Tensor, batch: Batch) -> dict[str, Tensor]:
         """What `loss` makes of the frames with known gaze."""
@@ -121,7 +123,18 @@ class ScanpathPrediction(Task):
             state[real],
             [seen_by[i] for i in clip_of],
         )
-        return pd.DataFrame(about | scores)
+        rows = pd.DataFrame(about | scores)
+        if any(clip.recording.others for clip in batch.clips):
+            paths = zip(self.predictions(answer, batch), batch.clips, strict=True)
+            rows["nss"] = np.concatenate([self._among(clip).nss(path.time_s, path.point) for path, clip in paths])
+        return rows
+
+    def _among(self, clip: Clip) -> Others:
+        """Made once for each recording, of which there are many clips."""
+        name = clip.recording.id
+        if name not in self._others:
+            self._others[name] = Others(clip.recording)
+        return self._others[name]
 
     def predictions(self, answer: Tensor, batch: Batch) -> list[Prediction]:
         """The path of each clip on the recorded picture; what is said of a frame has seen that frame."""
