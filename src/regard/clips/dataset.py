@@ -19,6 +19,7 @@ from torch.utils.data import Dataset, get_worker_info
 from regard.batch import Field, Sample
 from regard.clips.collate import Skipped
 from regard.clips.faces import faces_at
+from regard.clips.fields import check_fields, lacks
 from regard.clips.flow import decoded, open_flow
 from regard.clips.order import Draw, generator_for, seed_globals
 from regard.clips.sampling.window import TOLERANCE_S, Sampler
@@ -61,7 +62,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         seed: int = 0,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> None:
-        _check_fields(recordings, needs, sound)
+        check_fields(recordings, needs, sound)
         self.sampler, self.needs, self.transforms, self.seed = sampler, needs, tuple(transforms), seed
         self.decode_size, self.sound, self.gaze, self.max_gap_s = decode_size, sound, gaze, max_gap_s
         self.on_error = on_error
@@ -122,7 +123,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         if "label" in self.needs:
             for recording, clips in zip(self.recordings, cut, strict=True):
                 if clips and not all(c.labels for c in clips):
-                    raise _lacks(recording, "label", "clips without a label")
+                    raise lacks(recording, "label", "clips without a label")
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -144,7 +145,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         cut = [clip for r in range(len(self.recordings)) for clip in self._clips(self.epoch, r)]
         for clip in cut:
             if label not in clip.labels:
-                raise _lacks(clip.recording, "label", f"a clip without the label {label!r}")
+                raise lacks(clip.recording, "label", f"a clip without the label {label!r}")
         return np.array([clip.labels[label] for clip in cut], np.int64)
 
     def __getitem__(self, index: int | Draw) -> Sample | Skipped | RegardError:
@@ -261,49 +262,3 @@ def _meant(moment_s: Float64[np.ndarray, "t"], times_s: Float64[np.ndarray, "n"]
     following = times_s[np.minimum(begun + 1, len(times_s) - 1)]
     is_just_before = (following - moment_s <= TOLERANCE_S) & (moment_s - times_s[begun] > TOLERANCE_S)
     return np.where(is_just_before, following, moment_s)
-
-
-def _check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound: Hearing | None) -> None:
-    ids = [r.id for r in recordings]
-    if len(set(ids)) < len(ids):
-        twice = next(i for i in ids if ids.count(i) > 1)
-        raise RecipeError(
-            "recordings",
-            found=f"two recordings with the id {twice!r}",
-            wanted="an id of its own for each",
-            do="rename one, or list it once",
-        )
-    for recording in recordings:
-        if needs & {"gaze", "observed_gaze"} and recording.gaze is None:
-            raise _lacks(recording, "gaze", "no gaze track")
-        if "flow" in needs and recording.flow is None:
-            raise RecipeError(
-                recording.id,
-                found="no optical flow",
-                wanted="flow beside the prepared videos, which the model reads",
-                do="regard prepare RECIPE --out FOLDER, and then --data.prepared FOLDER",
-            )
-        if "video" in needs and recording.video is None:
-            raise _lacks(recording, "video", "gaze without video")
-        if recording.video is None and recording.gaze is None:
-            raise _lacks(recording, "video", "neither video nor gaze")
-    if "sound" in needs and sound is None:
-        raise RecipeError(
-            "sound",
-            found="no SoundWindows",
-            wanted="how sound becomes windows, because the task or the model hears",
-            do="put `sound: {}` into the recipe's data section; in Python, give a sound=SoundWindows()",
-        )
-    if "sound" in needs and recordings and all(r.audio is None for r in recordings):
-        raise _lacks(recordings[0], "sound", "no sound in this or any other recording")
-    if "faces" in needs and recordings and not any(r.faces for r in recordings):
-        raise _lacks(recordings[0], "faces", "no face in this or any other recording")
-
-
-def _lacks(recording: Recording, field: Field, found: str) -> RecipeError:
-    return RecipeError(
-        recording.id,
-        found=found,
-        wanted=f"the field {field!r}, which the task or the model needs",
-        do="choose a dataset that has it, or a task or model that does without",
-    )
