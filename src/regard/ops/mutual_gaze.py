@@ -5,7 +5,7 @@ error, which moves all of the wearer's gaze alike, and the scores of the face, e
 the frames around it.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -77,39 +77,28 @@ def mutual_gaze(
     point = gaze.at(time_s).point
     offset = rng.normal(size=(draws, 2)) * error
     reach = box + np.array([-1, -1, 1, 1]) * [*error, *error]
-    wearer = np.stack([_inside(point + o, reach) for o in offset], axis=1)
-    again = _drawn_again(rng, time_s, looking if raw is None else raw, window_s=around_s, draws=draws)
-    face = median_over_time(time_s, again, window_s=around_s) >= LOOKS_FROM
-    at_face, at_wearer = wearer.mean(axis=1), np.nan_to_num(looking)
-    kinds: list[tuple[Kind, np.ndarray, np.ndarray]] = [
-        ("wearer looks at face", at_face, wearer),
-        ("face looks at wearer", at_wearer, face),
-        ("mutual", np.minimum(at_face, at_wearer), wearer & face),
+    first = np.searchsorted(time_s, time_s - around_s / 2)
+    after = np.searchsorted(time_s, time_s + around_s / 2, side="right")
+    told = looking if raw is None else raw
+    at_face, in_draws = np.zeros(len(time_s)), {kind: [] for kind in get_args(Kind)}
+    for moved in offset:
+        wearer = _inside(point + moved, reach)
+        again = told[rng.integers(first, after)]
+        face = median_over_time(time_s, again, window_s=around_s) >= LOOKS_FROM
+        at_face += wearer / draws
+        for kind, holds in zip(in_draws, (wearer, face, wearer & face), strict=True):
+            in_draws[kind].append(stretches(time_s, holds))
+    at_wearer = np.nan_to_num(looking)
+    scores = (at_face, at_wearer, np.minimum(at_face, at_wearer))
+    return [
+        _episode(kind, stretch, score, in_draws[kind])
+        for kind, score in zip(in_draws, scores, strict=True)
+        for stretch in stretches(time_s, score >= LOOKS_FROM - 1e-9)
     ]
-    episodes = []
-    for kind, score, drawn in kinds:
-        found = stretches(time_s, score >= LOOKS_FROM)
-        in_draws = [stretches(time_s, column) for column in drawn.T] if found else []
-        episodes += [_episode(kind, stretch, score, in_draws) for stretch in found]
-    return episodes
 
 
 def _inside(point: Float64[np.ndarray, "n 2"], box: Float64[np.ndarray, "n 4"]) -> Bool[np.ndarray, "n"]:
     return np.all((point >= box[:, :2]) & (point <= box[:, 2:]), axis=1)
-
-
-def _drawn_again(
-    rng: np.random.Generator,
-    time_s: Float64[np.ndarray, "n"],
-    looking: Float64[np.ndarray, "n"],
-    *,
-    window_s: float,
-    draws: int,
-) -> Float64[np.ndarray, "n d"]:
-    """The score of each moment replaced by that of one within half a window of it, in each draw."""
-    first = np.searchsorted(time_s, time_s - window_s / 2)
-    after = np.searchsorted(time_s, time_s + window_s / 2, side="right")
-    return looking[rng.integers(first[:, None], after[:, None], size=(len(time_s), draws))]
 
 
 def _episode(
