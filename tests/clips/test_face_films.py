@@ -99,3 +99,17 @@ def test_a_box_after_the_videos_end_or_beside_its_pictures_is_no_obstacle(seen, 
     prepare([recording], tmp_path / "face_films", FaceFilms(size=32), workers=1)
     samples = faces_of(use_prepared([recording], tmp_path)[0])
     assert samples[0].clip.frame_valid is not None
+
+
+def test_two_faces_in_one_box_and_one_that_comes_back_stay_apart(seen, tmp_path):
+    bo = seen.faces[1]
+    again = replace(bo, person="ann", track="ann-2")
+    recording = replace(seen, faces=(seen.faces[0], bo, again))
+    prepare([recording], tmp_path / "face_films", FaceFilms(size=32), workers=1)
+    samples = faces_of(use_prepared([recording], tmp_path)[0])
+    assert [s.clip.person for s in samples] == ["ann"] * 7 + ["bo"] * 3 + ["ann-2"] * 3
+    assert [s.clip.face.person for s in samples[7:]] == ["bo"] * 3 + ["ann"] * 3
+    same = samples[8].video, samples[11].video
+    assert same[0] is not None
+    assert same[1] is not None
+    assert (same[0].float() - same[1].float()).abs().mean() < 4
