@@ -19,7 +19,7 @@ from torch.nn import functional
 from forms import Form, asked, take_turns
 from regard.models.feature_pyramid import started
 from regard.models.fpn_rim import FPNRIM
-from regard.models.rim import KEY_WIDTH, TALK_HEADS, TALK_KEY_WIDTH, RIMCell, active_units
+from regard.models.rim_cell import KEY_WIDTH, TALK_HEADS, TALK_KEY_WIDTH, RIMCell, active_units
 
 FRAMES, SIDE = 150, 224
 

@@ -1,9 +1,10 @@
 """How fast scanpaths are worked on: both sides of each comparison in one run, on one core.
 
 Eye movements of an hour at 200 Hz: regard's rules (lens, head's turns, smoothing, noise, saccades, pursuit, the table
-of events) against pymovements' I-VT, which is given velocities in degrees.
+of events) against pymovements' I-VT, which is given velocities in degrees. FPN-RIM against its literal form: see
+fpn_rim.py.
 
-    python benchmarks/scanpath.py      # about 20 s of one core
+    python benchmarks/scanpath.py      # about 5 minutes of one core, 20 s of it without FPN-RIM
 """
 
 import os
@@ -15,6 +16,7 @@ import pymovements
 import torch
 
 from decode import machine
+from fpn_rim import steps_table
 from regard.ops.events import HeadTurns, events_of, label_movements
 from regard.types import Camera, GazeState, GazeTrack
 
@@ -69,6 +71,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(f"{machine()}\n")
     eye_movements()
+    steps_table(ROUNDS - 1)
     print(f"\nload at the end: {os.getloadavg()[0]:.1f}")
 
 

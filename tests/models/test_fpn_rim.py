@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from golden_rule import Golden, filled, generator, golden_input
 from regard.errors import RecipeError, WeightsError
-from regard.models import rim
+from regard.models import rim_cell
 from regard.models.feature_pyramid import CUTS, FRAMES_AT_ONCE, Pyramid, folded
 from regard.models.fpn_rim import FPNRIM, PHASES, observer_seed
 from regard.models.path_head import from_line
@@ -99,13 +99,13 @@ def test_points_masks_loss_and_gradients_are_the_published_ones(name: str, monke
         )
         state = state._replace(memory=RIMState(*((torch.from_numpy(part),) for part in drawn)))
     stored = iter(torch.from_numpy(golden.arrays.get("rim_mask", np.zeros(0))) > 0)
-    found = rim.active_units
+    found = rim_cell.active_units
 
     def noted(null: Tensor, count: int) -> Tensor:
         masks.append(next(stored) if name.startswith("full") else found(null, count))
         return masks[-1]
 
-    monkeypatch.setattr(rim, "active_units", noted)
+    monkeypatch.setattr(rim_cell, "active_units", noted)
     teacher = None
     if "forced to 1" in golden.about["teacher"]:
         teacher = torch.cat([(label + 1) / 2, functional.one_hot(phase, 4)], -1)[..., : model.width]

@@ -9,7 +9,8 @@ from torch.nn import functional
 from golden_rule import Golden, filled, golden_input
 from regard.errors import RecipeError
 from regard.models.published import load_published, published_names
-from regard.models.rim import RIM, RIMState, active_units, published_mask_order, published_rules
+from regard.models.rim import RIM, RIMState, published_mask_order, published_rules
+from regard.models.rim_cell import active_units
 
 SMALL = {"hidden": 5, "units": 4, "active": 2, "value_width": 6}
 

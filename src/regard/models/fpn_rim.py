@@ -22,7 +22,8 @@ from regard.models.feature_pyramid import BackboneName, Pyramid, TrunkState, pub
 from regard.models.path_head import PathHead, from_line, onto_line
 from regard.models.plain_memory import PLAIN_RULES, PlainMemory
 from regard.models.published import Rules, bare_state, built_from
-from regard.models.rim import RIM, CellName, RIMState, published_rules
+from regard.models.rim import RIM, RIMState, published_rules
+from regard.models.rim_cell import CellName
 from regard.transforms.colour import Normalise
 from regard.transforms.place import Transform
 
