@@ -9,12 +9,15 @@ from torch import Tensor, nn
 
 import regard
 from regard.clips.sampling.everywhere import EveryFrame
+from regard.clips.sampling.successive import SuccessiveMoments
+from regard.engine import predict as engine
 from regard.engine.ask import Asked, ask
 from regard.engine.predict import CannotAnswerError, DeviceError, predict
 from regard.errors import HorizonError, RecipeError
 from regard.io import FilmWriter, open_video
+from regard.models import GazeMixture
 from regard.prediction import Prediction, joined
-from regard.tasks import GazeEstimation
+from regard.tasks import GazeEstimation, NextGaze
 from regard.transforms import CentreCrop, HorizontalFlip, RandomResizedCrop, Resize, ToFloat
 from regard.types import GazeState, GazeTrack, Recording
 from regard.viz.density import density
@@ -126,6 +129,16 @@ def test_what_a_recording_lacks_is_said_before_anything_is_computed(recording):
         predict(replace(recording, gaze=None), model="gaze-stays")
     with pytest.raises(CannotAnswerError, match=r"more than 2\.5 s"):
         predict(recording, model="gaze-stays", horizon_s=2.5)
+
+
+def test_gaze_without_video_is_answered_by_a_model_that_reads_gaze_alone(recording, monkeypatch):
+    asked = Asked(name="m", task=NextGaze(GazeMixture(width=8)), sampler=SuccessiveMoments(num_moments=50))
+    monkeypatch.setattr(engine, "ask", lambda *_, **__: asked)
+    alone = replace(recording, video=None, audio=None)
+    answer = predict(alone)
+    np.testing.assert_array_equal(answer.time_s, alone.gaze.time_s[1:])
+    np.testing.assert_array_equal(answer.seen_until_s, alone.gaze.time_s[:-1])
+    assert answer.source is None
 
 
 def test_a_device_that_is_not_there_is_a_user_s_error(recording):

@@ -116,7 +116,7 @@ def _answers(
     """Pieces in time order, each answer once: of several about one time, the one that has seen most."""
     _require_answerable(recording, asked)
     asked.task.model.to(place).eval()
-    source = fingerprint(recording.require_video().path)
+    source = None if recording.video is None else fingerprint(recording.video.path)
     with tempfile.TemporaryDirectory() as folder:
         recording = completed(recording, asked.task.inputs, Path(folder), size=asked.decode_size, own=asked.makings)
         dataset = ClipDataset(
