@@ -203,7 +203,7 @@ def smoothed(items: pd.DataFrame, window_s: float) -> pd.DataFrame:
         for _, part in items.groupby(["recording", "person"], sort=False)
     ]
     looking = items["looking"].to_numpy(np.float64)
-    return rows_of(items[[*KEY]], np.concatenate(parts), looking)
+    return rows_of(items.drop(columns=["score", "looking", "right"]), np.concatenate(parts), looking)
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
