@@ -110,8 +110,13 @@ class YuNet(FaceDetector):
         h, w = picture.shape[:2]
         x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
         x = pad(x, (0, -w % STRIDES[-1], 0, -h % STRIDES[-1])).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode():
-            said = network()(x)[0]
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # more only wait for each other: so small a network was 10 times slower with two
+        try:
+            with torch.inference_mode():
+                said = network()(x)[0]
+        finally:
+            torch.set_num_threads(threads)
         said = said[said[:, 0] >= self.min_score].double().numpy()
         said = said[np.argsort(-said[:, 0], kind="stable")]
         kept = said[_first_of_each(said[:, 1:5])]
