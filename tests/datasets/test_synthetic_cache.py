@@ -78,3 +78,12 @@ def test_a_root_that_cannot_be_written_is_a_file_error(tmp_path: Path) -> None:
         _tiny(tmp_path / "file").recordings("train")
     with pytest.raises(FileError, match="cannot be written"):
         write_world(tmp_path / "file" / "world", seed=0, duration_s=0.5, size=(48, 64))
+
+
+def test_each_observer_of_a_world_knows_where_the_others_looked(tmp_path: Path):
+    recordings = Synthetic(tmp_path, train=2, duration_s=1.0, size=(96, 128), observers=3).recordings("train")
+    assert [len(r.others) for r in recordings] == [2] * 6
+    first, second, third = recordings[:3]
+    assert list(first.others) == [second.id, third.id]
+    assert first.others[third.id] is second.others[third.id] is third.gaze
+    assert not Synthetic(tmp_path, train=1, duration_s=1.0, size=(96, 128)).recordings("train")[0].others

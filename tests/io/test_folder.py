@@ -278,3 +278,12 @@ def test_faces_of_one_person_have_tracks_landmarks_and_scores_and_are_written_as
 def test_a_table_without_a_face_is_read_and_written(tmp_path):
     write_faces(tmp_path / "faces.csv", ())
     assert read_faces(tmp_path / "faces.csv") == ()
+
+
+def test_gaze_of_others_who_watched_lies_in_a_folder_of_its_own(walk):
+    (walk / "others").mkdir()
+    (walk / "others" / "ann.csv").write_text("timestamp_s,x,y\n0.1,0.25,0.5\n0.2,,\n")
+    others = open_folder(walk, min_confidence=0.6).others
+    assert list(others) == ["ann"]
+    assert others["ann"].point[0].tolist() == [0.25, 0.5]
+    assert others["ann"].state.tolist() == [GazeState.TRACKED, GazeState.LOST]

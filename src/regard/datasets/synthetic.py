@@ -5,6 +5,8 @@ import os
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from typing_extensions import override
@@ -31,8 +33,9 @@ SEEDS_PER_SPLIT = 1_000_000
 class Synthetic(RecordingSet):
     """A RecordingSet of seeded kitchen worlds whose causes are known; no licence, no download.
 
-    `train`, `val` and `test` are the numbers of worlds; each gives one recording per observer. Worlds are written to
-    `root` (default: the user's cache) when a split is first asked for, `processes` at a time.
+    `train`, `val` and `test` are the numbers of worlds; each gives one recording per observer: the wearer, and others
+    who watch the wearer's film, each with the gaze of the rest as `Recording.others`. Worlds are written to `root`
+    (default: the user's cache) when a split is first asked for, `processes` at a time.
     """
 
     splits = SPLITS
@@ -74,12 +77,17 @@ class Synthetic(RecordingSet):
         else:
             for world in missing:
                 self._write(*world)
-        places = [place for world in worlds for place in places_of(self._folder(*world), self.observers)]
-        return tuple(open_recording(place) for place in places)
+        return tuple(chain.from_iterable(self._watched(self._folder(*world)) for world in worlds))
 
     def world_seed(self, split: str, number: int) -> int:
         """Seed of one world; no two splits, and no two dataset seeds, share one."""
         return (self.seed * len(SPLITS) + SPLITS.index(split)) * SEEDS_PER_SPLIT + number
+
+    def _watched(self, folder: Path) -> tuple[Recording, ...]:
+        """One world's recordings, one an observer."""
+        found = [open_recording(place) for place in places_of(folder, self.observers)]
+        gaze = {r.id: r.gaze for r in found if r.gaze is not None}
+        return tuple(replace(r, others={who: track for who, track in gaze.items() if who != r.id}) for r in found)
 
     def _folder(self, split: str, number: int) -> Path:
         return self.root / f"{split}-{number:04d}"

@@ -5,7 +5,8 @@
     ├── gaze.csv             optional: where the wearer looked
     ├── labels.csv           optional: labelled stretches of time
     ├── faces.csv            optional: people in view, and whether they look at the wearer
-    └── camera.json          optional: the scene camera, for angles in degrees
+    ├── camera.json          optional: the scene camera, for angles in degrees
+    └── others/ann.csv       optional: where ann looked who watched the video too; columns as in gaze.csv
 
 A video file alone opens too. Given as a file, `walk.mp4` takes its gaze from `walk.gaze.csv` where that exists, and
 so with `walk.labels.csv`, `walk.faces.csv` and `walk.camera.json`; else from the plain names beside it, unless other
@@ -116,6 +117,10 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         notes += found
     elif video.parent.is_dir():
         notes += unread_gaze(video.parent)
+    watched = {
+        file.stem: read_gaze(file, size=size, frame_s=frame_s, min_confidence=min_confidence)[0]
+        for file in beside.others()
+    }
     labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
     picture, sound = media_streams(video)
     return Recording(
@@ -127,6 +132,7 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         camera=read_camera(camera) if camera else None,
         segments=read_labels(labels) if labels else (),
         faces=read_faces(faces) if faces else (),
+        others=watched,
         notes=tuple(notes),
     )
 
@@ -143,6 +149,10 @@ class _Beside:
         if own.is_file():
             return own
         return common if self._alone and common.is_file() else None
+
+    def others(self) -> list[Path]:
+        """Tables of the gaze of other people, by name; none where other videos share the folder."""
+        return sorted((self._video.parent / "others").glob("*.csv")) if self._alone else []
 
 
 def read_gaze(
