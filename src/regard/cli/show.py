@@ -1,4 +1,4 @@
-"""`regard show PATH`: a film and a report of the recorded gaze."""
+"""`regard show PATH`: a film and a report of the recorded gaze, and of all who watched where others did too."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -9,6 +9,7 @@ from regard.cli.results import results_folder
 from regard.io.check import check_recording
 from regard.io.recording import open_recording
 from regard.viz.film import film
+from regard.viz.observers import observers_film, observers_page
 from regard.viz.report import report
 
 
@@ -19,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    """Write both and say where they lie."""
+    """Write them and say where they lie."""
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     with results_folder(options, recording) as folder:
@@ -27,5 +28,10 @@ def run(options: Namespace) -> int:
             film(recording, None, folder / "gaze.mp4", progress=bar)
         findings = findings_table(check_recording(recording))
         report(recording, folder / "report.html", findings=findings, command=command("show", options.path))
-    wrote([folder / "gaze.mp4", folder / "report.html"], then=command("predict", options.path, "--model", "saliency"))
+        made = [folder / "gaze.mp4", folder / "report.html"]
+        if recording.others:
+            with frames_progress("film of everybody") as bar:
+                made.append(observers_film(recording, folder / "observers.mp4", progress=bar))
+            made.append(observers_page(recording, folder / "observers.html"))
+    wrote(made, then=command("predict", options.path, "--model", "saliency"))
     return 0

@@ -1,0 +1,106 @@
+"""A scanpath as a picture: fixations as numbered circles, as large as they are long, joined by the saccades between."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+from regard.io.recording import open_video
+from regard.ops.events import label_idt
+from regard.ops.states import runs
+from regard.types import Camera, GazeState, GazeTrack, Recording
+from regard.viz.draw import STATE_COLOURS
+from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
+
+__all__ = ["mean_frame", "scanpath"]
+
+MEAN_FRAMES = 24
+"""Of a mean picture: what stands still is sharp with these, and what moves is a shade."""
+SECOND_RADIUS = 5.0
+"""Of a rest that lasts a second, in hundredths of the picture's shorter side; areas go with time."""
+FIELD_OF_VIEW_DEG = 48.0, 27.0
+"""Of a picture without a camera, where nobody told what the eye did: GazeCom's screen."""
+MIN_NUMBERED_S = 0.1
+
+
+class Rest(NamedTuple):
+    """A fixation, or a pursuit: from when to when, where on average, and which."""
+
+    start_s: float
+    end_s: float
+    point: Float64[np.ndarray, "2"]
+    state: GazeState
+
+
+def rests_of(track: GazeTrack, *, camera: Camera | None = None) -> list[Rest]:
+    """Fixations and pursuits in time order: as the track says, or by dispersion (I-DT) where nobody named any."""
+    if not (track.state >= GazeState.FIXATION).any():
+        track = label_idt(track, FIELD_OF_VIEW_DEG if camera is None else camera)
+    end_s = float(track.time_s[-1]) + float(np.nan_to_num(track.interval_s)) if len(track) else 0.0
+    found = []
+    for start_s, stop_s, state in runs(track, end_s=end_s):
+        during = (track.time_s >= start_s) & (track.time_s < stop_s) & track.valid
+        if state in (GazeState.FIXATION, GazeState.PURSUIT) and during.any():
+            found.append(Rest(start_s, min(stop_s, end_s), track.point[during].mean(axis=0), state))
+    return found
+
+
+def scanpath(
+    frame: UInt8[np.ndarray, "h w 3"], track: GazeTrack, *, camera: Camera | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The frame with a track's rests as circles, whose area goes with their length, and lines from one to the next.
+
+    Numbers say the order; colours are those of fixation and pursuit. Rests off the picture are left out, and lines that
+    lead there too. `camera` tells angles where nobody named the eye's movements.
+    """
+    drawn = frame.copy()
+    size = np.array(frame.shape[1::-1])
+    layer, unit = Layer((frame.shape[0], frame.shape[1])), unit_of((frame.shape[0], frame.shape[1]))
+    found = rests_of(track, camera=camera)
+    on_picture = [bool(((rest.point >= 0) & (rest.point <= 1)).all()) for rest in found]
+    line = max(1, round(0.35 * unit))
+    for k in range(1, len(found)):
+        if on_picture[k - 1] and on_picture[k]:
+            ends = np.stack([found[k - 1].point, found[k].point]) * size
+            layer.lines(ends, [(slice(None), line + 2, ink(BLACK, 0.5)), (slice(None), line, ink(WHITE, 0.85))])
+    layer.blend(drawn)
+    shown = [rest for rest, there in zip(found, on_picture, strict=True) if there]
+    for number, rest in sorted(enumerate(shown, 1), key=lambda of: of[1].start_s - of[1].end_s):
+        _circle(layer, drawn, rest, number, radius=SECOND_RADIUS * unit * np.sqrt(rest.end_s - rest.start_s))
+    return drawn
+
+
+def _circle(layer: Layer, drawn: np.ndarray, rest: Rest, number: int, *, radius: float) -> None:
+    """With its number inside, where it is long enough to be read as one."""
+    h, w = layer.size
+    centre, colour = rest.point * (w, h), STATE_COLOURS[rest.state]
+    layer.circle(centre, ink(colour, 0.55), radius=radius)
+    layer.circle(centre, ink(BLACK, 0.7), radius=radius, width=max(1, round(0.2 * unit_of((h, w)))))
+    layer.blend(drawn)
+    if rest.end_s - rest.start_s < MIN_NUMBERED_S:
+        return
+    size_px = max(9, round(2.0 * unit_of((h, w))))
+    _number(drawn, str(number), centre, size_px=size_px, colour=WHITE)
+
+
+def _number(drawn: np.ndarray, text: str, centre: Float64[np.ndarray, "2"], *, size_px: int, colour: Colour) -> None:
+    """A few letters whose middle is at a place, as far as the picture goes."""
+    left = max(0, round(centre[0] - 0.31 * size_px * len(text) - 0.5 * size_px))
+    top = max(0, round(centre[1] - 0.82 * size_px))
+    part = drawn[top : top + 2 * size_px, left : left + size_px * (len(text) + 2)]
+    if part.size:
+        words(part, [(text, colour)], top=0, size_px=size_px, boxed=False)
+
+
+def mean_frame(recording: Recording, *, height: int = 540) -> UInt8[np.ndarray, "h w 3"]:
+    """The mean of frames spread evenly over the recording, on which its whole path can be drawn."""
+    source = open_video(recording.require_video())
+    h, w = source.size
+    size = (height, max(2, round(w * height / h)))
+    times_s = source.times_s
+    picked = np.unique(np.linspace(0, len(times_s) - 1, MEAN_FRAMES).round().astype(int))
+    total = np.zeros((*size, 3))
+    for k in picked:
+        total += source.frames_at(times_s[k : k + 1], size=size)[0]
+    source.close()
+    return np.rint(total / len(picked)).astype(np.uint8)
