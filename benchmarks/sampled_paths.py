@@ -10,6 +10,7 @@ distance to the others is the ceiling. Intervals are 95 %, by a bootstrap over r
 """
 
 import argparse
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -67,9 +68,8 @@ def paths_of(run: Path, group: list[Recording], asked: Asked) -> dict[str, list[
         found["drawn"] = [said(r, run.name, time_s, p) for r, p in zip(group, points, strict=True)]
     if "video" in asked.task.inputs:
         found["asked"] = [regard.predict(r, model=run) for r in group]
-    if hasattr(model, "use_path"):
-        weights = run / "checkpoints" / "best.ckpt"
-        once = regard.predict(group[0], model="scanpath-density", weights=weights)
+    if "observed_gaze" in getattr(model, "does_without", ()):
+        once = regard.predict(replace(group[0], gaze=None), model=run)
         found["without path"] = [Prediction(**{**fields_of(once), "recording": r.id}) for r in group]
     return found
 

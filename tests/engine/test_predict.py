@@ -131,6 +131,13 @@ def test_what_a_recording_lacks_is_said_before_anything_is_computed(recording):
         predict(recording, model="gaze-stays", horizon_s=2.5)
 
 
+@pytest.mark.filterwarnings("ignore::regard.models.backbones.RandomWeightsWarning")
+def test_a_model_that_does_without_the_path_so_far_is_asked_without_gaze(recording):
+    alone, watched = (predict(r, model="scanpath-density") for r in (replace(recording, gaze=None), recording))
+    np.testing.assert_array_equal(alone.time_s, watched.time_s)
+    assert not np.array_equal(alone["log_density"], watched["log_density"])
+
+
 def test_gaze_without_video_is_answered_by_a_model_that_reads_gaze_alone(recording, monkeypatch):
     asked = Asked(name="m", task=NextGaze(GazeMixture(width=8)), sampler=SuccessiveMoments(num_moments=50))
     monkeypatch.setattr(engine, "ask", lambda *_, **__: asked)

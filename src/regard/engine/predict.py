@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from regard.batch import Field
 from regard.clips.dataset import ClipDataset
 from regard.clips.load import loader
 from regard.clips.sampling.window import Window
@@ -122,7 +123,7 @@ def _answers(
         dataset = ClipDataset(
             (recording,),
             asked.sampler,
-            needs=asked.task.inputs if recording.audio is not None else asked.task.inputs - {"sound"},
+            needs=asked.task.inputs - _done_without(recording, asked),
             transforms=asked.transforms,
             decode_size=asked.decode_size,
             sound=asked.sound,
@@ -168,8 +169,15 @@ def _require_one_grid(said: list[Prediction], shapes: dict[str, tuple[int, ...]]
                 )
 
 
+def _done_without(recording: Recording, asked: Asked) -> frozenset[Field]:
+    """What the recording lacks and the model answers without: sound, and what the model lists in `does_without`."""
+    lacks: dict[Field, bool] = {"sound": recording.audio is None, "observed_gaze": recording.gaze is None}
+    spared = {"sound", *getattr(asked.task.model, "does_without", ())}
+    return frozenset(field for field, is_lacking in lacks.items() if is_lacking and field in spared)
+
+
 def _require_answerable(recording: Recording, asked: Asked) -> None:
-    if "observed_gaze" in asked.task.inputs and recording.gaze is None:
+    if "observed_gaze" in asked.task.inputs - _done_without(recording, asked) and recording.gaze is None:
         raise CannotAnswerError(
             recording.require_video().path,
             found="a recording without gaze",

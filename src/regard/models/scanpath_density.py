@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from regard.batch import Field
 from regard.models.backbones import MobileNetName, Weights
 from regard.models.causal_gaze import ConvGRU, DensityDecoder, FrameEncoder
 from regard.ops.heatmap import log_density
@@ -62,13 +63,14 @@ class ScanpathDensity(nn.Module):
     """The gaze of somebody who watches, at every shown frame, from that frame, those before it and gaze before it.
 
     `video` is RGB normalised by ImageNet's mean and standard deviation; `size` is (height, width) of the answered maps;
-    `width` the number of channels of both memories. With `use_path` False the model has the same parameters and tells
-    where people look whose path nobody knows, as it does where no place was valid. In training the path is hidden from
-    the share `drop_path` of the clips, so that one network learns both. A frame that is not valid changes nothing, and
-    its answer means nothing. Frames should be as far apart as those of the training.
+    `width` the number of channels of both memories. Without gaze it tells where people look whose path nobody knows, as
+    it does before the first valid place; in training the path is hidden from the share `drop_path` of the clips, and so
+    one network learns both. A frame that is not valid changes nothing, and its answer means nothing. Frames should be
+    as far apart as those of the training.
     """
 
     preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    does_without: ClassVar[frozenset[Field]] = frozenset({"observed_gaze"})
 
     def __init__(
         self,
@@ -77,11 +79,10 @@ class ScanpathDensity(nn.Module):
         width: int = 64,
         backbone: MobileNetName = "mobilenet_v3_small",
         weights: Weights = "imagenet",
-        use_path: bool = True,
         drop_path: float = 0.25,
     ) -> None:
         super().__init__()
-        self.size, self.width, self.use_path, self.drop_path = size, width, use_path, drop_path
+        self.size, self.width, self.drop_path = size, width, drop_path
         self.frames = FrameEncoder(width=width, backbone=backbone, weights=weights)
         self.memory = ConvGRU(width, width)
         self.decoder = DensityDecoder(coarse=width, fine=width // 2, width=width // 2, size=size)
@@ -94,11 +95,6 @@ class ScanpathDensity(nn.Module):
         with torch.no_grad():
             self.ways.bias[1:3] = STAYS
             self.ways.bias[11:] = torch.linspace(-1, 1, KERNELS)
-
-    @property
-    def ignores(self) -> frozenset[str]:
-        """The path, where it is not to be used."""
-        return frozenset() if self.use_path else frozenset({"observed_point", "observed_valid"})
 
     def forward(
         self,
@@ -188,7 +184,7 @@ class ScanpathDensity(nn.Module):
     ) -> tuple[Float[Tensor, "b t_and_before 2"], Bool[Tensor, "b t_and_one"]]:
         """The last known place at each frame, after those of the state, and whether there is any, before it too."""
         b, t = frame_valid.shape
-        if not self.use_path or point is None or valid is None:
+        if point is None or valid is None:
             point, valid = state.recent.new_zeros(b, t, 2), torch.zeros_like(frame_valid)
         valid = valid & frame_valid
         if self.training and self.drop_path > 0:
