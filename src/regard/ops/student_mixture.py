@@ -6,6 +6,7 @@ normalised, the correlation of the two, and its degrees of freedom.
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -39,7 +40,9 @@ def draw(
     chosen = torch.multinomial(flat[..., 0].softmax(-1), 1, generator=generator)[:, 0]
     _, x, y, scale_x, scale_y, correlation, freedom = flat[torch.arange(len(flat)), chosen].unbind(-1)
     u, v = torch.randn(2, len(flat), generator=generator)
-    tail = (freedom / 2 / torch._standard_gamma(freedom / 2, generator=generator)).sqrt()
+    seed = int(torch.randint(2**62, (), generator=generator))
+    draws = np.random.default_rng(seed).chisquare(freedom.cpu().numpy())  # torch draws gamma without a generator only
+    tail = (freedom / torch.from_numpy(draws).to(freedom)).sqrt()
     across = tail * u
     down = tail * (correlation * u + (1 - correlation.square()).sqrt() * v)
     point = torch.stack([x + scale_x * across, y + scale_y * down], -1)

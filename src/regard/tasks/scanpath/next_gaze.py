@@ -48,7 +48,7 @@ class MixtureScoring(Scoring):
         block_s = blocks_of(items)
         drawn = "recordings" if block_s is None else f"{block_s:g} s blocks"
         return (
-            f"{int(items['nats'].notna().sum())} of {len(items)} moments counted (gaze measured and on the picture); "
+            f"{len(items['nats'].dropna())} of {len(items)} moments counted (gaze measured and on the picture); "
             f"intervals: 95 %, bootstrap over {drawn}"
         )
 
