@@ -84,6 +84,78 @@ def test_sound_is_kept_and_stays_with_the_picture(quick: bool, tmp_path: Path):
     assert np.corrcoef(heard, recorded)[0, 1] > 0.95
 
 
+CLICK_S = 1.5
+MADE = {
+    "s.mp4": ("aac", 44_100),
+    "s.mkv": ("aac", 48_000),
+    "s.aac": ("aac", 48_000),
+    "s.ts": ("aac", 48_000),
+    "s.mp3": ("libmp3lame", 44_100),
+    "s.flac": ("flac", 48_000),
+}
+
+
+def sound_with_a_click(folder: Path, name: str) -> Path:
+    codec, rate_hz = MADE[name]
+    samples = np.random.default_rng(0).normal(0, 1e-3, (1, 3 * rate_hz)).astype(np.float32)
+    samples[:, round(CLICK_S * rate_hz) :][:, :8] = 0.9
+    form = "s16" if codec == "flac" else "fltp"
+    return made.encode_sound(folder / name, samples, rate_hz, codec=codec, form=form)
+
+
+def film_from(path: Path, sound: Sound, start_s: float) -> Sound:
+    with FilmWriter(path, size=made.SIZE, sound=sound, quick=True) as film:
+        for number in range(60):
+            film.write(np.zeros((*made.SIZE, 3), np.uint8), start_s + number / 25)
+    return Sound(path)
+
+
+def loudest_s(sound: Sound) -> float:
+    return int(np.argmax(np.abs(sound.samples_between(0.0, 3.0, rate_hz=48_000)[0]))) / 48_000
+
+
+def coded_packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as file:
+        return [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+
+
+@pytest.mark.parametrize("start_s", [0.0, 0.7, -0.4])
+@pytest.mark.parametrize("name", MADE)
+def test_a_click_is_heard_in_the_film_when_it_was_recorded(name: str, start_s: float, tmp_path: Path):
+    source = Sound(sound_with_a_click(tmp_path, name))
+    film = film_from(tmp_path / "film.mp4", source, start_s)
+    assert loudest_s(film) == pytest.approx(loudest_s(source) - start_s, abs=2e-4)
+    copied = source.packets_from(start_s) is not None
+    shown_s = min(2.4, source.duration_s - start_s) if copied else 2.4
+    assert film.duration_s == pytest.approx(shown_s, abs=0.03)
+    if copied:
+        heard = int(np.argmax(np.abs(made.hear_plainly(film.path)[0]))) / film.rate_hz
+        assert heard + max(0, film.start_s) == pytest.approx(loudest_s(film), abs=2e-4)
+
+
+@pytest.mark.parametrize(("name", "copied"), [("s.mp4", True), ("s.mp3", True), ("s.ts", False), ("s.flac", False)])
+def test_sound_that_players_know_is_copied_as_it_is(name: str, copied: bool, tmp_path: Path):
+    source = Sound(sound_with_a_click(tmp_path, name))
+    film = film_from(tmp_path / "film.mp4", source, 0.0)
+    packets = coded_packets(film.path)
+    assert (packets == coded_packets(source.path)[: len(packets)]) == copied
+
+
+def test_sound_is_coded_anew_where_its_packets_would_not_be_heard_in_time(tmp_path: Path):
+    source = sound_with_a_click(tmp_path, "s.mp4")
+    assert Sound(source).packets_from(-0.4) is None, "what primes the decoder would be heard"
+    pause = tmp_path / "pause.mp4"
+    with av.open(str(source)) as inp, av.open(str(pause), "w") as out:
+        copy = out.add_stream_from_template(inp.streams.audio[0])
+        for packet in inp.demux(audio=0):
+            if packet.size and packet.pts is not None:
+                packet.pts = packet.dts = packet.pts + (22_050 if packet.pts > 44_100 else 0)
+                packet.stream = copy
+                out.mux(packet)
+    assert Sound(pause).packets_from(0.0) is None
+    assert loudest_s(film_from(tmp_path / "film.mp4", Sound(pause), 0.0)) == pytest.approx(CLICK_S + 0.5, abs=2e-3)
+
+
 @pytest.mark.parametrize(
     ("size", "times", "message"),
     [((10, 10), (0.0,), "frames of"), (made.SIZE, (1.0, 1.0), "must increase"), (made.SIZE, (), "no frame")],

@@ -1,11 +1,14 @@
 """Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from av import Packet
+from av.audio.stream import AudioStream
 from jaxtyping import Float, Float32, Float64, UInt8
 
 from regard.errors import FileError
@@ -190,6 +193,10 @@ class LaterSound:
     def channels(self) -> int:
         """How many were recorded; two of an Aria, see AriaSound."""
         return getattr(self._source, "channels", 2)
+
+    def packets_from(self, start_s: float) -> tuple[AudioStream, Iterator[Packet]] | None:
+        """The packets as they are coded, see Sound; None of an Aria."""
+        return self._source.packets_from(start_s - self._start_s) if isinstance(self._source, Sound) else None
 
     def samples_between(
         self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1

@@ -1,7 +1,8 @@
 """Sound in media files, listened to by time: the samples between two moments, exactly, at the rate that is wanted."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from functools import cached_property, partial
 from math import gcd
 from pathlib import Path
@@ -14,7 +15,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from regard.errors import FileError
 from regard.io.media.container import choose_sound, unchanged
@@ -26,6 +27,9 @@ from regard.sources import SoundSource
 PREROLL_PACKETS = 12
 """Decoded and thrown away before the first wanted one: an MP3 frame may refer to 511 bytes before it, which at its
 lowest rate is ten frames, and each codec overlaps its windows."""
+
+COPIED_CODECS = ("aac", "mp3")
+"""What every player knows in mp4."""
 
 RESAMPLER_TAPS = 64
 """Samples of the lower rate around a sample that can influence it: FFmpeg's filter has 32 taps at that rate."""
@@ -141,6 +145,39 @@ class Sound:
         except FFmpegError as error:
             raise self._damaged(first / look.rate_hz + look.start_s, error) from error
         return out
+
+    def packets_from(self, start_s: float) -> tuple[AudioStream, Iterator[av.Packet]] | None:
+        """The stream, and its packets for an mp4 film that begins at `start_s`, timed from there, sample by sample.
+
+        What is timed before 0 is for the decoder only, and the film's edit list cuts it. None where packets would not
+        be heard at their time: in other codecs, with a pause, cut short, or later than the film with a head that is
+        not to be heard. Raises FileError as `samples_between` does.
+        """
+        look, table = self._look, self._look.table
+        begin = round((start_s - look.start_s) * look.rate_hz)
+        at = look.sample_at - begin
+        stream = self._opened().stream
+        heard = max(0, int(np.searchsorted(at, 0, side="right")) - 1)
+        first = max(0, heard - PREROLL_PACKETS)
+        steady = len(at) > 0 and (np.diff(at[first:]) == look.constant).all()
+        late = begin < 0 and look.sample_at[:1].any()
+        if stream.codec_context.codec.canonical_name not in COPIED_CODECS or not steady or late:
+            return None
+        if table.hidden[heard:].any() or table.num_damaged:
+            return None
+        return stream, self._timed_packets(at, first)
+
+    def _timed_packets(self, at: Int64[np.ndarray, "n"], first: int) -> Iterator[av.Packet]:
+        look, reader = self._look, self._opened()
+        with unchanged(self.path, look.state):
+            reader.start_at(0)
+            while (item := reader.next_packet()) is not None:
+                number, packet = item
+                if number >= first:
+                    packet.time_base = Fraction(1, look.rate_hz)
+                    packet.pts = packet.dts = int(at[number])
+                    packet.duration = look.constant
+                    yield packet
 
     def _decode(self, number: int, packet: av.Packet, *, forgive: bool) -> list[AudioFrame]:
         """The packet's frames. Before the wanted stretch, a packet may refer to what lies before the seek."""

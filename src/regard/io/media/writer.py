@@ -1,5 +1,6 @@
 """Writing films: pictures at given times as H.264 in mp4, with the sound kept."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Literal
 import av
 import cv2
 import numpy as np
+from av.audio.stream import AudioStream
 from av.error import FFmpegError
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from jaxtyping import UInt8
@@ -20,6 +22,9 @@ from regard.sources import SoundSource
 
 TICKS_PER_S = 90_000
 """MPEG's own clock: any usual frame time is a whole number of ticks, or within 6 microseconds of one."""
+
+EXACT = {"movie_timescale": str(TICKS_PER_S)}
+"""A sound that begins later than the film does so to a tick, not to FFmpeg's millisecond."""
 
 SOUND_RATE_HZ = 48_000
 SOUND_CHUNK_S = 1.0
@@ -35,10 +40,11 @@ class FilmWriter:
     access: a key frame at least every so many frames, none that refers to a later one, coded so that decoding takes
     0.4 of the time (15 % more bytes, the same PSNR), by one thread (many films are made at once); None lets x264
     choose. `quick` is for films to look at: OpenCV converts the colours in less than half of swscale's time, a little
-    nearer to BT.709, AAC takes FFmpeg's fast search, a quarter of the time at the same bit rate, and one channel stays
+    nearer to BT.709. Their sound is copied where it is AAC or MP3 already and can be heard in time so (see `Sound`);
+    other sound is coded with FFmpeg's fast search, a quarter of the time at the same bit rate, and one channel stays
     one. Films to compute with keep swscale's rounding, on which published scores rest. A film's own pictures (see
-    `planes`) are encoded as they are. The file appears under its name when the block ends
-    without an error. Raises FileError where it cannot be written.
+    `planes`) are encoded as they are. The file appears under its name when the block ends without an error. Raises
+    FileError where it cannot be written.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class FilmWriter:
         self._start_s: float | None = None
         self._last_tick, self._interval = -1, TICKS_PER_S // 30
         self._heard_s = 0.0
+        self._copied: Iterator[av.Packet] | None = None
         self._held: av.VideoFrame | None = None
         half = (size[0] + 1) // 2, (size[1] + 1) // 2
         self._yuv, self._small, self._small_yuv = (
@@ -70,14 +77,13 @@ class FilmWriter:
             part = stack.enter_context(writing(self.path))
             try:
                 whole = str(part.absolute())  # a bare name like pipe:0 or 12:30.mp4 is a protocol
-                self._container = stack.enter_context(av.open(whole, "w", format="mp4"))
+                self._container = stack.enter_context(av.open(whole, "w", format="mp4", options=EXACT))
             except FFmpegError as error:
                 raise self._cannot_write(error) from error
-            self._open_streams()
             self._stack = stack.pop_all()
         return self
 
-    def _open_streams(self) -> None:
+    def _open_streams(self, start_s: float) -> None:
         h, w = self.size
         options = {"crf": str(CRF), "preset": "veryfast"}
         if self._gop is not None:
@@ -91,7 +97,11 @@ class FilmWriter:
         video.codec_context.color_trc = ColorTrc.BT709
         self._video = video
         self._audio = None
-        if self._sound is not None:
+        packets_from = getattr(self._sound, "packets_from", None) if self._quick else None
+        if packets_from is not None and (found := packets_from(start_s)) is not None:
+            template, self._copied = found
+            self._audio = self._container.add_stream_from_template(template)
+        elif self._sound is not None:
             coder = {"aac_coder": "fast"} if self._quick else {}
             layout = "mono" if self._channels == 1 else "stereo"
             self._audio = self._container.add_stream("aac", rate=SOUND_RATE_HZ, layout=layout, options=coder)
@@ -101,6 +111,7 @@ class FilmWriter:
         if picture_size(frame) != self.size:
             raise ValueError(f"the film shows frames of {self.size}, got one of {picture_size(frame)}")
         if self._start_s is None:
+            self._open_streams(time_s)
             self._start_s = time_s
         tick = round((time_s - self._start_s) * TICKS_PER_S)
         if tick <= self._last_tick:
@@ -157,8 +168,11 @@ class FilmWriter:
         return (self._last_tick + self._interval) / TICKS_PER_S
 
     def _write_sound(self, until_s: float, *, last: bool) -> None:
-        """Encode the sound in whole chunks, and what is left of it at the film's end."""
+        """Copy the sound, or encode it in whole chunks, and what is left of it at the film's end."""
         if self._sound is None or self._audio is None or self._start_s is None:
+            return
+        if self._copied is not None:
+            self._copy_sound(self._copied, self._audio, until_s)
             return
         while self._heard_s + SOUND_CHUNK_S <= until_s or (last and self._heard_s < until_s):
             end_s = min(self._heard_s + SOUND_CHUNK_S, until_s)
@@ -171,6 +185,14 @@ class FilmWriter:
                 chunk.pts, chunk.time_base = round(self._heard_s * SOUND_RATE_HZ), Fraction(1, SOUND_RATE_HZ)
                 self._container.mux(self._audio.encode(chunk))
             self._heard_s = end_s
+
+    def _copy_sound(self, packets: Iterator[av.Packet], audio: AudioStream, until_s: float) -> None:
+        while self._heard_s < until_s and (packet := next(packets, None)) is not None:
+            assert packet.pts is not None
+            assert packet.duration is not None
+            self._heard_s = float((packet.pts + packet.duration) * packet.time_base)
+            packet.stream = audio
+            self._container.mux(packet)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -189,7 +211,7 @@ class FilmWriter:
         self._show_held()
         try:
             self._write_sound(self._shown_until_s, last=True)
-            for stream in (self._video, self._audio):
+            for stream in (self._video, None if self._copied is not None else self._audio):
                 if stream is not None:
                     self._container.mux(stream.encode(None))
             self._container.close()
