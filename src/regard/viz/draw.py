@@ -41,6 +41,8 @@ FADES = 8
 """Steps in which the trail fades."""
 NEAR = 0.005
 """Of the picture's sides: less than the width of a line with its outline."""
+STRAY = 0.002
+"""Of the picture's sides: less than the width of a line."""
 
 
 class Recorded:
@@ -53,9 +55,9 @@ class Recorded:
         self._near_s = max(MIN_GAP_S, interval_s)
         close = np.diff(track.time_s) <= max(0.1, 3 * interval_s)
         joined = np.append(False, close & track.valid[1:] & track.valid[:-1])[: len(track)]
-        kept = _corners(track, joined)
-        self._time_s, self._point, self._state = track.time_s[kept], track.point[kept], track.state[kept]
-        self._joined = joined[kept]
+        self._corners = _corners(track, joined, within_s=trail_s / FADES)
+        self._time_s = track.time_s[self._corners]
+        self._joined = joined
         """True where the trail goes on from the measurement before."""
 
     def at(self, time_s: float) -> tuple[Float[np.ndarray, "2"], GazeState]:
@@ -68,18 +70,23 @@ class Recorded:
         return self._track.point[nearest], GazeState(int(self._track.state[nearest]))
 
     def draw_trail(self, layer: Layer, time_s: float) -> None:
-        """Where the trail crosses itself the newer part lies on top."""
+        """Up to the newest measurement. Where the trail crosses itself the newer part lies on top."""
         first, end = np.searchsorted(self._time_s, [time_s - self._trail_s, time_s + 1e-9])
-        joined = self._joined[first:end].copy()
+        if first == end:
+            return
+        shown, newest = self._corners[first:end], np.searchsorted(self._track.time_s, time_s + 1e-9) - 1
+        if newest > shown[-1]:
+            shown = np.append(shown, newest)
+        joined = self._joined[shown]
         joined[:1] = False
         if not joined.any():
             return
-        age = (time_s - self._time_s[first:end]) / self._trail_s
+        age = (time_s - self._track.time_s[shown]) / self._trail_s
         step = np.ceil(FADES * (1 - age)).astype(int).clip(1, FADES)
-        kind = np.where(joined, len(GazeState) * step + self._state[first:end], 0)
+        kind = np.where(joined, len(GazeState) * step + self._track.state[shown], 0)
         edges = np.flatnonzero(np.diff(kind, prepend=0, append=0)).tolist()
         pieces = [(slice(a - 1, b), *divmod(int(kind[a]), len(GazeState))) for a, b in pairwise(edges) if kind[a]]
-        points = np.nan_to_num(self._point[first:end]) * layer.size[::-1]
+        points = np.nan_to_num(self._track.point[shown]) * layer.size[::-1]
         width, outline = _stroke(layer.size)
         dark = [(part, width + 2 * outline, ink(BLACK, OUTLINE_OPACITY * step / FADES)) for part, step, _ in pieces]
         light = [
@@ -89,17 +96,36 @@ class Recorded:
         layer.lines(points, dark + light)
 
 
-def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"]) -> Int64[np.ndarray, "m"]:
-    """Which measurements a trail needs: not those that go on in one state within NEAR of the last one kept."""
+def _corners(track: GazeTrack, joined: Bool[np.ndarray, "n"], *, within_s: float) -> Int64[np.ndarray, "m"]:
+    """Which measurements a trail needs: not those that go on in one state within NEAR of the last one kept.
+
+    Nor those in one state within STRAY of a straight line, as in a saccade, that takes no longer than `within_s`.
+    """
     kept: list[int] = []
+    passed: list[int] = []
     last_x = last_y = 0.0
     stays = np.append(False, joined[1:] & (track.state[1:] == track.state[:-1]))[: len(track)].tolist()
     goes_on = [*joined[1:].tolist(), False]
-    for k, (x, y) in enumerate(track.point.tolist()):
-        if not (stays[k] and goes_on[k] and abs(x - last_x) < NEAR and abs(y - last_y) < NEAR):
-            kept.append(k)
-            last_x, last_y = x, y
+    time_s, points = track.time_s.tolist(), track.point.tolist()
+    for k, (x, y) in enumerate(points):
+        if stays[k] and goes_on[k] and abs(x - last_x) < NEAR and abs(y - last_y) < NEAR:
+            continue
+        last_x, last_y = x, y
+        if stays[k] and len(kept) > 1 and joined[kept[-1]] and time_s[k] - time_s[kept[-2]] <= within_s:
+            passed.append(kept[-1])
+            if all(_strays(points[b], points[kept[-2]], (x, y)) < STRAY for b in passed):
+                kept[-1] = k
+                continue
+        passed.clear()
+        kept.append(k)
     return np.array(kept, np.int64)
+
+
+def _strays(point: Sequence[float], start: Sequence[float], end: Sequence[float]) -> float:
+    """How far a point lies from a straight line between two others."""
+    x, y, along_x, along_y = point[0] - start[0], point[1] - start[1], end[0] - start[0], end[1] - start[1]
+    share = min(1.0, max(0.0, (x * along_x + y * along_y) / (along_x**2 + along_y**2 or 1.0)))
+    return math.hypot(x - share * along_x, y - share * along_y)
 
 
 class Moments(Drawing):

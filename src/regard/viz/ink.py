@@ -55,18 +55,18 @@ def lay(picture: Picture, over: UInt8[np.ndarray, "h2 w2 4"], *, top: int, left:
 
     Over a film's own picture inks are `coded`, and their place and size are even.
     """
+    cover = cv2.extractChannel(over, 3)
     for number, plane in enumerate(planes_of(picture)):
         if number == 1:
             over = cv2.resize(over, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            top, left = top // 2, left // 2
+            cover, top, left = cv2.extractChannel(over, 3), top // 2, left // 2
         below = plane[top:, left:][: over.shape[0], : over.shape[1]]
-        shown = over[: below.shape[0], : below.shape[1]]
-        cover = cv2.extractChannel(shown, 3)
+        shown, hidden = (sheet[: below.shape[0], : below.shape[1]] for sheet in (over, cover))
         if below.ndim == 3:
-            seen, cover = cv2.cvtColor(shown, cv2.COLOR_RGBA2RGB), cv2.cvtColor(cover, cv2.COLOR_GRAY2RGB)
+            seen, hidden = cv2.cvtColor(shown, cv2.COLOR_RGBA2RGB), cv2.cvtColor(hidden, cv2.COLOR_GRAY2RGB)
         else:
             seen = cv2.extractChannel(shown, number)
-        cv2.add(cv2.subtract(below, cv2.multiply(below, cover, scale=1 / 255)), seen, below)
+        cv2.add(cv2.subtract(below, cv2.multiply(below, hidden, scale=1 / 255)), seen, below)
 
 
 class Layer:
@@ -106,12 +106,15 @@ class Layer:
         top, bottom = (2 * max(0, math.floor(row / 2)) for row in self._rows)
         for start in range(top, min(bottom, self.size[0]), BAND):
             band = self._sheet[start : min(start + BAND, bottom)]
-            left, _, width, _ = cv2.boundingRect(cv2.extractChannel(band, 3))
-            if width:
-                left -= left % 2
-                drawn = band[:, left : left + width + width % 2 + 2]
-                lay(picture, drawn, top=start, left=left)
-                drawn[:] = 0
+            drawn = np.flatnonzero(np.bitwise_or.reduce(band.view(np.uint32)[..., 0], axis=0))
+            if not len(drawn):
+                continue
+            gaps = np.flatnonzero(drawn[1:] - drawn[:-1] > BAND)
+            firsts, lasts = (half.tolist() for half in (drawn[[0, *gaps + 1]] // 2, drawn[[*gaps, -1]] // 2))
+            for first, last in zip(firsts, lasts, strict=True):
+                left, end = 2 * first, 2 * last + 2
+                lay(picture, band[:, left:end], top=start, left=left)
+                band[:, left:end] = 0
         self._rows = NO_ROWS
 
     def _ink(self, colour: Ink) -> Ink:
