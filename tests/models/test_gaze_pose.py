@@ -19,7 +19,9 @@ from regard.models.face_priors import (
 )
 from regard.models.face_trunk import read_window
 from regard.models.gaze_pose import PUBLISHED_RULES, GazePose
+from regard.models.gaze_vit import GazeViT
 from regard.models.positions import grid_waves
+from regard.transforms import FacePriors, GazePosePriors, Normalise
 
 SMALL = {"weights": "random", "face_width": 8, "hidden": 12, "width": 16, "depths": (1, 2)}
 
@@ -116,6 +118,20 @@ def test_a_mirror_image_of_a_mirror_image_is_answered_as_the_pictures() -> None:
     once = model.mirrored(told)
     assert not torch.allclose(model(**once), model(**told), atol=1e-4)
     torch.testing.assert_close(model(**model.mirrored(once)), model(**told))
+
+
+@pytest.mark.parametrize(
+    "made", [small, lambda **kw: GazeViT(weights="random", pose_width=16, pose_depths=(1, 1), depth=1, **kw)]
+)
+def test_priors_read_as_published_stay_unmirrored_beside_a_mirrored_picture(made) -> None:
+    told = {"video": track(), **known()}
+    for priors, step in (("own", FacePriors), ("published", GazePosePriors)):
+        model = made(priors=priors)
+        assert [type(s) for s in model.preprocess] == [Normalise, step]
+        turned = model.mirrored(told)
+        torch.testing.assert_close(turned["video"], told["video"].flip(-1))
+        for name in ("head_pose", "landmarks"):
+            assert torch.equal(turned[name], told[name]) == (priors == "published")
 
 
 @torch.no_grad()

@@ -28,7 +28,7 @@ from regard.models.positions import grid_waves
 from regard.models.published import BY_HAND, Checkpoint, Rules, bare_state, built_from, tensor_names
 from regard.models.query_transformer import Decoder, Encoder
 from regard.transforms.colour import Normalise
-from regard.transforms.face_priors import FacePriors, mirrored_priors
+from regard.transforms.face_priors import FacePriors, GazePosePriors, mirrored_priors
 from regard.transforms.place import Transform
 
 __all__ = ["GazePose"]
@@ -49,8 +49,12 @@ PUBLISHED_RULES: Rules = (*BRANCH_RULES, (r"^combine\.", "combine_layer."), (r"^
 Priors = Literal["own", "published"]
 """How head pose and landmarks are read. "own": each place of a landmark has a vector of its own, which learns, and what
 is not known is not asked about. "published": places share vectors, those of the landmarks stay as they were drawn, and
-what is not known is a head turned by 90 degrees and landmarks in the middle of the eyes. The published weights know
-nothing else."""
+what is not known is a head turned by 90 degrees and landmarks in the middle of the eyes; a mirrored picture keeps the
+head pose and landmarks of the unmirrored one. The published weights know nothing else."""
+PREPROCESS: Mapping[Priors, tuple[Transform, ...]] = {
+    "own": (Normalise(), FacePriors()),
+    "published": (Normalise(), GazePosePriors()),
+}
 
 
 class GazePose(nn.Module):
@@ -73,8 +77,6 @@ class GazePose(nn.Module):
         ),
     )
 
-    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(), FacePriors())
-
     def __init__(
         self,
         *,
@@ -88,6 +90,8 @@ class GazePose(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        self.priors: Priors = priors
+        self.preprocess: tuple[Transform, ...] = PREPROCESS[priors]
         self.trunk = FaceTrunk(backbone=backbone, weights=weights, width=face_width, hidden=hidden)
         self.lstm = window_reader(face_width)
         self.questions = Questions(self.trunk.channels, priors=priors, width=width, depths=depths, dropout=dropout)
@@ -130,8 +134,7 @@ class GazePose(nn.Module):
 
     def mirrored(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """What `forward` would be told of the mirrored pictures."""
-        head_pose, landmarks = mirrored_priors(told["head_pose"], told["landmarks"])
-        return {**told, "video": told["video"].flip(-1), "head_pose": head_pose, "landmarks": landmarks}
+        return mirrored_face(told, priors=self.priors)
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, object]) -> "GazePose":
@@ -191,3 +194,12 @@ def priors_of(
     unknown = torch.full((seen.known.numel(), 5, 3), torch.nan, device=seen.known.device)
     head = unknown[:, 0] if head_pose is None else seen.nearest(head_pose)
     return head, unknown if landmarks is None else seen.nearest(landmarks)
+
+
+def mirrored_face(told: Mapping[str, Any], *, priors: Priors) -> dict[str, Any]:
+    """Pictures mirrored, and with them what is known of the face, unless the published code leaves that as it is."""
+    turned = {**told, "video": told["video"].flip(-1)}
+    if priors == "published":
+        return turned
+    head_pose, landmarks = mirrored_priors(told["head_pose"], told["landmarks"])
+    return {**turned, "head_pose": head_pose, "landmarks": landmarks}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from regard.models.backbones import ResNetName, Weights
 from regard.models.face_trunk import FaceTrunk, read_window, window_reader
 from regard.models.face_windows import WINDOW, in_place, shown, windows
-from regard.models.gaze_pose import BRANCH_RULES, Priors, Questions, priors_of
+from regard.models.gaze_pose import BRANCH_RULES, PREPROCESS, Priors, Questions, mirrored_face, priors_of
 from regard.models.published import (
     BY_HAND,
     Checkpoint,
@@ -26,8 +26,6 @@ from regard.models.published import (
     tensor_names,
 )
 from regard.models.video_vit import MMACTION, VideoViT, vit_rules, without_sines
-from regard.transforms.colour import Normalise
-from regard.transforms.face_priors import FacePriors, mirrored_priors
 from regard.transforms.place import Transform
 
 __all__ = ["GazeViT"]
@@ -74,8 +72,6 @@ class GazeViT(nn.Module):
         ),
     )
 
-    preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(), FacePriors())
-
     def __init__(
         self,
         *,
@@ -95,6 +91,8 @@ class GazeViT(nn.Module):
     ) -> None:
         super().__init__()
         self.branch: Branch = branch
+        self.priors: Priors = priors
+        self.preprocess: tuple[Transform, ...] = PREPROCESS[priors]
         self.trunk = FaceTrunk(backbone=backbone, weights=weights, width=face_width, hidden=hidden)
         self.questions = Questions(
             self.trunk.channels, priors=priors, width=pose_width, depths=pose_depths, dropout=dropout
@@ -140,8 +138,7 @@ class GazeViT(nn.Module):
 
     def mirrored(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """What `forward` would be told of the mirrored pictures."""
-        head_pose, landmarks = mirrored_priors(told["head_pose"], told["landmarks"])
-        return {**told, "video": told["video"].flip(-1), "head_pose": head_pose, "landmarks": landmarks}
+        return mirrored_face(told, priors=self.priors)
 
     @classmethod
     def from_published(cls, checkpoint: Mapping[str, object]) -> "GazeViT":
