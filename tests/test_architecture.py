@@ -1,5 +1,6 @@
 """The house keeps its floors: imports only go down, files stay short, and importing the package costs nothing."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,3 +43,27 @@ def test_every_public_name_of_the_package_exists():
     import regard
 
     assert all(getattr(regard, name) is not None for name in regard.__all__)
+
+
+def test_whatever_imports_lightning_first_opens_the_door_to_torchvision_before():
+    imports = re.compile(r"^(from|import) (lightning|torchmetrics)", re.MULTILINE)
+    one_a_room = {f.parent: f for f in SOURCE.rglob("*.py") if imports.search(f.read_text())}.values()
+    modules = [".".join(f.relative_to(SOURCE.parent).with_suffix("").parts) for f in one_a_room]
+    code = """
+import importlib, os, sys, torch
+
+class Door:
+    def find_spec(self, name, *_):
+        if name in ("lightning", "torchmetrics"):
+            os._exit(0 if hasattr(torch.ops.torchvision, "nms") else 1)
+
+sys.meta_path.insert(0, Door())
+for module in sys.argv[1:]:
+    if not (child := os.fork()):
+        importlib.import_module(module)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        print(module)
+"""
+    run = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=False)
+    assert len(modules) > 1
+    assert (run.returncode, run.stdout) == (0, ""), run.stderr
