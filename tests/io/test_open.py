@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import wave
@@ -82,6 +83,13 @@ def test_a_folder_of_no_known_layout_is_told_what_was_looked_for(tmp_path, conte
 def test_a_path_that_does_not_exist_is_told(tmp_path):
     with pytest.raises(FileError, match="no such file or folder"):
         open_recording(tmp_path / "nothing")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_is_told_from_a_path_that_does_not_exist(tmp_path):
+    os.mkfifo(tmp_path / "film.mp4")
+    with pytest.raises(FileError, match="a pipe or a device"):
+        open_recording(tmp_path / "film.mp4")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all"])

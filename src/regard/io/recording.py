@@ -76,6 +76,8 @@ def _open(path: Path, min_confidence: float) -> Recording:
             return around
         return open_folder(path, min_confidence=min_confidence)
     if not path.is_dir():
+        if path.exists():
+            raise FileError(path, found="a pipe or a device", wanted=KNOWN, do="save it as a file first")
         raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
     if is_aria(path):
         return open_aria(path)
