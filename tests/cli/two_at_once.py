@@ -44,6 +44,13 @@ VERBS: Mapping[str, list[str]] = {
 """The words of each; what they read is made by `inputs`."""
 
 
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Tells nobody what was asked for."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 def inputs(folder: Path, verb: str) -> None:
     """A recording, scored items and a short training."""
     write_world(folder / "world", seed=7, duration_s=1.0, size=(96, 128))
@@ -73,7 +80,7 @@ def broken(file: Path) -> str:
     """What is wrong with a result; nothing where it is whole."""
     try:
         if file.suffix == ".parquet":
-            (read_prediction if "_items" not in file.name else pd.read_parquet)(file)
+            (read_prediction if "items" not in file.name else pd.read_parquet)(file)
         elif file.suffix == ".mp4":
             with Video(file) as film:
                 film.frames_at(film.times_s, size=(8, 8))
@@ -99,9 +106,7 @@ def together(verb: str, place: Path, *, alone: bool = True) -> tuple[bool, str]:
     for folder in (here, single) if alone else (here,):
         folder.mkdir(parents=True)
         inputs(folder, verb)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(here))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(here)))
     Thread(target=server.serve_forever, daemon=True).start()
     words = [*REGARD, *(w.format(port=server.server_port) for w in VERBS[verb])]
 
