@@ -75,7 +75,8 @@ def test_dates_are_refused_with_what_to_write_instead(walk):
 
 
 @pytest.mark.parametrize(
-    "name", ["gazedata.gz", "livedata.json.gz", "gaze.pldata", "gaze ps1.raw", "Gaze.csv", "gaze.tsv", "gaze.csv.gz"]
+    "name",
+    ["gazedata.gz", "livedata.json.gz", "gaze.pldata", "gaze ps1.raw", "Gaze.csv", "gaze.tsv", "gaze.csv.gz", "gaze"],
 )
 def test_gaze_that_is_not_read_is_named(walk, name):
     (walk / name).touch()

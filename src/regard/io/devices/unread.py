@@ -5,7 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 LOOKS_LIKE_GAZE = re.compile(
-    r".*gaze.*\.(csv|tsv|txt|json|jsonl|parquet|npy|npz|mat|xlsx?|raw|pldata|gz|zip)|livedata\.json\.gz", re.I
+    r".*gaze.*\.(csv|tsv|txt|json|jsonl|parquet|npy|npz|mat|xlsx?|raw|pldata|gz|zip)|[^.]*gaze[^.]*|livedata\.json\.gz",
+    re.I,
 )
 
 MAKERS = {
