@@ -69,6 +69,23 @@ def test_a_damaged_packet_of_a_transport_stream_is_told(tmp_path: Path):
     assert "packets are damaged" in missing
 
 
+def test_a_loss_after_which_the_counters_of_a_transport_stream_fit_again_is_told(tmp_path: Path):
+    path = made.transport_stream(tmp_path)
+    whole, content = len(Video(path).times_s), bytearray(path.read_bytes())
+    pictures = [
+        at for at in range(0, len(content), 188) if int.from_bytes(content[at + 1 : at + 3], "big") & 0x1FFF == 256
+    ]
+    begins = [number for number, at in enumerate(pictures) if content[at + 1] & 0x40]
+    first = next(number for number in begins[3:] if number + 16 in begins)
+    for at in pictures[first : first + 16]:
+        content[at : at + 188] = bytes(188)
+    path.write_bytes(content)
+    video = Video(path)
+    assert len(video.times_s) < whole
+    assert video.missing is not None
+    assert f"{16 * 188} bytes cannot be read" in video.missing
+
+
 def test_a_hole_in_a_damaged_matroska_file_is_told(tmp_path: Path):
     made.encode(tmp_path / "a.mp4", made.steady(25), g="6", bf="0")
     path = made.remux(tmp_path / "a.mp4", tmp_path / "a.mkv", keep=lambda number: not 6 <= number < 24)

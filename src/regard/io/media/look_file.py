@@ -15,7 +15,7 @@ from regard.io.media.packets import PacketTable
 from regard.io.media.video_look import VideoLook
 from regard.types import FileState
 
-FORMAT = f"4 {av.__version__}"
+FORMAT = f"5 {av.__version__}"
 """Of the file, and of what read the packets; a look of another one is not taken."""
 
 DAYS = 60

@@ -17,7 +17,7 @@ from regard.io.media.kept import Facts
 from regard.io.media.packets import PacketTable, read_table
 from regard.io.media.time_index import TimeIndex, index_frames
 from regard.io.media.upright import Turn, turn_of
-from regard.io.media.whole import LATE, ends_inside, late_frames, pieces_of, unread_bytes
+from regard.io.media.whole import LATE, ends_inside, late_frames, pieces_of, unread_bytes, unsynced_bytes
 from regard.types import FileState
 
 SHORT_S = 0.5
@@ -56,7 +56,8 @@ class VideoLook(Facts):
     ends_inside: str | None
     """In the middle of what the file ends; None for a whole one."""
     num_unread: int
-    """Bytes that belong to nothing where frames are missing, or where an mp4 in pieces keeps its pictures."""
+    """Bytes that belong to nothing where frames are missing, where an mp4 in pieces keeps its pictures, or in a
+    transport stream."""
 
     @cached_property
     def index(self) -> TimeIndex:
@@ -83,7 +84,7 @@ class VideoLook(Facts):
             return f"{self.table.num_damaged} of {there} packets are damaged: {why}"
         if self._num_before:
             return f"the first {self._num_before} of {there} frames cannot be decoded: {why}"
-        return self._hole or self._unread
+        return self._unread or self._hole
 
     @property
     def _num_before(self) -> int:
@@ -175,6 +176,8 @@ def look_at_video(path: Path, stream: int | None, state: FileState | None) -> Vi
 
 def _unread(path: Path, kind: str, table: PacketTable, index: TimeIndex) -> int:
     """Of a kind of file that does not say how many frames it holds."""
+    if kind == "mpegts":
+        return unsynced_bytes(path)
     places = pieces_of(path) if "mp4" in kind else np.zeros((0, 2), np.int64)
     late = late_frames(index.time_s)
     if index.pts is not None and "matroska" in kind and len(late):

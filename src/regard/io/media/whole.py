@@ -18,7 +18,7 @@ TIMED_PACKET_BYTES = 192
 TS_SYNC = 0x47
 """With which each begins, after its time where it has one."""
 
-LAST_PACKETS = 16
+LAST_PACKETS, READ_PACKETS = 16, 1 << 16
 
 EBML, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
 
@@ -56,6 +56,20 @@ def _no_packet_at_the_end(file: BinaryIO, length: int) -> str | None:
             begins = file.read()[4 if size == TIMED_PACKET_BYTES else 0 :: size]
             return None if begins.count(TS_SYNC) == len(begins) else "bytes that are no packets"
     return "a packet"
+
+
+def unsynced_bytes(path: Path) -> int:
+    """Bytes of a transport stream in packets that do not begin as packets do. Their counters only count to 16."""
+    length = path.stat().st_size
+    size = next((size for size in TS_PACKET_BYTES if length % size == 0), None)
+    if size is None:
+        return 0
+    first, found = 4 if size == TIMED_PACKET_BYTES else 0, 0
+    with path.open("rb") as file:
+        while block := file.read(READ_PACKETS * size):
+            begins = block[first::size]
+            found += len(begins) - begins.count(TS_SYNC)
+    return found * size
 
 
 def _box_beyond(file: BinaryIO, length: int) -> str | None:
