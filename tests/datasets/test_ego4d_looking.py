@@ -6,14 +6,20 @@ from pathlib import Path
 import fake_roots as fake
 import numpy as np
 import pytest
+import yaml
 
 from regard.clips import ClipDataset, EveryFrame
 from regard.datasets import Ego4DLooking, write_looking_submission
 from regard.datasets.check import check_root, recognise
 from regard.datasets.ego4d_looking.tracks import annotated, published
+from regard.engine.benchmark import score_recipe
+from regard.engine.predict import predict
+from regard.engine.train import train
 from regard.errors import FileError, RecipeError
 from regard.io import open_video
 from regard.prediction import Prediction
+from regard.recipe.packaged import packaged
+from regard.recipe.read import read_recipe
 from regard.types import Recording
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "lam_data_ops"
@@ -133,6 +139,31 @@ def test_a_submission_has_the_score_of_each_picture(root, tmp_path):
     with pytest.raises(FileError, match="none of the 1 tracks"):
         write_looking_submission(tmp_path / "t.json", [track], {"else/where": told(track, [0])})
     assert not (tmp_path / "t.json").exists()
+
+
+def test_the_annotation_becomes_a_trained_run_its_scores_and_the_challenges_submission(root, tmp_path):
+    content = yaml.safe_load(packaged()["looking_ego4d_gaze_lstm"].read_text())
+    content["task"]["init_args"]["model"]["init_args"] = {"weights": "random", "width": 8, "hidden": 8}
+    data = content["data"]
+    data["dataset"]["init_args"] = {"root": str(root), "held_out": 0.4}
+    data |= {"batch_size": 2, "workers": 0}
+    for part in (data["train"], data["eval"]):
+        part["sampler"]["init_args"]["stride"] = 1  # every frame, for tracks are short here
+        for step in part["transforms"]:
+            if "init_args" in step:
+                step["init_args"]["size"] = 32
+    content["training"] = {"max_steps": 1, "validate_every": 1, "accelerator": "cpu", "devices": 1}
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(content))
+    run = train(read_recipe(file), tmp_path / "run").folder
+    scores = score_recipe(read_recipe(file), weights=run / "checkpoints" / "best.ckpt").summary.set_index("score")
+    assert scores.loc["map", "value"] > 0
+    assert scores.loc["map", "num_items"] == 27
+    tracks = Ego4DLooking(root).recordings("test")
+    answers = {track.id: predict(track, model=str(run)) for track in tracks}
+    sent = json.loads(write_looking_submission(tmp_path / "s.json", tracks, answers).read_text())["results"]
+    assert [told["unique_id"] for told in sent] == ["cb00012", "db00012", "fb00012"]
+    assert all(0 < told["score"] < 1 for told in sent)
 
 
 BROKEN = {

@@ -11,16 +11,29 @@ PART = 64 * 1024
 
 
 def fingerprint(path: Path) -> FilePrint:
-    """The file's name, its length, and a sum of three of its parts. Raises FileError where it cannot be read."""
-    read = hashlib.sha256()
+    """The file's name, its length, and a sum of three of its parts; of a folder of pictures, of all files in it.
+
+    Raises FileError where one cannot be read.
+    """
+    read, num_bytes = hashlib.sha256(), 0
     try:
-        with path.open("rb") as file:
-            length = path.stat().st_size
-            for start in (0, length // 2, max(0, length - PART)):
-                file.seek(start)
-                read.update(file.read(PART))
+        if path.is_dir():
+            for picture in sorted(file for file in path.iterdir() if file.is_file()):
+                read.update(picture.name.encode())
+                num_bytes += _read(picture, read)
+        else:
+            num_bytes = _read(path, read)
     except OSError as error:
         raise FileError(
             path, found=error.strerror or str(error), wanted="a file that can be read", do="check the path"
         ) from error
-    return FilePrint(name=path.name, num_bytes=length, sha256=read.hexdigest())
+    return FilePrint(name=path.name, num_bytes=num_bytes, sha256=read.hexdigest())
+
+
+def _read(path: Path, read: "hashlib._Hash") -> int:
+    with path.open("rb") as file:
+        length = path.stat().st_size
+        for start in (0, length // 2, max(0, length - PART)):
+            file.seek(start)
+            read.update(file.read(PART))
+    return length
