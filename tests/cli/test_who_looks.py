@@ -64,6 +64,10 @@ def test_the_window_of_the_median_is_an_option(say, party: Path):
     assert (scores.loc[scores["who"] == "ann", "looking"] < 0.5).sum() == 1
 
 
+def test_a_window_of_less_than_no_time_is_refused(refused, party: Path):
+    assert refused("predict", party, "--task", "looking", "--task.smooth_s=-1").wanted == "seconds, 0 or more"
+
+
 def test_a_word_that_is_no_option_and_no_key_of_a_recipe_is_named(refused, party: Path):
     error: RegardError = refused("predict", party, "--smoth_s", "0.5")
     assert "--smoth_s" in str(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -58,6 +59,10 @@ class LookingAtMe(Task):
         self.looking_loss = LookingCrossEntropy() if loss is None else loss
         self.scoring = LookingScoring() if scoring is None else scoring
         self.test_flip, self.smooth_s = test_flip, smooth_s
+        if not 0 <= smooth_s < inf:
+            raise RecipeError(
+                "task.smooth_s", found=f"{smooth_s:g}", wanted="seconds, 0 or more", do="0 leaves answers as they are"
+            )
         beside = set(self.arguments) - {"video", "frame_valid"}
         if test_flip and beside and not isinstance(model, Mirrors):
             raise RecipeError(
