@@ -1,18 +1,18 @@
 """FPN-RIM: what the published one computes with the goldens' weights, and what holds of any."""
 
 import re
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from fpn_rim_golden import GOLDENS, golden_labels, golden_state, golden_video, of_golden
+from torch import Tensor
 from torch.nn import functional
 
-from golden_rule import Golden, filled, generator, golden_input
+from golden_rule import Golden, golden_input
 from regard.errors import RecipeError, WeightsError
 from regard.models import rim_cell
-from regard.models.feature_pyramid import CUTS, FRAMES_AT_ONCE, Pyramid, folded
+from regard.models.feature_pyramid import Pyramid
 from regard.models.fpn_rim import FPNRIM, PHASES, observer_seed
 from regard.models.path_head import from_line
 from regard.models.published import published_names
@@ -33,55 +33,6 @@ VARIANTS = (
     {"copies": 0},
 )
 """Each choice of the constructor, once."""
-
-
-@cache
-def weight(name: str, shape: tuple[int, ...], by_inputs: bool) -> Tensor:
-    """By the rule; those of units in "fanin" goldens over the root of their inputs."""
-    if not by_inputs:
-        return filled(name, shape)
-    return torch.from_numpy(np.asarray(generator(name).standard_normal(shape), np.float32)) / shape[1] ** 0.5
-
-
-def golden_state(golden: Golden) -> dict[str, Tensor]:
-    is_fanin = "3-D" in golden.about["fill"]
-    return {n: weight(n, tuple(s), is_fanin and n.endswith(".w")) for n, s in golden.about["state_dict"]}
-
-
-def of_golden(golden: Golden) -> FPNRIM:
-    """The published model of the golden's sizes, with its weights."""
-    said = golden.about["ctor"]
-    options = {
-        "backbone": said["backbone_model"],
-        "channels": int(said["out_channels"]),
-        "scales": "finest" if said["fpn_only_use_last_layer"] == "True" else "every",
-        "attend": "channels" if said["channel_wise_attention"] == "True" else "map",
-        "memory": said["mode"].lower(),
-        "hidden": int(said["rim_hidden_size"]),
-        "layers": int(said["rim_layers"]),
-        "copies": int(said["n_teacher_vals"]),
-        "phases": "squashed" if said["predict_em"] == "True" else "none",
-    }
-    build = lambda: FPNRIM(weights="random", **options)  # noqa: E731
-    return FPNRIM.from_published(golden_state(golden), build=build).eval()
-
-
-def golden_video(golden: Golden) -> Tensor:
-    drawn = golden_input("scanpath.video").standard_normal((2, 3, 5, 224, 224)).astype(np.float32)
-    return torch.from_numpy(drawn)[:, :, : golden.about["T"]].transpose(1, 2)
-
-
-def golden_labels(golden: Golden) -> tuple[Tensor, Tensor]:
-    """Gaze in [-1, 1], and the number of each frame's phase."""
-    label = golden_input("scanpath.labels").uniform(-1, 1, (2, 5, 2)).astype(np.float32)
-    rows = re.findall(r"\[([\d, ]+)\]", golden.about["inputs"]["em_phase"])
-    return torch.from_numpy(label)[:, : golden.about["T"]], torch.tensor([[int(n) for n in r.split(",")] for r in rows])
-
-
-GOLDENS = [
-    *(f"fanin_{n}" for n in ("step1", "clip5", "em_teacher", "alllayers", "channelwise", "mnv3small_2layer")),
-    *(f"full_{n}" for n in ("step1", "clip5", "lstm", "lstm_teacher")),
-]
 
 
 @pytest.mark.parametrize("name", GOLDENS)
@@ -244,55 +195,6 @@ def test_a_frozen_backbone_stays_as_it_is_and_a_drifting_one_drifts() -> None:
         False,
     ]
     assert all(p.grad is not None for name, p in frozen.named_parameters() if p.requires_grad), "what learns is used"
-
-
-@torch.no_grad()
-@pytest.mark.parametrize(
-    "backbone", sorted(CUTS.keys() - {"mobilenetv3_large_100", "efficientnet_b7", "resnet152", "vgg19"})
-)
-def test_every_backbone_gives_maps_from_fine_to_coarse(backbone: str) -> None:
-    """The three largest take long and have their test below; timm's need not be installed."""
-    pyramid = Pyramid(backbone, weights="random", trunk="frozen", size=(64, 96), channels=2, every=True).eval()
-    maps = pyramid(torch.randn(1, 3, 64, 96))
-    assert [tuple(m.shape[1:]) for m in maps] == [(2, *size) for size in pyramid.sizes]
-    strides = [64 / h for h, _ in pyramid.sizes]
-    assert strides == [4, 8, 16, 32]
-
-
-@pytest.mark.parametrize("backbone", sorted(CUTS.keys() - {"mobilenetv3_large_100"}))
-def test_every_backbone_ends_at_its_last_cut(backbone: str) -> None:
-    channels = {"densenet201": [256, 512, 1792, 1920], "vgg19": [256, 512, 512], "resnet152": [256, 512, 1024, 2048]}
-    channels |= {"mobilenet_v3_large": [24, 40, 112, 960], "mobilenet_v3_small": [16, 24, 48, 96]}
-    channels |= {"efficientnet_b0": [24, 40, 112, 320], "efficientnet_b7": [48, 80, 224, 640]}
-    channels |= {"resnet18": [64, 128, 256, 512]}
-    with torch.device("meta"):
-        pyramid = Pyramid(backbone, weights="random", trunk="frozen", size=(224, 224), channels=8)
-    assert [layer.in_channels for layer in pyramid.across] == channels[backbone]
-    assert pyramid.sizes == [(56, 56)]
-    assert list(pyramid.body._modules)[-1] == CUTS[backbone][-1]
-
-
-def test_a_timm_backbone_without_timm_is_explained() -> None:
-    pytest.importorskip("torchvision")
-    try:
-        import timm  # noqa: F401
-    except ImportError:
-        with pytest.raises(RecipeError, match=r"(?s)timm is not installed.*pip install timm"):
-            small(backbone="mobilenetv3_large_100")
-    else:
-        assert small(backbone="mobilenetv3_large_100").pyramid.across[-1].in_channels == 960
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("backbone", ["mobilenet_v3_small", "densenet201", "resnet18"])
-def test_normalisation_folded_into_the_weights_changes_nothing(backbone: str) -> None:
-    pyramid = Pyramid(backbone, weights="random", trunk="frozen", size=(32, 32), channels=2).eval()
-    image = torch.randn(FRAMES_AT_ONCE + 1, 3, 32, 32)
-    in_two = [torch.cat(maps) for maps in zip(pyramid.look(image[:4]), pyramid.look(image[4:]), strict=True)]
-    for found, wanted in zip(pyramid.look(image), in_two, strict=True):
-        assert (found - wanted).abs().max() < 1e-5 * wanted.abs().max()
-    left = [type(m) for m in folded(pyramid.body).modules()].count(nn.BatchNorm2d)
-    assert (left == 0) == (backbone != "densenet201")
 
 
 def test_seeds_of_observers_draw_the_same_memory_again_and_leave_torchs_generator_alone() -> None:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from regard.cli.options import OUT
@@ -23,7 +23,7 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
     """The folder asked for, or one named after the recording, while its results are written.
 
     Raises FileError where the folder asked for holds another recording's; without one asked for, another recording of
-    the same name has a folder of its own. Where the block raises before anything was written, the folder is anybody's.
+    the same name has a folder of its own. Where the block raises before anything was written, there is no folder.
     """
     video = str(recording.require_video().path.resolve())
     if options.out is not None:
@@ -46,6 +46,8 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
     except BaseException:
         if _holds_nothing(folder):
             (folder / OWNER).unlink(missing_ok=True)
+            with suppress(OSError):  # another one writes there by now
+                folder.rmdir()
         raise
 
 

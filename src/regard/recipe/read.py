@@ -37,8 +37,8 @@ LARGEST = 1_000_000
 MOST_DEEP = 100
 """Lists in lists; a parser of YAML takes minutes over thousands."""
 
-MOST_VALUES = 100_000
-"""In a recipe; those that come with regard have 100 or so."""
+MOST_VALUES, DEEPEST = 10_000, 40
+"""Of a recipe with all its aliases written out; the largest that comes with regard has 150 values, 8 deep."""
 
 MAY_CHANGE = (
     "data.workers",
@@ -178,20 +178,22 @@ def _keys_and_values(path: Path) -> dict[str, Any]:
         raise recipe_error(path, ValueError("lists or keys nested without end")) from error
     if not isinstance(content, dict):
         raise recipe_error(path, ValueError(f"a {type(content).__name__} at the top level, not keys"))
-    if _is_endless(content):
-        raise recipe_error(path, ValueError(f"more than {MOST_VALUES} values, or a list that holds itself"))
+    _require_bounded(path, content)
     return content
 
 
-def _is_endless(content: object) -> bool:
-    """True where names for lists (&a, *a) make more of a small file than there is room for."""
-    ahead, count = [content], 0
-    while ahead and count <= MOST_VALUES:
-        value = ahead.pop()
+def _require_bounded(path: Path, content: object) -> None:
+    """Raises RecipeError where names for lists (&a, *a) make more of a small file than there is room for."""
+    ahead, count = [(content, 0)], 0
+    while ahead:
+        value, depth = ahead.pop()
+        count += 1
+        if depth > DEEPEST:
+            raise recipe_error(path, ValueError(f"keys more than {DEEPEST} deep"))
+        if count > MOST_VALUES:
+            raise recipe_error(path, ValueError(f"more than {MOST_VALUES} values"))
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple | set) else ()
-        ahead += parts
-        count += len(parts)
-    return count > MOST_VALUES
+        ahead += [(part, depth + 1) for part in parts]
 
 
 def _check_run_name(path: Path, name: str) -> None:

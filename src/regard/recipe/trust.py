@@ -18,9 +18,6 @@ ROOMS = ("regard.tasks", "regard.models", "regard.datasets", "regard.prepare", "
 """Whose exported classes a recipe may name without a path."""
 OPTIMISERS = "torch.optim"
 
-MOST_VALUES, DEEPEST = 10_000, 40
-"""Of a recipe with all its aliases written out; the largest that comes with regard has 150 values, 8 deep."""
-
 
 @contextmanager
 def only(trust: Sequence[str]) -> Iterator[None]:
@@ -51,28 +48,18 @@ def with_paths(content: object, recipe: Path, trust: Sequence[str]) -> object:
     """The recipe with regard's own classes by their import paths.
 
     (jsonargparse finds names without dots among a type's subclasses; a dataclass with slots is two of them.)
-    Raises RecipeError for a class that the recipe may not name, and for a recipe that is too large or too deep.
+    Raises RecipeError for a class that the recipe may not name.
     """
-    count = 0
 
-    def walk(value: object, depth: int) -> object:
-        nonlocal count
-        count += 1
-        if count > MOST_VALUES or depth > DEEPEST:
-            raise RecipeError(
-                recipe,
-                found=f"more than {MOST_VALUES} values" if count > MOST_VALUES else f"keys more than {DEEPEST} deep",
-                wanted="a recipe",
-                do="compare with one that works: regard recipes estimation_synthetic_causal",
-            )
+    def walk(value: object) -> object:
         if isinstance(value, list):
-            return [walk(part, depth + 1) for part in value]
+            return [walk(part) for part in value]
         if isinstance(value, dict):
-            found = {key: walk(part, depth + 1) for key, part in value.items()}
+            found = {key: walk(part) for key, part in value.items()}
             return found | {"class_path": _path(found["class_path"], recipe, trust)} if "class_path" in found else found
         return value
 
-    return walk(content, 0)
+    return walk(content)
 
 
 def with_path_in_word(word: str) -> str:
