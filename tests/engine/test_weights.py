@@ -154,8 +154,9 @@ def test_a_pickle_that_would_execute_code_is_refused_unexecuted(tmp_path: Path):
     with pytest.raises(WeightsError, match="without executing code"):
         read_weights(file)
     torch.save({"model_state": Executes(trace)}, file)
-    with pytest.raises(WeightsError, match="without executing code"):
+    with pytest.raises(WeightsError, match="without executing code") as refused:
         read_weights(file)
+    assert "weights_only" not in str(refused.value), "nobody is advised to execute it"
     assert not trace.exists()
 
 

@@ -119,9 +119,12 @@ def read_weights(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds here, all of which mean: not to be read
+        says = (str(error) or type(error).__name__).splitlines()[0][:200]
+        if "weights_only" in says:  # by which torch advises to execute what the file holds
+            says = "more than tensors and plain values, or damaged"
         raise WeightsError(
             path,
-            found=f"no readable checkpoint ({(str(error) or type(error).__name__).splitlines()[0][:200]})",
+            found=f"no readable checkpoint ({says})",
             wanted="a file of tensors and plain values, which can be read without executing code",
             do="check where the file comes from; fetch it again if it was cut short",
         ) from error
