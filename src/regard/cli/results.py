@@ -23,9 +23,11 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
     """The folder asked for, or one named after the recording, while its results are written.
 
     Raises FileError where the folder asked for holds another recording's; without one asked for, another recording of
-    the same name has a folder of its own. Where the block raises before anything was written, there is no folder.
+    the same name has a folder of its own. Where the block raises before anything was written, only a folder that was
+    there before stays.
     """
     video = str(recording.require_video().path.resolve())
+    was_there = options.out is not None and options.out.is_dir()
     if options.out is not None:
         folder = options.out
         if (owner := _claimed(folder, video)) != video:
@@ -46,8 +48,9 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
     except BaseException:
         if _holds_nothing(folder):
             (folder / OWNER).unlink(missing_ok=True)
-            with suppress(OSError):  # another one writes there by now
-                folder.rmdir()
+            if not was_there:
+                with suppress(OSError):  # another one writes there by now
+                    folder.rmdir()
         raise
 
 
