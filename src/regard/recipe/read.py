@@ -1,6 +1,6 @@
 """Recipes: YAML whose schema is the constructors. A recipe is a task, data and training; each a plain constructor call.
 
-Names without a dot are regard's own (`CausalGaze`); anybody else's class is written with its import path
+Names without a dot are regard's own; anybody else's class is written with its import path
 (`my_package.MyModel`), and is imported only where the user trusts the package. So nothing needs to be registered.
 """
 
