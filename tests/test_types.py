@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from regard.errors import FileError
-from regard.types import MIN_GAP_S, Clip, FaceTrack, GazeState, GazeTrack, Recording
+from regard.types import MIN_GAP_S, Clip, FaceTrack, GazeState, GazeTrack, HandTrack, Recording
 
 LOST, TRACKED, FIXATION, SACCADE = GazeState.LOST, GazeState.TRACKED, GazeState.FIXATION, GazeState.SACCADE
 
@@ -178,6 +178,26 @@ def test_a_clip_finds_its_face_by_the_tracks_name():
 
 def test_a_light_recording_has_no_tracks_but_those_that_are_kept():
     gaze = GazeTrack.lost(np.zeros(1))
-    recording = Recording(id="r", subject="s", gaze=gaze, faces=(face([0.0]),), others={"o": gaze})
+    hands = HandTrack(time_s=np.zeros(1), point=np.full((1, 2, 2), 0.5))
+    recording = Recording(id="r", subject="s", gaze=gaze, faces=(face([0.0]),), hands=hands, others={"o": gaze})
     assert recording.light() == Recording(id="r", subject="s")
+    assert recording.light("hands").hands is hands
     assert recording.light("faces").faces == recording.faces
+
+
+def test_hands_are_found_by_the_nearest_row_and_unknown_far_from_all():
+    point = np.array([[[0.1, 0.2], [np.nan, np.nan]], [[0.3, 0.4], [0.7, 0.8]]])
+    track = HandTrack(time_s=np.array([0.0, 0.1]), point=point)
+    found = track.at(np.array([-0.01, 0.04, 0.06, 0.06, 0.2, 0.21]))
+    np.testing.assert_array_equal(found[:, 0, 0], [0.1, 0.1, 0.3, 0.3, 0.3, np.nan])
+    np.testing.assert_array_equal(found[:, 1, 1], [np.nan, np.nan, 0.8, 0.8, 0.8, np.nan])
+    assert np.isnan(track.at(np.array([0.02]), max_gap_s=0.01)).all()
+    alone = HandTrack(time_s=np.zeros(1), point=point[1:])
+    assert alone.at(np.array([0.01, 0.02]))[:, 0, 0].tolist() == pytest.approx([0.3, np.nan], nan_ok=True)
+    nobody = HandTrack(time_s=np.zeros(0), point=np.zeros((0, 2, 2)))
+    assert np.isnan(nobody.at(np.array([0.0]))).all()
+
+
+def test_hands_refuse_what_cannot_be_a_track():
+    with pytest.raises(ValueError, match="strictly increasing"):
+        HandTrack(time_s=np.zeros(2), point=np.zeros((2, 2, 2)))

@@ -8,7 +8,7 @@ A Sample's points are normalised to the picture as it was recorded, whatever its
 part of that picture they show. A Batch's are normalised to what is seen, so a point outside [0, 1] lies beside it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
@@ -19,8 +19,11 @@ from torch import Tensor
 
 from regard.types import Camera, Clip, GazeState
 
-Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label", "faces"]
+Field = Literal["video", "flow", "sound", "gaze", "observed_gaze", "label", "faces", "hands"]
 """What a task or a model may ask of the data."""
+
+GAZE: frozenset[Field] = frozenset({"gaze", "observed_gaze"})
+"""The fields that hold where somebody looked."""
 
 
 class View(NamedTuple):
@@ -120,17 +123,22 @@ class Sample:
         FieldSpec("frames", "observed_gaze", pad=int(GazeState.LOST), mask="observed_valid")
     )
     """GazeState of the shown moments."""
+    hand_point: Float[Tensor, "t 2 2"] | None = _is(FieldSpec("frames", "hands", pad=torch.nan, is_point=True))
+    """Where the wearer's left and right hand are at the shown frames; NaN where that is not known."""
     label: dict[str, int] | None = _is(FieldSpec("clip", "label"))
     """Class of the clip by label name ("verb": 3)."""
     given: dict[str, Tensor] | None = _is(FieldSpec("clip"))
     """What transforms made of the clip for its model, by name; NaN where it is not known (see `Transform.gives`)."""
     view: View = field(default=View(), metadata={"spec": FieldSpec("clip")})
 
-    def with_points(self, change: Callable[[Tensor], Tensor]) -> "Sample":
-        """The same sample with all its points changed."""
-        return replace(
-            self, **{n: change(p) for n, s in FIELDS.items() if s.is_point and (p := getattr(self, n)) is not None}
-        )
+    def with_points(self, change: Callable[[Tensor], Tensor], *, of: Collection[Field] | None = None) -> "Sample":
+        """The same sample with its points changed: all of them, or those of some fields only."""
+        changed = {
+            name: change(point)
+            for name, spec in FIELDS.items()
+            if spec.is_point and (of is None or spec.need in of) and (point := getattr(self, name)) is not None
+        }
+        return replace(self, **changed)
 
 
 FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata["spec"] for f in fields(Sample) if f.metadata}
@@ -156,6 +164,7 @@ class Batch:
     observed_point: Float[Tensor, "b t 2"] | None = None
     observed_valid: Bool[Tensor, "b t"] | None = None
     observed_state: Int8[Tensor, "b t"] | None = None
+    hand_point: Float[Tensor, "b t 2 2"] | None = None
     label: dict[str, Int64[Tensor, "b"]] | None = None
     given: dict[str, Shaped[Tensor, "b ..."]] | None = None
     view: Float[Tensor, "b 4"] | None = None

@@ -1,4 +1,4 @@
-"""What is known of a recording over time: where somebody looked, and where a face was; nouns of `regard.types`."""
+"""What is known of a recording over time: where somebody looked, where faces and hands were; see `regard.types`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -174,3 +174,33 @@ class FaceTrack:
             found[name] = np.full((len(time_s), *values.shape[1:]), np.nan)
             found[name][near] = values[nearest[near]]
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandTrack:
+    """Where the wearer's hands were seen in the picture over n moments: the left one, then the right one.
+
+    A hand that was not seen then is NaN; off-screen points keep their value outside [0, 1]. Raises ValueError when
+    lengths differ or times do not strictly increase.
+    """
+
+    time_s: Float64[np.ndarray, "n"]
+    point: Float64[np.ndarray, "n 2 2"]
+
+    def __post_init__(self) -> None:
+        if len(self.point) != len(self.time_s):
+            raise ValueError(f"{len(self.time_s)} moments of hands, but {len(self.point)} rows")
+        if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
+            raise ValueError("the times of hands must be finite and strictly increasing")
+
+    def at(self, time_s: Float64[np.ndarray, "m"], *, max_gap_s: float | None = None) -> Float64[np.ndarray, "m 2 2"]:
+        """Where both hands were by the row nearest to each asked moment; NaN where none lies within `max_gap_s`.
+
+        The default gap is the track's own interval, at least MIN_GAP_S, as of gaze.
+        """
+        if len(self.time_s) == 0:
+            return np.full((len(time_s), 2, 2), np.nan)
+        if max_gap_s is None:
+            max_gap_s = max(MIN_GAP_S, float(np.median(np.diff(self.time_s)))) if len(self.time_s) > 1 else MIN_GAP_S
+        nearest, near = _nearest(self.time_s, time_s, max_gap_s)
+        return np.where(near[:, None, None], self.point[nearest], np.nan)

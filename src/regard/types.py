@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from regard.errors import FileError
-from regard.tracks import MIN_GAP_S, FaceTrack, GazeState, GazeTrack
+from regard.tracks import MIN_GAP_S, FaceTrack, GazeState, GazeTrack, HandTrack
 
 __all__ = [
     "BLINK",
@@ -30,6 +30,7 @@ __all__ = [
     "FileState",
     "GazeState",
     "GazeTrack",
+    "HandTrack",
     "MediaStream",
     "Recording",
     "Segment",
@@ -126,7 +127,7 @@ class FaceFilm(NamedTuple):
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
-    `video`, `gaze`, `audio`, `camera` are None where the recording has none. `flow` is the optical flow that
+    `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none. `flow` is the optical flow that
     `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that
     it cut out. `others` is where other
     people looked who watched the same video, by observer. `notes` are facts that a
@@ -143,13 +144,14 @@ class Recording:
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
     faces: tuple[FaceTrack, ...] = ()
+    hands: HandTrack | None = None
     face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def light(self, *kept: str) -> "Recording":
-        """Without what is heavy to send to another process: gaze, segments and faces, but for the fields `kept`."""
-        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": (), "others": {}}
+        """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`."""
+        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": (), "hands": None, "others": {}}
         return replace(self, **{name: nothing for name, nothing in heavy.items() if name not in kept})
 
     def require_video(self) -> MediaStream:

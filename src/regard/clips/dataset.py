@@ -198,6 +198,7 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
             observed_point=seen[0],
             observed_valid=seen[1],
             observed_state=seen[2],
+            hand_point=self._held(clip) if "hands" in needs else None,
             label=dict(clip.labels) if "label" in needs else None,
         )
 
@@ -236,6 +237,13 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         found = (track.at if self.gaze == "nearest" else track.interpolated)(moments, max_gap_s=self.max_gap_s)
         point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
         return point.float(), valid, state
+
+    def _held(self, clip: Clip) -> Tensor:
+        """Where the hands are at the shown frames; NaN throughout where nobody followed them."""
+        track = clip.recording.hands
+        unknown = np.full((len(clip.frame_s), 2, 2), np.nan)
+        found = unknown if track is None else track.at(clip.frame_s, max_gap_s=self.max_gap_s)
+        return torch.from_numpy(found).float()
 
     def _keep_open(self, source: FrameSource | SoundSource) -> None:
         """Close the file that was used longest ago when too many are open."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from typing_extensions import override
 
-from regard.batch import FIELDS, Sample
+from regard.batch import FIELDS, GAZE, Sample
 from regard.ops.geometry import inside
 from regard.transforms.place import Transform
 
@@ -21,7 +21,7 @@ class MaskGazeOutside(Transform):
         beside = {
             spec.mask: ~inside(sample.view.apply(point))
             for name, spec in FIELDS.items()
-            if spec.is_point and (point := getattr(sample, name)) is not None
+            if spec.is_point and spec.need in GAZE and (point := getattr(sample, name)) is not None
         }
         masked = {}
         for name, spec in FIELDS.items():
@@ -37,4 +37,4 @@ class ClampGaze(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        return sample.with_points(sample.view.clamp)
+        return sample.with_points(sample.view.clamp, of=GAZE)

@@ -151,7 +151,7 @@ class RandomResizedCrop(Transform):
 
 @dataclass(frozen=True, slots=True)
 class HorizontalFlip(Transform):
-    """Mirror left and right with probability `p`: pixels, and gaze that comes without them."""
+    """Mirror left and right with probability `p`: pixels, and gaze and hands, also where they come without them."""
 
     p: float = 0.5
 
@@ -192,10 +192,11 @@ def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
 
 
 def mirrored(sample: Sample) -> Sample:
-    """Left for right, in pixels, motion and view."""
+    """Left for right, in pixels, motion, view and hands: what was the right hand looks like a left one."""
     flow = None if sample.flow is None else sample.flow.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
     video = None if sample.video is None else sample.video.flip(-1)
-    return replace(sample, video=video, flow=flow, view=sample.view.mirrored())
+    hands = None if sample.hand_point is None else sample.hand_point.flip(-2)
+    return replace(sample, video=video, flow=flow, hand_point=hands, view=sample.view.mirrored())
 
 
 def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:

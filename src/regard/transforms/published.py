@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from typing_extensions import override
 
-from regard.batch import Sample
+from regard.batch import GAZE, Sample
 from regard.transforms.colour import to_float
 from regard.transforms.place import Transform, crop, crop_range, known_points, mirrored, room_for, uniform, video_of
 
@@ -99,4 +99,4 @@ class EgoHARFlip(Transform):
         if uniform(0.0, 1.0, generator) >= self.p:
             return sample
         turned = mirrored(sample)
-        return turned.with_points(lambda point: turned.view.undo(sample.view.apply(point)))
+        return turned.with_points(lambda point: turned.view.undo(sample.view.apply(point)), of=GAZE)
