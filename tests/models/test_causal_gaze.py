@@ -27,11 +27,11 @@ def test_answers_have_the_asked_size_for_any_picture_size(model):
 @torch.no_grad()
 def test_frame_by_frame_with_state_equals_the_whole_clip(model, video):
     whole, final = model(video)
-    state, answers = None, []
+    state, answers = model.begin(2), []
     for i in range(video.shape[1]):
-        logits, state = model(video[:, i : i + 1], state)
+        logits, state = model.step(video[:, i], state)
         answers.append(logits)
-    torch.testing.assert_close(torch.cat(answers, dim=1), whole, atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.stack(answers, dim=1), whole, atol=1e-5, rtol=0)
     torch.testing.assert_close(state.hidden, final.hidden, atol=1e-5, rtol=0)
 
 

@@ -162,13 +162,12 @@ def test_has_the_published_weights() -> None:
 @torch.no_grad()
 def test_frame_by_frame_equals_the_last_frames_as_a_clip() -> None:
     model, film = small(), small_clip(t=7)
-    state = None
+    state = model.begin(len(film))
     for i in range(7):
         answer, state = model.step(film[:, i], state)
         wanted = model(film[:, max(0, i - 3) : i + 1])
         for found, at_once in zip(answer, wanted, strict=True):
             torch.testing.assert_close(found, at_once, rtol=1e-5, atol=1e-5)
-    assert state is not None
     assert all(part.shape[1] == 4 for part in state)
     assert isinstance(state, EgoHARState)
 
@@ -221,7 +220,7 @@ def test_a_clip_of_another_length_or_size_is_explained(shape: tuple[int, int, in
 
 def test_a_frame_of_another_size_and_a_size_that_cannot_be_halved_are_explained() -> None:
     with pytest.raises(RecipeError, match="1 frames of 32x32"):
-        small().step(torch.zeros(1, 3, 32, 32))
+        small().step(torch.zeros(1, 3, 32, 32), small().begin())
     with pytest.raises(RecipeError, match="multiples of 32"):
         small(size=(64, 100))
     with pytest.raises(RecipeError, match="multiples of 16"):

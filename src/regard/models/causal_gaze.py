@@ -27,7 +27,7 @@ class CausalState(NamedTuple):
     """All that a causal model keeps of the frames it has seen, for each of b films."""
 
     hidden: Float[Tensor, "b c h16 w16"]
-    """The memory, at a sixteenth of the picture's size."""
+    """The memory, at a sixteenth of the picture's size; before the first frame, of one place, for all."""
     logits: Float[Tensor, "b h w"]
     """The last answer; before the first frame, the position prior."""
 
@@ -137,9 +137,8 @@ class CausalGaze(nn.Module):
         """Unnormalised log density for each frame, and the state to go on from."""
         fine, coarse = self.frames(video, frame_valid)
         b, t, _, h, w = coarse.shape
-        if state is None:
-            prior = self.decoder.prior_logits().expand(b, -1, -1)
-            state = CausalState(coarse.new_zeros(b, self.width, h, w), prior)
+        state = self.begin(b) if state is None else state
+        state = state._replace(hidden=state.hidden.expand(-1, -1, h, w))
         answers = []
         for i in range(t):
             last = relative_density(state.logits.detach(), (h, w))
@@ -148,6 +147,18 @@ class CausalGaze(nn.Module):
             state = new if frame_valid is None else _advance(state, new, frame_valid[:, i])
             answers.append(state.logits)
         return torch.stack(answers, dim=1), state
+
+    def begin(self, b: int = 1) -> CausalState:
+        """Before the first frame of b films."""
+        prior = self.decoder.prior_logits().expand(b, -1, -1)
+        return CausalState(prior.new_zeros(b, self.width, 1, 1), prior)
+
+    def step(
+        self, frame: Float[Tensor, "b 3 h_in w_in"], state: CausalState
+    ) -> tuple[Float[Tensor, "b h w"], CausalState]:
+        """The answer about the next frame, and the state after it: equal to that of all frames at once."""
+        answers, state = self(frame[:, None], state)
+        return answers[:, 0], state
 
 
 def relative_density(logits: Float[Tensor, "b h w"], grid: tuple[int, int]) -> Float[Tensor, "b 1 h16 w16"]:

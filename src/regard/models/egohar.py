@@ -126,19 +126,20 @@ class EgoHAR(nn.Module):
         spread = (e.index_put((frame_valid,), part) for e, part in zip(empty, looked, strict=True))
         return self._answer(EgoHARState(*spread), frame_valid)
 
-    def step(
-        self, frame: Float[Tensor, "b 3 h_in w_in"], state: EgoHARState | None = None
-    ) -> tuple[EgoHARAnswer, EgoHARState]:
+    def begin(self, b: int = 1) -> EgoHARState:
+        """Before the first frame of b films."""
+        like = self.project.weight
+        widths = (self.project.out_features,), (self.frames.verb.out_features,), (self.frames.noun.out_features,)
+        return EgoHARState(*(like.new_zeros(b, 0, *width) for width in (*widths, self.grid)))
+
+    def step(self, frame: Float[Tensor, "b 3 h_in w_in"], state: EgoHARState) -> tuple[EgoHARAnswer, EgoHARState]:
         """The answer about the last `num_frames` frames (fewer at the start), of which this is the newest.
 
         Equal to that of these frames as one clip, at the price of looking at one picture.
         """
         self._check(frame[:, None])
-        parts = [part[:, None] for part in self._look(frame, None)]
-        if state is not None:
-            both = zip(state, parts, strict=True)
-            parts = [torch.cat([old, new], dim=1)[:, -self.num_frames :] for old, new in both]
-        state = EgoHARState(*parts)
+        both = zip(state, self._look(frame, None), strict=True)
+        state = EgoHARState(*(torch.cat([old, new[:, None]], dim=1)[:, -self.num_frames :] for old, new in both))
         return self._answer(state), state
 
     def _answer(self, state: EgoHARState, frame_valid: Tensor | None = None) -> EgoHARAnswer:

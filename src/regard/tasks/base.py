@@ -4,10 +4,11 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.batch import FIELDS, Batch, Field
@@ -19,9 +20,22 @@ from regard.prediction import Prediction
 from regard.transforms.place import Transform
 from regard.types import Clip, Recording
 
-__all__ = ["Scoring", "Task"]
+__all__ = ["Scoring", "Streams", "Task"]
 
 _BATCH_FIELDS = {f.name for f in fields(Batch)}
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """A model that can be fed a film frame by frame, with the same answers as when it is fed whole."""
+
+    def begin(self, b: int = 1) -> Any:
+        """The state before the first frame of b films."""
+        ...
+
+    def step(self, frame: Float[Tensor, "b 3 h w"], state: Any) -> tuple[Any, Any]:
+        """The answer about the next frame, or about the last frames of which it is the newest; the state after it."""
+        ...
 
 
 class Task(ABC):
@@ -78,6 +92,20 @@ class Task(ABC):
         """
         output = self.model(**self.told(batch))
         return output[0] if isinstance(output, tuple) else output
+
+    @property
+    def streams(self) -> bool:
+        """True where the model can be fed frame by frame, and reads nothing but frames."""
+        return isinstance(self.model, Streams) and {"video"} <= set(self.arguments) <= {"video", "frame_valid"}
+
+    @property
+    def stepped_frames(self) -> int:
+        """How many of the last frames an answer of the model's `step` is about, at most."""
+        return 1
+
+    def stepped(self, answer: Any) -> Any:
+        """What the model's `step` said, in the form of `answer`."""
+        return answer[:, None]
 
     def begin(self, clips: Iterable[Clip]) -> None:  # noqa: B027 - most tasks have nothing to count
         """Told all training clips before the first step, for a loss that wants to count them."""

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from typing_extensions import override
 
 from regard.batch import Batch, Field, View
 from regard.clips.order import generator_for
@@ -115,6 +116,15 @@ class ActionRecognition(Task):
         if self.gaze == "test" and batch.gaze_point is not None:
             own = self.model(**told, **self._fed(own, batch))
         return ActionAnswer(own, self._draw(own, batch) if self.drawn else None)
+
+    @property
+    @override
+    def stepped_frames(self) -> int:
+        return getattr(self.model, "num_frames", 1)
+
+    @override
+    def stepped(self, answer: Any) -> ActionAnswer:
+        return ActionAnswer(answer)
 
     def loss(self, answer: ActionAnswer, batch: Batch) -> dict[str, Tensor]:
         """The loss's parts and their sum, "loss"."""
