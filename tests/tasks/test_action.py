@@ -1,15 +1,18 @@
 """Action recognition: which gaze supervises and which is fed, drawn gaze, schedules."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 import torch
 from action_batch import FRAMES, Constant, batch, egohar, gaze_attention
+from torch import Tensor, nn
 
 from regard.errors import RecipeError
 from regard.ops.direct_optimisation import published_epsilon
 from regard.ops.heatmap import gaussian_maps
-from regard.tasks import ActionRecognition, EgoHARLoss, GazeAttentionLoss
+from regard.tasks import ActionRecognition, EgoHARLoss, GazeAttentionLoss, LabelLoss
+from regard.tasks.action.losses.base import Targets
 from regard.types import GazeState
 
 
@@ -115,6 +118,50 @@ def test_gaze_is_fed_as_wide_as_the_loss_taught_the_attention(sigma_cells):
     maps = gaussian_maps(given.gaze_point, (2, 2), sigma_cells=sigma_cells)
     expected = model(given.video, attention=maps / maps.amax(dim=(-2, -1), keepdim=True))
     torch.testing.assert_close(task.answer(given).own.action, expected.action)
+
+
+class Taught(nn.Module):
+    """Attends in two slots of a clip, to where its loss tells it to in training."""
+
+    def forward(self, video: Tensor, attention: Tensor | None = None) -> "TaughtAnswer":
+        own = torch.full((len(video), 2, 2, 2), 0.25)
+        return TaughtAnswer(video.mean(dim=(1, 3, 4)), own if attention is None else attention)
+
+
+class TaughtAnswer(NamedTuple):
+    logits: Tensor
+    attention: Tensor
+
+
+class TeachesForAWhile(LabelLoss):
+    wants = frozenset({"faces"})
+
+    def taught(self, targets: Targets) -> dict[str, Tensor]:
+        known = targets.gaze is not None and targets.step < 10
+        return {"attention": torch.full((len(targets.frame_valid), 2, 2, 2), 0.5)} if known else {}
+
+
+def test_a_loss_teaches_in_training_only_and_asks_for_what_it_wants():
+    task = ActionRecognition(Taught().train(), loss=TeachesForAWhile())
+    assert "faces" in task.needs
+    assert float(task.answer(batch()).own.attention[0, 0, 0, 0]) == 0.5
+    task.step = 10
+    assert float(task.answer(batch()).own.attention[0, 0, 0, 0]) == 0.25
+    task.step = 0
+    task.model.eval()
+    assert float(task.answer(batch()).own.attention[0, 0, 0, 0]) == 0.25
+
+
+def test_a_slot_of_several_frames_is_fed_the_mean_of_their_gaze_and_its_own_where_there_is_none():
+    point = torch.full((1, FRAMES, 2), 0.25)
+    point[:, 1:4] = torch.tensor([0.75, 0.25])
+    given = batch(1, point=point)
+    late = replace(given, gaze_valid=torch.arange(FRAMES)[None] < 4)
+    fed = ActionRecognition(Taught().eval(), gaze="test").answer(late).own.attention
+    left, right = gaussian_maps(torch.tensor([[0.25, 0.25], [0.75, 0.25]]), (2, 2), sigma_cells=1.5)
+    mean = left + 3 * right
+    torch.testing.assert_close(fed[0, 0], mean / mean.max())
+    assert (fed[0, 1] == 0.25).all()
 
 
 def test_training_draws_and_testing_does_not():

@@ -93,7 +93,8 @@ class GazeAttention(nn.Module):
     ) -> None:
         super().__init__()
         self.preprocess: tuple[Transform, ...] = (Normalise(HALF, HALF), ScaleFlow(flow_bound_px))
-        self.num_frames, self.size, self.grid = num_frames, size, grid_of(num_frames, size)
+        self.num_frames, self.size = num_frames, size
+        self.grid = self.noise_shape = grid_of(num_frames, size)
         self.rgb = I3D(3, width=width, depths=depths)
         self.flow = I3D(2, width=width, depths=depths)
         self.gaze = GazeBranch(stage_channels(1, width), width=width, depth=depths[2])

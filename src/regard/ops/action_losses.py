@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.ops.geometry import cell_of, inside
-from regard.ops.heatmap import log_density
+from regard.ops.heatmap import gaussian_maps, log_density
 
 SMALLEST = 1e-30
 """Instead of 0 in a logarithm; what it is multiplied by is then 0, or the answer was certain and wrong."""
@@ -25,15 +25,20 @@ def slot_targets(
     one, as published. Gaze outside the picture does not count; a slot without any is NaN.
     """
     slots, h, w = grid
-    each = -(-point.shape[1] // slots)
-    lacking = slots * each - point.shape[1]
-    point = torch.cat([point, point.new_full((len(point), lacking, 2), torch.nan)], dim=1).unflatten(1, (slots, each))
+    point = _in_slots(point, slots)
     point = point[:, :, :1] if use == "first" else point
     cell = cell_of(point, (h, w))
     flat = cell[..., 1] * w + cell[..., 0]
     counted = inside(point).to(point.dtype)
     mass = torch.zeros(*point.shape[:2], h * w, dtype=point.dtype, device=point.device).scatter_add_(2, flat, counted)
     return (mass / mass.sum(dim=-1, keepdim=True)).unflatten(-1, (h, w))
+
+
+def slot_maps(
+    point: Float[Tensor, "b t 2"], grid: tuple[int, int, int], *, sigma_cells: float
+) -> Float[Tensor, "b s h w"]:
+    """The mean over each slot's known gaze of `gaussian_maps`, of mass 1; slots as in `slot_targets`, NaN without."""
+    return gaussian_maps(_in_slots(point, grid[0]), grid[1:], sigma_cells=sigma_cells).nanmean(dim=2)
 
 
 def cell_kl(logits: Float[Tensor, "*b h w"], target: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
@@ -77,6 +82,12 @@ def published_attention_kl(attention: Float[Tensor, "b t h w"], heat: Float[Tens
     """
     target = log_density(heat)
     return (target.exp() * (target - log_density(attention))).sum(dim=(1, 2, 3))
+
+
+def _in_slots(point: Float[Tensor, "b t 2"], slots: int) -> Float[Tensor, "b s each 2"]:
+    each = -(-point.shape[1] // slots)
+    lacking = slots * each - point.shape[1]
+    return torch.cat([point, point.new_full((len(point), lacking, 2), torch.nan)], dim=1).unflatten(1, (slots, each))
 
 
 def _kl(target: Tensor, log_answer: Tensor) -> Tensor:

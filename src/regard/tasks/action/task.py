@@ -13,13 +13,11 @@ from regard.batch import Batch, Field, View
 from regard.clips.order import generator_for
 from regard.errors import RecipeError
 from regard.models.grad_cam import grad_cam
-from regard.ops.action_losses import slot_targets
-from regard.ops.direct_optimisation import gumbel_noise, hard_sample
+from regard.ops.direct_optimisation import gumbel_noise
 from regard.ops.geometry import inside
-from regard.ops.heatmap import gaussian_maps, onto_whole
+from regard.ops.heatmap import onto_whole
 from regard.prediction import Prediction
-from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits
-from regard.tasks.action.losses.egohar import EgoHARLoss
+from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits, peak_one
 from regard.tasks.action.scoring import LabelScoring, labels_of, seed_of
 from regard.tasks.base import Task
 from regard.types import GazeState
@@ -27,9 +25,6 @@ from regard.types import GazeState
 __all__ = ["ActionAnswer", "ActionRecognition"]
 
 Gaze = Literal["none", "train", "test", "shuffled", "centre"]
-
-ATTENDED_SIGMA_CELLS = 1.5
-"""Width of the recorded gaze that an attention map is replaced by, where the loss does not say how wide it taught."""
 
 FED = frozenset({"gaze_sample", "attention"})
 """By which names a model's `forward` takes a gaze to attend by, in place of the field of its answer of that name."""
@@ -40,11 +35,11 @@ class DrawsGaze(Protocol):
     """A model that attends by a gaze it draws: its `forward` takes the draw's `noise`."""
 
     @property
-    def grid(self) -> tuple[int, int, int]:
-        """Slots, height and width of the gaze, and so of the noise."""
+    def noise_shape(self) -> tuple[int, ...]:
+        """Of the noise for one clip: slots, height and width of the gaze, say."""
         ...
 
-    def redrawn(self, answer: Any, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b c"]:
+    def redrawn(self, answer: Any, noise: Float[Tensor, "b ..."]) -> Float[Tensor, "b c"]:
         """The logits of the chief label had the gaze been drawn with this noise."""
         ...
 
@@ -67,7 +62,7 @@ class ActionRecognition(Task):
     - "shuffled": another clip's gaze supervises;
     - "centre": the middle of the picture supervises, as if all looked there.
 
-    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze, such as GazeAttention,
+    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze
     also answers with gaze drawn by each of them, as it was published, and the table tells their mean and spread.
     """
 
@@ -91,30 +86,33 @@ class ActionRecognition(Task):
             raise RecipeError(
                 "task.drawn",
                 found=f"seeds for {type(model).__name__}, which draws nothing",
-                wanted="a model that draws its gaze, such as GazeAttention",
+                wanted="a model that draws its gaze",
                 do="take the seeds out",
             )
         if gaze == "test" and not FED & self.options:
             raise RecipeError(
                 "task.gaze",
                 found=f'"test" for {type(model).__name__}, which has no attention of its own to replace',
-                wanted=f"a forward with {' or '.join(sorted(FED))}, as EgoHAR and GazeAttention have",
+                wanted=f"a model whose forward takes {' or '.join(sorted(FED))}",
                 do="choose none, train, shuffled or centre",
             )
 
     @property
     def needs(self) -> frozenset[Field]:
-        """What the model reads, labels, and gaze unless the ablation does without."""
-        return super().needs | frozenset[Field](() if self.gaze in {"none", "centre"} else ("gaze",))
+        """What the model reads, labels, what the loss wants, and gaze unless the ablation does without."""
+        gaze = frozenset[Field](() if self.gaze in {"none", "centre"} else ("gaze",))
+        return super().needs | self.action_loss.wants | gaze
 
     def answer(self, batch: Batch) -> ActionAnswer:
         """With gaze drawn anew in training; at test without noise, with recorded gaze where it is to be fed."""
         told = self.told(batch)
         if self.model.training:
-            return ActionAnswer(self.model(**told, **self._noise(batch)))
+            taught = self.action_loss.taught(self._targets(batch))
+            return ActionAnswer(self.model(**told, **self._noise(batch), **taught))
         own = self.model(**told)
         if self.gaze == "test" and batch.gaze_point is not None:
-            own = self.model(**told, **self._fed(own, batch))
+            point = torch.where(batch.frame_valid[..., None], _known_gaze(batch), torch.nan)
+            own = self.model(**told, **self.action_loss.fed(own, point))
         return ActionAnswer(own, self._draw(own, batch) if self.drawn else None)
 
     @property
@@ -128,16 +126,22 @@ class ActionRecognition(Task):
 
     def loss(self, answer: ActionAnswer, batch: Batch) -> dict[str, Tensor]:
         """The loss's parts and their sum, "loss"."""
-        self._require_label(batch)
+        targets = self._targets(batch)
         self._require_fields(answer.own)
-        targets = Targets(
-            label=labels_of(batch, label_logits(answer.own, self.scoring.labels, batch.frame_valid)),
+        labels_of(batch, label_logits(answer.own, self.scoring.labels, batch.frame_valid))
+        return self.action_loss(answer.own, targets)
+
+    def _targets(self, batch: Batch) -> Targets:
+        self._require_label(batch)
+        assert batch.label is not None
+        return Targets(
+            label=batch.label,
             main=self.scoring.labels[0],
             frame_valid=batch.frame_valid,
             gaze=self._looked(batch),
+            hands=getattr(batch, "hand_point", None),
             step=self.step,
         )
-        return self.action_loss(answer.own, targets)
 
     def score(self, answer: ActionAnswer, batch: Batch) -> pd.DataFrame:
         """One row a window."""
@@ -157,7 +161,7 @@ class ActionRecognition(Task):
         evidence = self._evidence(batch, next(iter(logits.values())))
         answers = []
         for i, clip in enumerate(batch.clips):
-            shown = {} if maps is None else {"attention": _peak_one(in_picture(maps[i : i + 1], batch, i))}
+            shown = {} if maps is None else {"attention": peak_one(in_picture(maps[i : i + 1], batch, i))}
             if evidence is not None:
                 whole = in_picture(evidence[i : i + 1], batch, i)
                 shown["evidence"] = whole / whole.nan_to_num(0.0).amax().clamp_min(1e-12)
@@ -227,26 +231,17 @@ class ActionRecognition(Task):
         """What makes a model draw its gaze, for one that does."""
         if not isinstance(self.model, DrawsGaze):
             return {}
-        uniform = torch.rand(len(batch), *self.model.grid, device=batch.frame_valid.device)
+        uniform = torch.rand(len(batch), *self.model.noise_shape, device=batch.frame_valid.device)
         return {"noise": gumbel_noise(uniform)}
-
-    def _fed(self, own: Any, batch: Batch) -> dict[str, Tensor]:
-        """Recorded gaze in the form that the model attends by; the model's own where it is not known."""
-        point = torch.where(batch.frame_valid[..., None], _known_gaze(batch), torch.nan)
-        if "gaze_sample" in self.options:
-            share = slot_targets(point, tuple(own.gaze_sample.shape[1:]))
-            known = ~share.isnan().any(dim=(-2, -1), keepdim=True)
-            return {"gaze_sample": torch.where(known, hard_sample(share.nan_to_num()), own.gaze_sample)}
-        taught = self.action_loss.sigma_cells if isinstance(self.action_loss, EgoHARLoss) else ATTENDED_SIGMA_CELLS
-        maps = _peak_one(gaussian_maps(point, tuple(own.attention.shape[-2:]), sigma_cells=taught))
-        return {"attention": torch.where(maps.isnan(), own.attention, maps)}
 
     def _draw(self, own: Any, batch: Batch) -> Float[Tensor, "b seeds c"]:
         """The logits that each seed's draw of gaze would give; a window's draw does not depend on its batch."""
         assert isinstance(self.model, DrawsGaze)
         answers = []
         for seed in self.drawn:
-            uniform = [torch.rand(self.model.grid, generator=generator_for(seed, seed_of(c))) for c in batch.clips]
+            uniform = [
+                torch.rand(self.model.noise_shape, generator=generator_for(seed, seed_of(c))) for c in batch.clips
+            ]
             answers.append(self.model.redrawn(own, gumbel_noise(torch.stack(uniform)).to(own.gaze_logits)))
         return torch.stack(answers, dim=1)
 
@@ -274,7 +269,3 @@ def in_picture(maps: Float[Tensor, "1 s h w"], batch: Batch, i: int) -> Float[Te
         return maps
     whole, seen = (onto_whole(m, view) for m in (maps, torch.ones_like(maps)))
     return whole / seen
-
-
-def _peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
-    return maps / maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)

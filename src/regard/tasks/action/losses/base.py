@@ -10,6 +10,9 @@ from jaxtyping import Bool, Float, Int8, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from regard.batch import Field
+from regard.ops.action_losses import slot_maps, slot_targets
+from regard.ops.direct_optimisation import hard_sample
 from regard.types import GazeState
 
 __all__ = ["ActionLoss", "GazeTargets", "LabelLoss", "Targets"]
@@ -19,7 +22,7 @@ Labels = Mapping[str, Int64[Tensor, "b"]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GazeTargets:
-    """Where the wearer looked at the t shown frames, as far as it supervises: NaN where it is not known."""
+    """Where the wearer looked at the t shown frames, as far as it supervises: NaN where it is not known or not seen."""
 
     point: Float[Tensor, "b t 2"]
     state: Int8[Tensor, "b t"]
@@ -34,26 +37,59 @@ class GazeTargets:
 class Targets:
     """What the answer about b clips is compared with. `gaze` None: gaze does not supervise.
 
-    `main` is the label that the model's chief answer is about. `step` counts the optimiser steps so far, for losses
-    that change in the course of training.
+    `main` is the label that the model's chief answer is about. `hands` are the left and the right one, normalised to
+    what is seen (outside [0, 1] they lie beside it), NaN where they are not known; None where the loss does not want
+    them. `step` counts the optimiser steps so far, for losses that change in the course of training.
     """
 
     label: Labels
     main: str
     frame_valid: Bool[Tensor, "b t"]
     gaze: GazeTargets | None = None
+    hands: Float[Tensor, "b t 2 2"] | None = None
     step: int = 0
 
 
 class ActionLoss(ABC):
-    """Sums up how wrong an answer is, and names the parts of the sum."""
+    """Sums up how wrong an answer is, and names the parts of the sum; knows how its model is told of recorded gaze."""
 
     reads: ClassVar[frozenset[str]] = frozenset()
     """Fields that the answer must have besides its logits."""
+    wants: ClassVar[frozenset[Field]] = frozenset()
+    """What it reads of the data besides labels and gaze, where a recording has it, such as "hands"."""
 
     @abstractmethod
     def __call__(self, answer: Any, targets: Targets) -> dict[str, Tensor]:
         """Scalars by name; "loss" is the one to minimise."""
+
+    def fed(self, own: Any, point: Float[Tensor, "b t 2"]) -> dict[str, Tensor]:
+        """Options of the model's `forward` that make it attend by recorded gaze; its `own` where none is known.
+
+        For a model that answers with a `gaze_sample`, the cell most looked at in each slot; else an `attention` map.
+        """
+        if not hasattr(own, "gaze_sample"):
+            return {"attention": attended(own.attention, point)}
+        share = slot_targets(point, tuple(own.gaze_sample.shape[1:]))
+        known = ~share.isnan().any(dim=(-2, -1), keepdim=True)
+        return {"gaze_sample": torch.where(known, hard_sample(share.nan_to_num()), own.gaze_sample)}
+
+    def taught(self, targets: Targets) -> dict[str, Tensor]:
+        """Options of the model's `forward` in training alone: what it is told of what it is to answer."""
+        return {}
+
+
+def attended(
+    own: Float[Tensor, "b s h w"], point: Float[Tensor, "b t 2"], *, sigma_cells: float = 1.5
+) -> Float[Tensor, "b s h w"]:
+    """Recorded gaze as attention: a bell of height 1, over a slot's frames their mean; `own` where it is not known."""
+    _, slots, h, w = own.shape
+    maps = slot_maps(point, (slots, h, w), sigma_cells=sigma_cells)
+    return torch.where(maps.isnan(), own, peak_one(maps))
+
+
+def peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
+    """Each map divided by its highest value."""
+    return maps / maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)
 
 
 def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from regard.models.egohar import EgoHARAnswer
 from regard.ops.action_losses import attention_kl, published_attention_kl, published_gaze_heat
 from regard.ops.heatmap import gaussian_maps
-from regard.tasks.action.losses.base import ActionLoss, Targets, mean_or_zero, total
+from regard.tasks.action.losses.base import ActionLoss, Targets, attended, mean_or_zero, total
 
 __all__ = ["EgoHARLoss"]
 
@@ -47,6 +47,10 @@ class EgoHARLoss(ActionLoss):
             parts["gaze"] = self._gaze(answer.attention, targets.gaze.point, real)
         weights = {"clip": 1.0, "verb": self.verb, "noun": self.noun, "gaze": self.gaze}
         return {"loss": total(weights[name] * part for name, part in parts.items())} | parts
+
+    def fed(self, own: EgoHARAnswer, point: Float[Tensor, "b t 2"]) -> dict[str, Tensor]:
+        """The map that it taught the attention."""
+        return {"attention": attended(own.attention, point, sigma_cells=self.sigma_cells)}
 
     def _gaze(
         self, attention: Float[Tensor, "b t h w"], point: Float[Tensor, "b t 2"], frame_valid: Bool[Tensor, "b t"]
