@@ -76,7 +76,7 @@ def test_the_files_say_what_the_world_meant(written: Recording) -> None:
 
 def test_one_seed_gives_the_same_tables_and_the_same_pictures(written: Recording, tmp_path: Path) -> None:
     (again,) = write_world(tmp_path / "world", seed=SEED, duration_s=DURATION_S, size=SIZE)
-    for name in ("gaze.csv", "labels.csv", "faces.csv", "camera.json"):
+    for name in ("gaze.csv", "labels.csv", "faces.csv", "hands.csv", "camera.json"):
         assert (again.video.path.parent / name).read_bytes() == (written.video.path.parent / name).read_bytes()
     one, other = _world(SEED, duration_s=2.0), _world(SEED, duration_s=2.0)
     for ours, theirs, repeated in zip(one.frames, other.frames, one.frames, strict=True):

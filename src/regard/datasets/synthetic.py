@@ -23,7 +23,7 @@ from regard.world.script import ACTIONS, NOUNS, VERBS
 
 __all__ = ["Synthetic"]
 
-VERSION = 3
+VERSION = 4
 """Counts up when the same seed gives other files."""
 RATE_HZ = 24.0
 SPLITS = ("train", "val", "test")

@@ -289,3 +289,12 @@ def _labels(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
         yield Finding(
             level="ok", name="faces", text=f"{len(recording.faces)} people in view", value=float(len(recording.faces))
         )
+    if recording.hands is not None:
+        seen = ~np.isnan(recording.hands.point[..., 0])
+        num, (left, right) = len(seen), seen.mean(axis=0) if len(seen) else (0.0, 0.0)
+        yield Finding(
+            level="ok" if seen.any() else "note",
+            name="hands",
+            text=f"the left one seen in {left:.0%} of {num} moments, the right one in {right:.0%}",
+            value=float(seen.any(axis=1).mean()) if num else 0.0,
+        )

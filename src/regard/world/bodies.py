@@ -5,6 +5,9 @@ import numpy as np
 from regard.world.shapes import Spot, box, capsule, ellipsoid, turned, union
 from regard.world.solid import Distance, Part
 
+PALM: Spot = (0.003, 0.106, 0.115)
+"""Middle of a right hand's palm, between its wrist and its knuckles."""
+
 
 def hand_parts(grip: str) -> tuple[Part, ...]:
     """A right hand seen from behind its wrist: "open", "hold", or with "knife", "spoon", "sponge"."""

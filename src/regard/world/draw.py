@@ -7,11 +7,12 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw
 
+from regard.world.bodies import PALM
 from regard.world.camera import PERSON_SIZE, SceneCamera, walked
 from regard.world.script import Script, scale_at
 from regard.world.solid import Colour, Sprite
 from regard.world.stage import EDGE_Y, SPAN, canvas_pixel, counter, room
-from regard.world.things import HAIR, POTTERY, SKIN, SLEEVES, sprites
+from regard.world.things import COUNTER_PITCH_DEG, HAIR, POTTERY, SKIN, SLEEVES, sprites
 
 HAND_SIZE = 1.3
 HAND_AT = (0.035, 0.05)
@@ -177,9 +178,25 @@ class Painter:
         here = self.camera.pixel(rotation, pose.x, pose.y)
         right = self.camera.pixel(rotation, pose.x + step, pose.y) - here
         down = self.camera.pixel(rotation, pose.x, pose.y + step) - here
-        cos, sin = np.cos(pose.turn), np.sin(pose.turn)
-        turn = np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if pose.mirrored else 1.0, 1.0])
-        _warp(picture, sprite, np.stack([right, down], axis=1) @ turn * (pose.size / step / sprite.scale), tuple(here))
+        linear = np.stack([right, down], axis=1) @ _turned(pose)
+        _warp(picture, sprite, linear * (pose.size / step / sprite.scale), tuple(here))
+
+
+def palms(script: Script, side: str, time_s: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 2"]:
+    """Where the middle of a hand's palm is drawn at each moment, as a tangent position of the world."""
+    pitch = np.deg2rad(COUNTER_PITCH_DEG)
+    right, up, near = PALM
+    aside = np.array([right, near * np.sin(pitch) - up * np.cos(pitch)])
+    found = []
+    for x, y, lift, turn in script.hand_at(side, time_s):
+        pose = _hand(side, x, y - lift * scale_at(y), turn)
+        found.append((pose.x, pose.y) + pose.size * _turned(pose) @ aside)
+    return np.array(found).reshape(-1, 2)
+
+
+def _turned(pose: Pose) -> Float[np.ndarray, "2 2"]:
+    cos, sin = np.cos(pose.turn), np.sin(pose.turn)
+    return np.array([[cos, -sin], [sin, cos]]) @ np.diag([-1.0 if pose.mirrored else 1.0, 1.0])
 
 
 def _hand(side: str, x: float, y: float, turn: float) -> Pose:

@@ -12,10 +12,10 @@ import pandas as pd
 from jaxtyping import Float32, Float64, UInt8
 
 from regard.io import FilmWriter, open_recording, writing
-from regard.types import FaceTrack, GazeState, GazeTrack, Recording, Segment
+from regard.types import FaceTrack, GazeState, GazeTrack, HandTrack, Recording, Segment
 from regard.world.camera import SceneCamera
 from regard.world.director import written
-from regard.world.draw import Painter
+from regard.world.draw import Painter, palms
 from regard.world.eyes import Scanpath, head_of, onlookers_plan, scanpath, tracked, wearers_plan
 from regard.world.hear import RATE_HZ as SOUND_HZ
 from regard.world.hear import heard
@@ -25,6 +25,7 @@ VIDEO_HZ = 90000
 """Ticks of the video's clock, as in most containers; frame times are whole ticks."""
 FILM = "video.mp4"
 PERSON = "visitor"
+SIDES = ("left", "right")
 
 
 class World:
@@ -97,6 +98,14 @@ class World:
             ),
         )
 
+    @property
+    def hands(self) -> HandTrack:
+        """The middle of each palm at every frame, NaN where that is outside the picture; also behind the other hand."""
+        both = [self.camera.normalised(palms(self.script, side, self.frame_s), self.frame_s) for side in SIDES]
+        point = np.stack(both, axis=1)
+        in_picture = ((point >= 0) & (point <= 1)).all(axis=2, keepdims=True)
+        return HandTrack(time_s=np.round(self.frame_s, 6), point=np.round(np.where(in_picture, point, np.nan), 5))
+
 
 def write_world(
     folder: Path | str,
@@ -119,6 +128,7 @@ def write_world(
         ├── gaze.csv       timestamp_s,x,y,valid,gaze_state at 200 Hz
         ├── labels.csv     start_s,end_s,kind,name,verb,noun,action
         ├── faces.csv      person,timestamp_s,x0,y0,x1,y1,looking
+        ├── hands.csv      timestamp_s,left_x,left_y,right_x,right_y
         └── camera.json
     """
     folder = Path(folder)
@@ -199,6 +209,11 @@ def _write_tables(folder: Path, world: World, observer: int) -> None:
             | {"looking": face.looking.astype(int)}
         )
     faces.to_csv(folder / "faces.csv", index=False)
+
+    hands = pd.DataFrame({"timestamp_s": world.hands.time_s})
+    names = [f"{side}_{axis}" for side in SIDES for axis in "xy"]
+    hands[names] = world.hands.point.reshape(-1, 4)
+    hands.to_csv(folder / "hands.csv", index=False)
 
     camera = world.camera.calibration
     facts = {"height": camera.height, "width": camera.width, "matrix": camera.matrix.tolist()}

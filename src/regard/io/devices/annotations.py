@@ -1,4 +1,4 @@
-"""What a plain folder says beside its gaze: labelled segments, faces, the camera; see `regard.io.devices.folder`."""
+"""What a plain folder says beside its gaze: segments, faces, hands, the camera; see `regard.io.devices.folder`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +12,16 @@ from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
 from regard.io.json_text import read_json
 from regard.io.tables import EMPTY, Column, read_columns, read_header, write_table
-from regard.types import Camera, FaceTrack, Segment
+from regard.types import Camera, FaceTrack, HandTrack, Segment
 
 MAX_DIGITS = 9
 """Of a label's class: nobody has more than a milliard."""
 
 LANDMARKS = ("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
 """Of a face, in this order; left is the person's own."""
+
+FAR_OUTSIDE = 5.0
+"""In pictures: a point this far from the corner is none, and every pixel but the first few columns is."""
 
 NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
 """How many distortion coefficients each camera model may have."""
@@ -129,6 +132,43 @@ def write_faces(path: Path, faces: Sequence[FaceTrack]) -> None:
         tables.append(pd.DataFrame(columns).astype({"looking": "Int64"}))
     none = pd.DataFrame(columns=["person", "timestamp_s", "x0", "y0", "x1", "y1", "looking"])
     write_table(pd.concat(tables, ignore_index=True) if tables else none, path)
+
+
+def read_hands(path: Path) -> HandTrack:
+    """hands.csv as a track of both hands."""
+    columns = [f"{side}_{axis}" for side in ("left", "right") for axis in "xy"]
+    table = read_columns(
+        path,
+        (Column("timestamp_s"), *(Column(name, empty=True) for name in columns)),
+        do=f"name the columns timestamp_s, {', '.join(columns)}",
+    )
+    require_increasing(path, table, "timestamp_s")
+    for x, y in (columns[:2], columns[2:]):
+        require_pairs(path, table, x, y, wanted="both, or neither where the hand was not seen")
+    point = table[columns].to_numpy().reshape(-1, 2, 2)
+    require_shares(path, point[np.isfinite(point).all(axis=2)], do="divide them by the picture's width and height")
+    return HandTrack(time_s=table["timestamp_s"].to_numpy(), point=point)
+
+
+def require_pairs(path: Path, table: pd.DataFrame, x: str, y: str, *, wanted: str) -> None:
+    """Raise TableError for a line in which only one of the two is given."""
+    half = table.index[(table[x].isna() != table[y].isna()).to_numpy()]
+    if len(half):
+        raise TableError(
+            path, found=f"only one of {x} and {y} in line {half[0]}", wanted=wanted, do="empty both, or complete them"
+        )
+
+
+def require_shares(path: Path, point: Float64[np.ndarray, "n 2"], *, do: str) -> None:
+    """Raise TableError where most points are so far outside the picture that they must be pixels."""
+    if len(point) and float(np.mean(np.abs(point).max(axis=1) > FAR_OUTSIDE)) > 0.5:
+        x, y = np.median(point, axis=0)
+        raise TableError(
+            path,
+            found=f"x and y around ({x:.4g}, {y:.4g})",
+            wanted="x and y as shares of the picture, from 0 to 1",
+            do=f"these look like pixels: {do}",
+        )
 
 
 def _in_box(place: Float64[np.ndarray, "n k 2"], box: Float64[np.ndarray, "n 4"]) -> Float64[np.ndarray, "n k 3"]:

@@ -5,12 +5,13 @@
     ├── gaze.csv             optional: where the wearer looked
     ├── labels.csv           optional: labelled stretches of time
     ├── faces.csv            optional: people in view, and whether they look at the wearer
+    ├── hands.csv            optional: where the wearer's hands are in the picture
     ├── camera.json          optional: the scene camera, for angles in degrees
     └── others/ann.csv       optional: where ann looked who watched the video too; columns as in gaze.csv
 
 A video file alone opens too. Given as a file, `walk.mp4` takes its gaze from `walk.gaze.csv` where that exists, and
-so with `walk.labels.csv`, `walk.faces.csv` and `walk.camera.json`; else from the plain names beside it, unless other
-videos share the folder.
+so with `walk.labels.csv`, `walk.faces.csv`, `walk.hands.csv` and `walk.camera.json`; else from the plain names beside
+it, unless other videos share the folder.
 
 Every table is comma-separated UTF-8 text with one header line; columns are found by name, in any order, and columns
 not named here are ignored. Every `..._s` is in seconds from the presentation time of the video's first frame.
@@ -51,6 +52,15 @@ faces.csv, one line per person and moment; each person's times increase:
     nose_x,nose_y,left_eye_x,...,right_eye_...,mouth_left_...,mouth_right_...
                          optional, normalised, all ten or none; left is the person's own; empty: not seen
 
+hands.csv, one line per moment, in time order, no time twice:
+
+    timestamp_s,left_x,left_y,right_x,right_y
+    0.000,0.31,0.84,0.66,0.79
+    0.042,0.31,0.83,,
+
+    left_x,left_y,...    a point of each hand, always the same one (such as the palm's middle), normalised; left is the
+                         wearer's own. Both of a hand empty: it was not seen.
+
 camera.json: {"height": 1200, "width": 1600, "matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], "distortion": [k1, ...],
 "model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out.
 """
@@ -63,7 +73,15 @@ from jaxtyping import Float64, Int8
 
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_seconds
-from regard.io.devices.annotations import read_camera, read_faces, read_flags, read_labels
+from regard.io.devices.annotations import (
+    read_camera,
+    read_faces,
+    read_flags,
+    read_hands,
+    read_labels,
+    require_pairs,
+    require_shares,
+)
 from regard.io.devices.name import recording_id
 from regard.io.devices.native_core import native_times_s
 from regard.io.devices.unread import unread_gaze
@@ -73,9 +91,6 @@ from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import GazeState, GazeTrack, Recording
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
-
-FAR_OUTSIDE = 5.0
-"""In pictures: gaze this far from the corner is no gaze, and every pixel but the first few columns is."""
 
 GAZE_WANTED = "name the columns timestamp_s and x_px, y_px (pixels) or x, y (0 to 1)"
 
@@ -121,7 +136,8 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         file.stem: read_gaze(file, size=size, frame_s=frame_s, min_confidence=min_confidence)[0]
         for file in beside.others()
     }
-    labels, faces, camera = (beside.find(name) for name in ("labels.csv", "faces.csv", "camera.json"))
+    labels, faces, hands = (beside.find(name) for name in ("labels.csv", "faces.csv", "hands.csv"))
+    camera = beside.find("camera.json")
     picture, sound = media_streams(video)
     return Recording(
         id=recording_id(path),
@@ -132,6 +148,7 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         camera=read_camera(camera) if camera else None,
         segments=read_labels(labels) if labels else (),
         faces=read_faces(faces) if faces else (),
+        hands=read_hands(hands) if hands else None,
         others=watched,
         notes=tuple(notes),
     )
@@ -179,17 +196,9 @@ def read_gaze(
     point = table[[x, y]].to_numpy() / ((size[1], size[0]) if in_pixels else (1, 1))
     valid = read_flags(path, table, "valid") == 1 if "valid" in table else np.ones(len(table), bool)
     missing = np.isnan(point)
-    half = np.flatnonzero(valid & missing.any(axis=1) & ~missing.all(axis=1))
-    if len(half):
-        line = table.index[half[0]]
-        raise TableError(
-            path,
-            found=f"only one of {x} and {y} in line {line}",
-            wanted="both, or neither where the gaze is lost",
-            do="empty both, or set valid to 0 there",
-        )
+    require_pairs(path, table.loc[valid], x, y, wanted="both, or neither where the gaze is lost")
     if not in_pixels:
-        _require_shares(path, point[valid & ~missing.any(axis=1)])
+        require_shares(path, point[valid & ~missing.any(axis=1)], do="name the columns x_px and y_px")
     state = np.where(valid & ~missing.any(axis=1), GazeState.TRACKED, GazeState.LOST).astype(np.int8)
     if "gaze_state" in table:
         state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
@@ -208,18 +217,6 @@ def read_gaze(
         notes.append(drop_doubtful(state, confidence, min_confidence))
     point[state == GazeState.LOST] = np.nan
     return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
-
-
-def _require_shares(path: Path, point: Float64[np.ndarray, "n 2"]) -> None:
-    """Raise TableError where most points are so far outside the picture that they must be pixels."""
-    if len(point) and float(np.mean(np.abs(point).max(axis=1) > FAR_OUTSIDE)) > 0.5:
-        x, y = np.median(point, axis=0)
-        raise TableError(
-            path,
-            found=f"x and y around ({x:.4g}, {y:.4g})",
-            wanted="x and y as shares of the picture, from 0 to 1",
-            do="these look like pixels: name the columns x_px and y_px",
-        )
 
 
 def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, "n"], min_confidence: float) -> str:
