@@ -170,6 +170,9 @@ def test_starts_from_kinetics_by_one_file_of_both_streams() -> None:
     torch.testing.assert_close(model.gaze.score.weight, untrained)
     with pytest.raises(WeightsError, match=r"left over fc\.bias"):
         model.init_from(base | {"fc.bias": torch.zeros(147)})
+    streams = ({n.split(".", 1)[1]: 3 * v for n, v in base.items() if s in n} for s in ("model_rgb.", "model_flow."))
+    model.init_from(**dict(zip(("rgb", "flow"), streams, strict=True)))
+    assert model.rgb.first.convolution.weight.max() == model.flow.stages[2][1].pooled.norm.bias.max() == 6
     with pytest.raises(WeightsError, match=r"missing model_flow\.Conv3d_1a_7x7\.conv3d\.weight"):
         model.init_from({name: value for name, value in base.items() if "model_rgb" in name})
 

