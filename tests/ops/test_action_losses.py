@@ -9,6 +9,7 @@ from regard.ops.action_losses import (
     cell_kl,
     published_attention_kl,
     published_gaze_heat,
+    reverse_kl,
     slot_targets,
 )
 from regard.ops.heatmap import gaussian_maps
@@ -99,3 +100,16 @@ def test_published_gaze_loss_can_hardly_tell_anything() -> None:
     assert published_attention_kl(heat, heat).item() == pytest.approx(0, abs=1e-5)
     assert published_attention_kl(constant, heat).item() / 16 < 0.06
     assert published_attention_kl(worst, heat).item() / 16 < 0.2
+
+
+def test_divergence_of_a_latent_gaze_is_that_from_its_prior_and_never_nan() -> None:
+    prior = torch.tensor([[0.5, 0.25], [0.125, 0.125]])
+    assert reverse_kl(prior.log() + 3, prior).item() == pytest.approx(0, abs=1e-6)
+    certain = torch.tensor([[0.0, 1000.0], [0.0, 0.0]], requires_grad=True)
+    nats = reverse_kl(certain, prior)
+    assert nats.item() == pytest.approx(math.log(4))
+    nats.backward()
+    assert certain.grad is not None
+    assert certain.grad.isfinite().all()
+    uniform = torch.full((2, 2), 0.25)
+    assert reverse_kl(certain, uniform).item() == pytest.approx(math.log(4)), "one cell against all of four"

@@ -59,6 +59,15 @@ def attention_kl(attention: Float[Tensor, "*b h w"], target: Float[Tensor, "*b h
     return _kl(target, share.clamp_min(SMALLEST).log())
 
 
+def reverse_kl(logits: Float[Tensor, "*b h w"], prior: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
+    """KL(softmax of the logits || prior) in nats, one value a map; 0 is perfect. A prior is above 0 everywhere.
+
+    Unlike `cell_kl` it asks for nothing where the prior is high and the answer low, as a latent gaze with a prior does.
+    """
+    log_answer = log_density(logits)
+    return (log_answer.exp() * (log_answer - prior.log())).sum(dim=(-2, -1))
+
+
 def published_gaze_heat(
     point: Float[Tensor, "*b 2"], grid: tuple[int, int] = (7, 7), *, sigma_cells: float = 1.5
 ) -> Float[Tensor, "*b h w"]:
