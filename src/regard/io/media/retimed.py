@@ -1,10 +1,12 @@
 """A video whose frames were taken at other times than its file says."""
 
+import av
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
 from regard.errors import ClockError
 from regard.io.media.time_index import TIME_TOLERANCE_S
+from regard.io.media.upright import Turn
 from regard.io.media.video import Video
 
 
@@ -46,6 +48,10 @@ class RetimedVideo:
     def planar_at(self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int]) -> UInt8[np.ndarray, "n h2 w"]:
         """The same as a film's own pictures."""
         return self._source.planar_at(self._own_s(times_s), size=size)
+
+    def decoded_at(self, time_s: float) -> tuple[av.VideoFrame, Turn]:
+        """The frame shown at a moment as it was decoded, and how it is turned to be upright."""
+        return self._source.decoded_at(float(self._own_s(np.array([time_s]))[0]))
 
     def _own_s(self, times_s: Float[np.ndarray, "n"]) -> Float64[np.ndarray, "n"]:
         """When the source shows what was taken at these moments."""

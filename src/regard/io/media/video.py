@@ -8,13 +8,13 @@ from types import TracebackType
 
 import av
 import numpy as np
-from jaxtyping import Float, Float64, UInt8
+from jaxtyping import Float, Float64, Int64, UInt8
 
 from regard.errors import ClockError
 from regard.io.media.container import unchanged
 from regard.io.media.decoder import FrameDecoder
 from regard.io.media.looks import video_look
-from regard.io.media.upright import Upright
+from regard.io.media.upright import Turn, Upright
 from regard.io.media.video_look import VideoLook
 
 DECODER_THREADS = 1
@@ -117,13 +117,30 @@ class Video:
         shape = size[0] * 3 // 2, size[1]
         return self._pictures_at(times_s, shape, lambda upright, frame: upright.planar(frame, size))
 
+    def decoded_at(self, time_s: float) -> tuple[av.VideoFrame, Turn]:
+        """The frame shown at a moment as it was decoded, and how it is turned to be upright."""
+        (number,) = self._shown_at(np.array([time_s])).tolist()
+        with unchanged(self.path, self._look.state):
+            decoder, _ = self._opened()
+            ((_, frame),) = decoder.frames([number])
+        return frame, self._look.turn
+
     def _pictures_at(
         self,
         times_s: Float[np.ndarray, "n"],
         shape: tuple[int, ...],
         picture: Callable[[Upright, av.VideoFrame], np.ndarray],
     ) -> UInt8[np.ndarray, "n ..."]:
-        times_s = np.asarray(times_s, np.float64)
+        numbers, place = np.unique(self._shown_at(np.asarray(times_s, np.float64)), return_inverse=True)
+        rows = np.empty((len(numbers), *shape), np.uint8)
+        with unchanged(self.path, self._look.state):
+            decoder, upright = self._opened()
+            for row, (_, frame) in enumerate(decoder.frames(numbers.tolist())):
+                rows[row] = picture(upright, frame)
+        return rows if np.array_equal(place, np.arange(len(rows))) else rows[place]
+
+    def _shown_at(self, times_s: Float64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+        """Number of the frame shown at each moment. Raises ClockError outside the video."""
         index = self._look.index
         outside = ~index.covers(times_s)
         if outside.any():
@@ -133,13 +150,7 @@ class Video:
                 wanted=f"moments of the video, which is shown from 0 to {index.end_s:.3f} s",
                 do="check that the times are seconds from the video's first frame",
             )
-        numbers, place = np.unique(index.shown_at(times_s), return_inverse=True)
-        rows = np.empty((len(numbers), *shape), np.uint8)
-        with unchanged(self.path, self._look.state):
-            decoder, upright = self._opened()
-            for row, (_, frame) in enumerate(decoder.frames(numbers.tolist())):
-                rows[row] = picture(upright, frame)
-        return rows if np.array_equal(place, np.arange(len(rows))) else rows[place]
+        return index.shown_at(times_s)
 
     def _opened(self) -> tuple[FrameDecoder, Upright]:
         """This process's own decoder: one inherited through a fork shares its file position with the parent."""

@@ -1,0 +1,177 @@
+"""Network streams and cameras through FFmpeg, opened again where they stall, break off or come back changed.
+
+One thread owns the container and never waits without a limit. FFmpeg tells a server that was killed and the end of a
+film in the same way; where the stream does not say how long it is, it is looked for again.
+"""
+
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from threading import Event
+from urllib.parse import urlsplit
+
+import av
+from av.container import InputContainer
+from av.error import ExitError, FFmpegError, InvalidDataError
+from av.video.stream import VideoStream
+from typing_extensions import override
+
+from regard.errors import FileError
+from regard.io.live.grabbed import Grabbed, LiveSource, Tell
+from regard.io.live.stamps import Stamps
+from regard.io.media.container import packets_of, video_streams
+from regard.io.media.upright import Turn, turn_of
+from regard.types import Recording
+
+SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
+STALL_S = 5.0
+"""A stream that sends nothing for so long is opened again."""
+GIVE_UP_S = 30.0
+"""A stream that shows nothing for so long has ended."""
+AGAIN_S = 0.5
+"""Between one attempt and the next."""
+OPTIONS: Mapping[str, str] = {"rtsp_flags": "prefer_tcp", "overrun_nonfatal": "1"}
+DAMAGED_TOLD_S = 5.0
+"""Damage is told at most so often."""
+
+
+class NothingShownError(Exception):
+    """The stream was opened and has no video, or none that can be decoded."""
+
+
+class Stream(LiveSource):
+    """An address that FFmpeg opens, or with `camera` a device of video4linux.
+
+    Its clock goes on while it is away. It has ended where it says how long it is, or shows nothing for `give_up_s`.
+    """
+
+    def __init__(
+        self, address: str, *, camera: bool = False, stall_s: float = STALL_S, give_up_s: float = GIVE_UP_S
+    ) -> None:
+        self.name = address if camera else without_password(address)
+        self.recording = Recording(id=self.name, subject="live")
+        self._address, self._camera, self._stall_s, self._give_up_s = address, camera, stall_s, give_up_s
+
+    @override
+    def frames(self, stop: Event, tell: Tell) -> Iterator[Grabbed]:
+        stamps, size, lost_s, is_away = Stamps(), None, time.monotonic(), False
+        while not stop.is_set():
+            why = ""
+            try:
+                with closing(self._connected(stamps, stop, tell)) as connected:
+                    for grabbed in connected:
+                        if is_away and size is not None:
+                            tell(f"it is back after {time.monotonic() - lost_s:.1f} s")
+                        if size is not None and grabbed.size != size:
+                            tell(f"its pictures are {_said(grabbed.size)} now; they were {_said(size)}")
+                        size, lost_s, is_away = grabbed.size, time.monotonic(), False
+                        yield grabbed
+                    why = "it ended"
+            except _EndedError:
+                return
+            except (FFmpegError, OSError, NothingShownError) as error:
+                why = _why(error, self._stall_s)
+                if size is None and not isinstance(error, InvalidDataError):
+                    raise self._refused(why) from error
+            if stop.is_set():
+                return
+            if time.monotonic() - lost_s > (self._stall_s if size is None else self._give_up_s):
+                if size is None:
+                    raise self._refused(why)
+                tell(f"{why}, and it has not come back for {self._give_up_s:g} s; this is its end")
+                return
+            if not is_away:
+                tell(f"{why}; it is opened again")
+            is_away = True
+            stop.wait(AGAIN_S)
+
+    def _connected(self, stamps: Stamps, stop: Event, tell: Tell) -> Generator[Grabbed]:
+        """Until the stream breaks off. Raises FFmpegError, and _EndedError at the end of one that says its length."""
+        container = av.open(
+            self._address,
+            format="v4l2" if self._camera else None,
+            options={} if self._camera else dict(OPTIONS),
+            timeout=(self._stall_s, self._stall_s),
+            metadata_errors="ignore",
+        )
+        with closing(container):
+            streams = video_streams(container)
+            if not streams:
+                raise NothingShownError
+            yield from _decoded(container, streams[0], stamps, stop, tell)
+            if (container.duration or 0) > 0 and not self._camera:
+                raise _EndedError
+
+    def _refused(self, why: str) -> FileError:
+        if self._camera:
+            return FileError(
+                self.name, found=f"no camera there: {why}", wanted="a camera of video4linux", do="try another number"
+            )
+        return FileError(
+            self.name,
+            found=f"nothing to see there: {why}",
+            wanted="a stream of video that FFmpeg opens",
+            do="check the address, and that the other side sends",
+        )
+
+
+class _EndedError(Exception):
+    """A film came to its end."""
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, stamps: Stamps, stop: Event, tell: Tell
+) -> Iterator[Grabbed]:
+    stream.codec_context.thread_count = 1
+    damaged, told_s, known = 0, 0.0, False
+    size, turn = (0, 0), (False, False, False)
+    for packet in packets_of(container, stream):
+        if stop.is_set():
+            return
+        began_s = time.monotonic()
+        try:
+            frames = packet.decode()
+        except InvalidDataError:
+            damaged += known  # before the first whole picture, one has joined in the middle
+            if damaged and began_s - told_s > DAMAGED_TOLD_S:
+                tell(f"{damaged} damaged packets are left out")
+                damaged, told_s = 0, began_s
+            continue
+        for frame in frames:
+            now_s = time.monotonic()
+            if (frame.width, frame.height) != size:
+                size, turn = (frame.width, frame.height), turn_of(frame)
+            yield _placed(frame, turn, stamps, now_s, decode_s=now_s - began_s, known=known, tell=tell)
+            known, began_s = True, time.monotonic()
+
+
+def _placed(
+    frame: av.VideoFrame, turn: Turn, stamps: Stamps, now_s: float, *, decode_s: float, known: bool, tell: Tell
+) -> Grabbed:
+    time_s, due_s, jumped = stamps.place(frame.time, now_s)
+    if jumped and known:
+        tell(f"its clock jumped; it goes on from {time_s:.2f} s")
+    return Grabbed(time_s=time_s, due_s=due_s, decode_s=decode_s, frame=frame, turn=turn)
+
+
+def without_password(address: str) -> str:
+    """The address as it may be shown and saved."""
+    parts = urlsplit(address)
+    if "@" not in parts.netloc:
+        return address
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _said(size: tuple[int, int]) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+def _why(error: Exception, stall_s: float) -> str:
+    if isinstance(error, NothingShownError):
+        return "it has no video"
+    if isinstance(error, ExitError):
+        return f"it sent nothing for {stall_s:g} s"
+    if isinstance(error, InvalidDataError):
+        return "what it sends is no video that FFmpeg knows"
+    said = getattr(error, "strerror", None) or str(error)
+    return said[:1].lower() + said[1:]
