@@ -16,7 +16,15 @@ from regard.io import FilmWriter
 from regard.prepare.film import Settings
 from regard.prepare.flow import FlowSettings
 from regard.prepare.folder import prepare, use_prepared
-from regard.transforms import CentreCrop, EgoHARFlip, GazeAttentionFlip, HorizontalFlip, Resize, ScaleFlow
+from regard.transforms import (
+    CentreCrop,
+    EgoHARFlip,
+    GazeAttentionFlip,
+    HorizontalFlip,
+    Resize,
+    ScaleFlow,
+    StandardiseFlow,
+)
 from regard.types import Clip, MediaStream, Recording
 
 SHIFT_PX = (3.0, -2.0)
@@ -156,3 +164,15 @@ def test_flow_is_scaled_and_cut_to_one():
     assert scaled.flow[0, :, 0, 1].tolist() == [0.5, 0.75]
     with pytest.raises(RecipeError, match="without flow"):
         ScaleFlow()(replace(made_sample(), flow=None), generator=ALWAYS)
+
+
+def test_flow_is_standardised_as_the_grey_picture_that_published_code_makes_of_it():
+    sample = replace(made_sample(), flow=torch.tensor([-30.0, -4.0, 0.0, 0.0, 4.0, 9.0]).expand(1, 2, 8, 6))
+    grey = StandardiseFlow(bound_px=4.0)(sample, generator=ALWAYS)
+    assert grey.flow is not None
+    torch.testing.assert_close(grey.flow[0, 0, 0], (torch.tensor([0, 0, 0.5, 0.5, 1, 1]) - 0.449) / 0.226)
+    mirrored = StandardiseFlow(bound_px=4.0)(HorizontalFlip(p=1.0)(sample, generator=ALWAYS), generator=ALWAYS)
+    assert mirrored.flow is not None
+    torch.testing.assert_close(mirrored.flow[0, 0, 0], (torch.tensor([0, 0, 0.5, 0.5, 1, 1]) - 0.449) / 0.226)
+    with pytest.raises(RecipeError, match="StandardiseFlow"):
+        StandardiseFlow()(replace(made_sample(), flow=None), generator=ALWAYS)
