@@ -87,10 +87,15 @@ def resnet_maps(name: ResNetName, *, weights: Weights, stages: int = 4) -> tuple
     The map's stride is 32 pixels after four stages, half of it after each one fewer.
     """
     whole = imagenet_model(name, weights=weights)
+    return resnet_stages(whole, stages), whole.get_submodule("fc").in_features // 2 ** (4 - stages)
+
+
+def resnet_stages(resnet: nn.Module, stages: int) -> nn.Sequential:
+    """The layers of one of torchvision's ResNets up to the end of a stage."""
     maps = nn.Sequential()
     for layer in ("conv1", "bn1", "relu", "maxpool", *(f"layer{i + 1}" for i in range(stages))):
-        maps.add_module(layer, whole.get_submodule(layer))
-    return maps, whole.get_submodule("fc").in_features // 2 ** (4 - stages)
+        maps.add_module(layer, resnet.get_submodule(layer))
+    return maps
 
 
 class MobileNetFeatures(nn.Module):
