@@ -79,8 +79,8 @@ class View(NamedTuple):
 class FieldSpec:
     """What a field of a Sample says of itself."""
 
-    along: Literal["frames", "asked", "clip"]
-    """Its first axis: the shown frames, the asked moments, or none, where it is one thing a clip."""
+    along: Literal["frames", "flow", "asked", "clip"]
+    """Its first axis: the shown frames, the moments of the flow, the asked ones, or none: one thing a clip."""
     need: Field | None = None
     """What the data must have for it."""
     pad: float | bool | int | None = None
@@ -96,13 +96,13 @@ def _is(spec: FieldSpec) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One example: t shown frames, u asked moments."""
+    """One example: t shown frames, f moments of flow (the shown frames if `Clip.flow_s` is None), u asked moments."""
 
     clip: Clip
     video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = _is(FieldSpec("frames", "video"))
     """RGB; uint8 as decoded, float once normalised."""
-    flow: Float[Tensor, "t 2 h w"] | None = _is(FieldSpec("frames", "flow"))
-    """Optical flow (u, v) from each shown frame to the video's next, in pixels of this picture, right and down."""
+    flow: Float[Tensor, "f 2 h w"] | None = _is(FieldSpec("flow", "flow"))
+    """Optical flow (u, v) from each moment's frame to the video's next, in pixels of this picture, right and down."""
     sound: Float[Tensor, "t f k"] | None = _is(FieldSpec("frames", "sound", mask="sound_valid"))
     """One log-power spectrogram window (f frequency bins, k time columns) for each shown frame."""
     sound_valid: Bool[Tensor, "t"] | None = _is(FieldSpec("frames", "sound", pad=False))
@@ -155,7 +155,7 @@ class Batch:
     ahead_s: Float[Tensor, "b u"]
     """From the last shown frame to each asked moment: 0 and negative for estimation, positive for anticipation."""
     video: UInt8[Tensor, "b t 3 h w"] | Float[Tensor, "b t 3 h w"] | None = None
-    flow: Float[Tensor, "b t 2 h w"] | None = None
+    flow: Float[Tensor, "b f 2 h w"] | None = None
     sound: Float[Tensor, "b t f k"] | None = None
     sound_valid: Bool[Tensor, "b t"] | None = None
     gaze_point: Float[Tensor, "b u 2"] | None = None

@@ -1,16 +1,19 @@
 """Optical flow: that a known motion is found again, kept, moved with the pixels, and missed where it is missing."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 import torch
 from clip_films import gaze_track
+from typing_extensions import override
 
 from regard.batch import Sample
 from regard.clips import ClipDataset, EveryClip
+from regard.clips.collate import collate
 from regard.clips.flow import decoded, encoded, open_flow
+from regard.clips.sampling.window import Sampler
 from regard.errors import FileError, RecipeError
 from regard.io import FilmWriter
 from regard.prepare.film import Settings
@@ -110,6 +113,34 @@ def test_flow_of_another_length_is_refused(sliding, prepared, tmp_path):
     short = replace(recording, flow=MediaStream(path=tmp_path / "short.mp4"))
     with pytest.raises(FileError, match="flow for 7 frames"):
         open_flow(short)
+
+
+@dataclass(frozen=True)
+class Beside(Sampler):
+    """One frame a clip, the flow at moments after it; of one clip more moments than of the other."""
+
+    @override
+    def clips(self, recording: Recording, *, times_s: np.ndarray, rng: np.random.Generator) -> tuple[Clip, ...]:
+        return tuple(
+            Clip(recording=recording, frame_s=times_s[k : k + 1], gaze_s=times_s[k : k + 1], flow_s=times_s[k : k + n])
+            for k, n in ((0, 5), (7, 3))
+        )
+
+
+def test_flow_is_shown_at_moments_of_its_own_and_the_last_one_is_repeated_in_a_batch(sliding, prepared):
+    (recording,) = both(sliding, prepared)
+    film = open_flow(recording)
+    needs = frozenset({"video", "flow"})
+    data = ClipDataset([recording], Beside(), needs=needs, decode_size=48, transforms=(CentreCrop((40, 32)),))
+    long, short = data[0], data[1]
+    assert long.video.shape == (1, 3, 40, 32)
+    assert (long.flow.shape, short.flow.shape) == ((5, 2, 40, 32), (3, 2, 40, 32))
+    expected = decoded(film.frames_at(film.times_s[7:10]), size=(48, 64))[:, :, 4:-4, 16:-16]
+    np.testing.assert_array_equal(short.flow, expected)
+    batch = collate([long, short])
+    assert batch.flow.shape == (2, 5, 2, 40, 32)
+    assert torch.equal(batch.flow[1, 3:], short.flow[-1:].expand(2, -1, -1, -1))
+    assert batch.frame_valid.tolist() == [[True], [True]]
 
 
 def made_sample() -> Sample:

@@ -53,6 +53,22 @@ def test_a_recipe_written_out_reads_as_itself_and_keeps_its_name(world: Path, tm
     assert again.task.model.inside.out_features == 5
 
 
+def test_training_clips_are_visited_shuffled_or_as_they_are_listed(world: Path, tmp_path: Path):
+    path = write_recipe(tmp_path, tiny_recipe(world))
+    visited = []
+    for order in ("shuffled", "listed"):
+        recipe = read(path, ["--data.order", order, "--data.workers", "0"])
+        assert recipe.data.train is not None
+        clips = recipe.data.clips(recipe.data.train, "train", recipe.task)
+        loader = recipe.data.loader(clips, train=True)
+        assert loader.batch_sampler.drop_last
+        visited.append([list(loader.batch_sampler.sampler), sorted(loader.batch_sampler.sampler)])
+    shuffled, listed = visited
+    assert shuffled[0] != shuffled[1] == listed[0] == listed[1]
+    with pytest.raises(RecipeError, match="drawn clips have no order"):
+        read(path, ["--data.order", "listed", "--data.balance", "noun"])
+
+
 def test_equal_seeds_give_equal_first_weights_and_other_seeds_others(world: Path, tmp_path: Path):
     def first_weights(seed: int) -> torch.Tensor:
         recipe = read(write_recipe(tmp_path, tiny_recipe(world, seed=seed)))

@@ -1,7 +1,7 @@
 """Samples to one Batch: padded at the end to the longest, with masks that say what is padding.
 
-Padding repeats the last real frame, sound window and asked time, because those are harmless to every layer; padded
-points are NaN. Nothing in a Batch is to be believed where its mask is False.
+Padding repeats the last real frame, flow, sound window and asked time, because those are harmless to every layer;
+padded points are NaN. Nothing in a Batch is to be believed where its mask is False.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,10 @@ def collate(samples: Sequence[Sample | Skipped]) -> Batch:
         return Batch(clips=(), frame_valid=none, asked_valid=none, ahead_s=none.float(), skipped=skipped)
     clips = tuple(s.clip for s in read)
     t, u = max(len(c.frame_s) for c in clips), max(len(c.gaze_s) for c in clips)
+    f = max(len(c.frame_s if c.flow_s is None else c.flow_s) for c in clips)
     stacked = {
         "frames": lambda name, pad: _field(read, name, t, pad),
+        "flow": lambda name, pad: _field(read, name, f, pad),
         "asked": lambda name, pad: _field(read, name, u, pad),
         "clip": lambda name, _: _facts(read, name),
     }

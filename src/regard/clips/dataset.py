@@ -220,7 +220,8 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
         assert flow is not None
         self._keep_open(flow)
         size = video.size if self.decode_size is None else target_size(video.size, self.decode_size)
-        return torch.from_numpy(decoded(flow.frames_at(_meant(clip.frame_s, flow.times_s)), size=size))
+        moment_s = clip.frame_s if clip.flow_s is None else clip.flow_s
+        return torch.from_numpy(decoded(flow.frames_at(_meant(moment_s, flow.times_s)), size=size))
 
     def _heard(self, clip: Clip, r: int) -> tuple[Tensor, Tensor]:
         assert self.sound is not None

@@ -24,11 +24,11 @@ class FitBatches(pl.LightningDataModule):
 
     def train_dataloader(self) -> ClipLoader:
         """Shuffled anew in each epoch."""
-        return self.data.loader(self.train_clips, shuffle=True, **_place(self))
+        return self.data.loader(self.train_clips, train=True, **_place(self))
 
     def val_dataloader(self) -> ClipLoader:
         """In order; nothing is repeated to make the processes even."""
-        return self.data.loader(self.val_clips, shuffle=False, **_place(self))
+        return self.data.loader(self.val_clips, train=False, **_place(self))
 
 
 class TestBatches(pl.LightningDataModule):
@@ -41,7 +41,7 @@ class TestBatches(pl.LightningDataModule):
 
     def test_dataloader(self) -> ClipLoader:
         """In order; nothing is repeated to make the processes even."""
-        return self.data.loader(self.clips, shuffle=False, **_place(self))
+        return self.data.loader(self.clips, train=False, **_place(self))
 
 
 def _place(batches: pl.LightningDataModule) -> dict[str, int]:

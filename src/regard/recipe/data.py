@@ -60,7 +60,8 @@ class Data:
     `decode_size` is the short side in pixels, or the (height, width), to which the decoder scales frames (None: as
     recorded). `prepared` is the folder that `regard prepare` filled; None decodes the originals. `makings` are what it
     makes otherwise than regard does by itself, or besides (see `regard.prepare`). `balance` names a
-    label by whose classes training clips are drawn, each class as often as any other. `workers` None takes the
+    label by whose classes training clips are drawn, each class as often as any other. `order` is that in which an epoch
+    visits them: shuffled, or as they are listed. `workers` None takes the
     machine's real cores. Without `dataset`, `train` or `eval` a recipe can be asked about recordings, and neither
     trained nor scored on a split.
     """
@@ -76,6 +77,7 @@ class Data:
     prepared: Path | None = None
     makings: Sequence[Making] = ()
     balance: str | None = None
+    order: Literal["shuffled", "listed"] = "shuffled"
     workers: int | None = None
     on_error: Literal["raise", "skip"] = "raise"
     seed: int = 0
@@ -93,6 +95,14 @@ class Data:
             value = getattr(self, name)
             if value is not None and min(value if isinstance(value, tuple) else (value,)) < least:
                 raise RecipeError(f"data.{name}", found=str(value), wanted=f"at least {least}", do="correct the recipe")
+
+        if self.balance is not None and self.order == "listed":
+            raise RecipeError(
+                "data.order",
+                found=f"'listed', with clips drawn by data.balance = {self.balance!r}",
+                wanted="one of the two: drawn clips have no order",
+                do="leave one of them out",
+            )
 
     def recordings(self, split: str) -> tuple[Recording, ...]:
         """The recordings of a split, reading prepared videos where there are some."""
@@ -141,14 +151,17 @@ class Data:
             on_error=self.on_error,
         )
 
-    def loader(self, clips: ClipDataset, *, shuffle: bool, rank: int = 0, world_size: int = 1) -> ClipLoader:
-        """Batches of one part's clips; this process's share of them where several processes work together."""
+    def loader(self, clips: ClipDataset, *, train: bool, rank: int = 0, world_size: int = 1) -> ClipLoader:
+        """Batches of one part's clips; this process's share of them where several processes work together.
+
+        To train, they are visited in the recipe's order and make whole batches only.
+        """
         return loader(
             clips,
             batch_size=self.batch_size,
-            shuffle=shuffle,
-            drop_last=shuffle,
-            balance=self.balance if shuffle else None,
+            shuffle=train and self.order == "shuffled",
+            drop_last=train,
+            balance=self.balance if train else None,
             num_workers=self.workers,
             seed=self.seed,
             rank=rank,
