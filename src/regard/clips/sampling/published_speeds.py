@@ -1,0 +1,77 @@
+"""Which 16 frames Kapidis et al. show of an action, counted in frames as their code counts them.
+
+`DrawnSpeed`, and `AroundSegment` with place "spread", take the same by time, at any frame rate, and of a short segment
+all of it. Source: Kapidis et al., Multitask learning to improve egocentric action recognition, ICCVW 2019;
+georkap/hand_track_classification@962faa1 and georkap/ego_md_mtl@2190100.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Int64
+from typing_extensions import override
+
+from regard.clips.sampling.window import Sampler, Times, frames_of, stretches
+from regard.types import Clip, Recording, Segment
+
+__all__ = ["KapidisFrames"]
+
+NUM_FRAMES, STEP = 16, 2
+SPAN = (NUM_FRAMES - 1) * STEP
+"""From the first frame of a clip to its last, at speed 1."""
+SLOWEST, FASTEST = 0.5, 1.5
+MIDDLE = 32
+"""Frames about which the middle is cut: a second and a third at 24 a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KapidisFrames(Sampler):
+    """One clip of 16 frames, two apart, of each segment of a `kind`.
+
+    `place` is "drawn_speed" as in training, at 0.5 to 1.5 times the step; "random" and "middle" as in tests; or
+    "block", as in validation, one of the blocks that follow each other without a hole, which stays the same. Except in
+    the middle, a segment too short for that gives one random frame 16 times, as if they were real.
+    """
+
+    place: Literal["drawn_speed", "random", "middle", "block"]
+    kind: str = "action"
+
+    @property
+    @override
+    def is_random(self) -> bool:
+        return self.place in ("drawn_speed", "random")
+
+    @override
+    def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
+        clips = []
+        for segment in stretches(recording, self.kind, times_s=times_s):
+            first, end = frames_of(segment, times_s=times_s)
+            if first < end:
+                frame_s = times_s[first + self.frames(end - first, rng)]
+                clips.append(
+                    Clip(recording=recording, frame_s=frame_s, gaze_s=frame_s, labels=segment.labels, segment=segment)
+                )
+        return tuple(clips)
+
+    @override
+    def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
+        own = stretches(recording, self.kind, times_s=times_s)
+        return tuple(s for s in own if len(set(frames_of(s, times_s=times_s))) == 1)
+
+    def frames(self, count: int, rng: np.random.Generator | np.random.RandomState) -> Int64[np.ndarray, "16"]:
+        """Which of a segment's `count` frames are shown; the draws come in the published order."""
+        if self.place == "middle":
+            ends = (0, count - 1) if count <= MIDDLE else (count // 2 - MIDDLE // 2, count // 2 + MIDDLE // 2)
+            return np.linspace(*ends, NUM_FRAMES).astype(np.int64)
+        slowest, fastest = (SLOWEST, FASTEST) if self.place == "drawn_speed" else (1.0, 1.0)
+        room = (count - 1) / SPAN
+        if room < slowest:
+            return np.full(NUM_FRAMES, rng.choice(count), np.int64)
+        if self.place == "block":
+            starts = list(range(0, count - SPAN, SPAN + 1))
+            rng.shuffle(starts)
+            return starts[0] + STEP * np.arange(NUM_FRAMES)
+        span = SPAN * rng.uniform(slowest, min(fastest, room))
+        start = rng.uniform(0, count - 1 - span)
+        return np.linspace(start, start + span, NUM_FRAMES).astype(np.int64)
