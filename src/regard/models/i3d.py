@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from regard.errors import RecipeError
+from regard.models.convolution import convolved
 from regard.models.published import (
     BY_HAND,
     Checkpoint,
@@ -150,8 +151,7 @@ class Unit(nn.Module):
         if x.shape[2] == 2 or any(front != back for front, back in ends):
             x, ends = padded(x, kernel=self.kernel, stride=self.stride), [(0, 0)] * 3
         inside = [front for front, _ in ends]
-        x = functional.conv3d(x, self.convolution.weight, stride=self.stride, padding=inside)
-        return functional.relu(self.norm(x), inplace=True)
+        return functional.relu(convolved(x, self.convolution, self.norm, padding=inside), inplace=True)
 
 
 class Inception(nn.Module):
