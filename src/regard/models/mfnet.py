@@ -16,7 +16,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint as recomputed
 
 from regard.errors import WeightsError
 from regard.models.clip_lengths import by_length
@@ -31,6 +30,7 @@ from regard.models.published import (
     published_names,
     tensor_names,
 )
+from regard.models.recomputed import recomputed
 from regard.ops.heatmap import log_density
 from regard.ops.soft_argmax import mean_point
 from regard.transforms.colour import IMAGENET_STD, Normalise
@@ -184,7 +184,7 @@ class MFNetMultitask(nn.Module):
         x = self.stem(video.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d))
         for stage in self.stages:
             for unit in stage:
-                x = recomputed(unit, x, use_reentrant=False) if self.checkpointing and self.training else unit(x)
+                x = recomputed(unit, x) if self.checkpointing and self.training else unit(x)
         return functional.relu(self.last_norm(x), inplace=True)
 
     @classmethod

@@ -41,6 +41,20 @@ def slot_maps(
     return gaussian_maps(_in_slots(point, grid[0]), grid[1:], sigma_cells=sigma_cells).nanmean(dim=2)
 
 
+def slot_points(
+    point: Float[Tensor, "b t *n 2"], slots: int, *, use: Literal["all", "first"] = "all"
+) -> Float[Tensor, "b s *n 2"]:
+    """The mean of the known points in each of s slots, NaN where there is none; "first": its first frame's point.
+
+    A slot has t / slots frames, the last one what remains. A NaN in either coordinate makes a point unknown.
+    """
+    point = _in_slots(point, slots)
+    if use == "first":
+        return point[:, :, 0]
+    known = ~point.isnan().any(dim=-1, keepdim=True)
+    return torch.where(known, point, 0).sum(dim=2) / known.sum(dim=2)
+
+
 def cell_kl(logits: Float[Tensor, "*b h w"], target: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b"]:
     """KL(target || softmax of the logits) in nats, one value a map; 0 is perfect, NaN for a NaN target.
 
@@ -93,10 +107,10 @@ def published_attention_kl(attention: Float[Tensor, "b t h w"], heat: Float[Tens
     return (target.exp() * (target - log_density(attention))).sum(dim=(1, 2, 3))
 
 
-def _in_slots(point: Float[Tensor, "b t 2"], slots: int) -> Float[Tensor, "b s each 2"]:
+def _in_slots(point: Float[Tensor, "b t *n 2"], slots: int) -> Float[Tensor, "b s each *n 2"]:
     each = -(-point.shape[1] // slots)
-    lacking = slots * each - point.shape[1]
-    return torch.cat([point, point.new_full((len(point), lacking, 2), torch.nan)], dim=1).unflatten(1, (slots, each))
+    lacking = point.new_full((len(point), slots * each - point.shape[1], *point.shape[2:]), torch.nan)
+    return torch.cat([point, lacking], dim=1).unflatten(1, (slots, each))
 
 
 def _kl(target: Tensor, log_answer: Tensor) -> Tensor:

@@ -213,7 +213,7 @@ class ActionRecognition(Task):
             point = torch.full((*batch.frame_valid.shape, 2), 0.5, device=batch.frame_valid.device)
             state = torch.full_like(batch.frame_valid, GazeState.FIXATION, dtype=torch.int8)
         else:
-            point, state = _known_gaze(batch), batch.gaze_state
+            point, state = _known_gaze(batch, beside=self.action_loss.takes_beside), batch.gaze_state
             assert state is not None
         point = torch.where(batch.frame_valid[..., None], point, torch.nan)
         if self.gaze == "shuffled":
@@ -246,8 +246,8 @@ class ActionRecognition(Task):
         return torch.stack(answers, dim=1)
 
 
-def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
-    """The gaze at the shown frames, NaN where it is lost or outside the picture."""
+def _known_gaze(batch: Batch, *, beside: bool = False) -> Float[Tensor, "b t 2"]:
+    """The gaze at the shown frames, NaN where it is lost or, if that does not count, `beside` the picture."""
     assert batch.gaze_point is not None
     assert batch.gaze_valid is not None
     if batch.gaze_point.shape[1] != batch.frame_valid.shape[1]:
@@ -257,7 +257,7 @@ def _known_gaze(batch: Batch) -> Float[Tensor, "b t 2"]:
             wanted="the gaze at the shown frames, which is what supervises",
             do="leave ahead_s out of the sampler",
         )
-    known = batch.gaze_valid & inside(batch.gaze_point)
+    known = batch.gaze_valid & (beside | inside(batch.gaze_point))
     return torch.where(known[..., None], batch.gaze_point, torch.nan).float()
 
 

@@ -62,6 +62,11 @@ class ActionLoss(ABC):
     def __call__(self, answer: Any, targets: Targets) -> dict[str, Tensor]:
         """Scalars by name; "loss" is the one to minimise."""
 
+    @property
+    def takes_beside(self) -> bool:
+        """Whether gaze beside what is seen supervises too; otherwise it counts as not known."""
+        return False
+
     def fed(self, own: Any, point: Float[Tensor, "b t 2"]) -> dict[str, Tensor]:
         """Options of the model's `forward` that make it attend by recorded gaze; its `own` where none is known.
 
@@ -96,12 +101,12 @@ def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dic
     """One row of logits a clip for each label that the model answers about; of answers a frame, the mean of the real.
 
     A bare tensor, and the first field of several, is about the first label, whatever it is called; others go by the
-    label's name.
+    label's name, and None answers nothing.
     """
     if isinstance(answer, Tensor):
         return {labels[0]: answer}
-    fields = {labels[0]: answer[0]} | {name: getattr(answer, name) for name in labels[1:] if hasattr(answer, name)}
-    return {name: _over_frames(logits, frame_valid) for name, logits in fields.items()}
+    fields = {labels[0]: answer[0]} | {name: getattr(answer, name, None) for name in labels[1:]}
+    return {name: _over_frames(logits, frame_valid) for name, logits in fields.items() if logits is not None}
 
 
 def _over_frames(logits: Tensor, frame_valid: Tensor) -> Float[Tensor, "b c"]:
