@@ -9,13 +9,13 @@ from torch import Tensor
 
 def by_length(
     look: Callable[..., tuple[Tensor, ...]],
-    *inputs: Shaped[Tensor, "b t ..."],
+    *inputs: Shaped[Tensor, "b _ ..."],
     frame_valid: Bool[Tensor, "b t"] | None,
 ) -> tuple[Tensor, ...]:
     """What `look` says of the inputs, the clips of each length by themselves and without their padding.
 
-    Valid frames come first. Answers of three axes and more run along the frames, so those of shorter clips are filled
-    up with zeros along their second axis.
+    Valid frames come first. An input with no more entries than a clip has frames is given whole. Answers of three axes
+    and more run along the frames, so those of shorter clips are filled up with zeros along their second axis.
     """
     if frame_valid is None or bool(frame_valid.all()):
         return look(*inputs)

