@@ -102,7 +102,6 @@ class MFNetMultitask(nn.Module):
             about="MFNet 3D, Kinetics-400: where MFNetMultitask starts from",
             file="MFNet3D_Kinetics-400_72.8.pth",
             page="https://github.com/cypw/PyTorch-MFNet",
-            licence="MIT (the repository)",
             note=BY_HAND,
             fits=lambda content: MFNetMultitask(gaze=False, hands=False).init_from(content),
             names=lambda: tuple(
@@ -153,19 +152,19 @@ class MFNetMultitask(nn.Module):
         self, video: Float[Tensor, "b t 3 h_in w_in"], frame_valid: Bool[Tensor, "b t"] | None = None
     ) -> MFNetAnswer:
         """The answer. Frames that are not valid, at the end of a clip, are not looked at; their slots mean nothing."""
-        parts = list(by_length(self._look, video, frame_valid=frame_valid))
+        parts = by_length(self._look, video, frame_valid=frame_valid)
         logits = dict(zip(self.labels, parts, strict=False))
-        maps = parts[-1] if self.places is not None else None
-        points = None if maps is None else mean_point(maps)
-        has_gaze, has_hands = maps is not None and self.gaze, maps is not None and self.hands
+        maps = None if self.places is None else parts[-1]
+        gaze = None if maps is None or not self.gaze else maps[:, :, 0]
+        hands = None if maps is None or not self.hands else maps[:, :, -2:]
         return MFNetAnswer(
             logits=parts[0],
             verb=logits.get("verb"),
             noun=logits.get("noun"),
-            gaze_logits=maps[:, :, 0] if has_gaze else None,
-            hand_logits=maps[:, :, -2:] if has_hands else None,
-            gaze_point=points[:, :, 0] if has_gaze else None,
-            hand_point=points[:, :, -2:] if has_hands else None,
+            gaze_logits=gaze,
+            hand_logits=hands,
+            gaze_point=None if gaze is None else mean_point(gaze),
+            hand_point=None if hands is None else mean_point(hands),
         )
 
     def _look(self, video: Tensor) -> tuple[Tensor, ...]:
@@ -182,9 +181,8 @@ class MFNetMultitask(nn.Module):
     def features(self, video: Float[Tensor, "b t 3 h_in w_in"]) -> Float[Tensor, "b c s h w"]:
         """What the classes are told by: half as many slots as frames, a thirty-second of height and width."""
         x = self.stem(video.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d))
-        for stage in self.stages:
-            for unit in stage:
-                x = recomputed(unit, x) if self.checkpointing and self.training else unit(x)
+        for unit in (unit for stage in self.stages for unit in stage.children()):
+            x = recomputed(unit, x) if self.checkpointing and self.training else unit(x)
         return functional.relu(self.last_norm(x), inplace=True)
 
     @classmethod
