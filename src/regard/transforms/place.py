@@ -53,8 +53,7 @@ class Resize(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        video = video_of(sample, self)
-        return _resized(sample, target_size(video.shape[-2:], self.size))
+        return resized(sample, target_size(picture_size(sample, self), self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,9 @@ class RandomResize(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        video = video_of(sample, self)
+        size = picture_size(sample, self)
         side = int(torch.randint(self.smallest, self.largest + 1, (), generator=generator))
-        return _resized(sample, target_size(video.shape[-2:], side))
+        return resized(sample, target_size(size, side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class CentreCrop(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        h, w = _pair(self.size)
+        h, w = pair(self.size)
         height, width = room_for(sample, self, h, w)
         return crop(sample, top=(height - h + 1) // 2, left=(width - w + 1) // 2, height=h, width=w)
 
@@ -115,7 +114,7 @@ class RandomCrop(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        h, w = _pair(self.size)
+        h, w = pair(self.size)
         height, width = room_for(sample, self, h, w)
         points = known_points(sample) if self.keep_gaze else torch.zeros(0, 2)
         left = _offset(points[:, 0] * width, width, w, generator)
@@ -137,7 +136,7 @@ class RandomResizedCrop(Transform):
 
     @override
     def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
-        height, width = video_of(sample, self).shape[-2:]
+        height, width = picture_size(sample, self)
         area = uniform(*self.scale, generator) * height * width
         low, high = torch.tensor(self.ratio).log().tolist()
         ratio = float(torch.tensor(uniform(low, high, generator)).exp())
@@ -146,7 +145,7 @@ class RandomResizedCrop(Transform):
         no_points = torch.zeros(0)
         left, top = _offset(no_points, width, w, generator), _offset(no_points, height, h, generator)
         cropped = crop(sample, top=top, left=left, height=h, width=w)
-        return _resized(cropped, _pair(self.size))
+        return resized(cropped, pair(self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +184,10 @@ def scale_flow(flow: Float[Tensor, "t 2 h w"], size: tuple[int, int]) -> Float[T
     return other * torch.tensor([size[1] / w, size[0] / h]).to(flow)[:, None, None]
 
 
-def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
-    assert sample.video is not None
-    flow = None if sample.flow is None else scale_flow(sample.flow, size)
-    return replace(sample, video=scale_video(sample.video, size), flow=flow)
+def resized(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Pictures and flow at another (height, width)."""
+    video = None if sample.video is None else scale_video(sample.video, size)
+    return replace(sample, video=video, flow=None if sample.flow is None else scale_flow(sample.flow, size))
 
 
 def mirrored(sample: Sample) -> Sample:
@@ -201,12 +200,11 @@ def mirrored(sample: Sample) -> Sample:
 
 def crop(sample: Sample, *, top: int, left: int, height: int, width: int) -> Sample:
     """Keep the pixels from (top, left) on."""
-    assert sample.video is not None
-    h, w = sample.video.shape[-2:]
+    h, w = _size_of(sample)
     view = sample.view.cropped(left=left / w, top=top / h, right=(left + width) / w, bottom=(top + height) / h)
     rows, columns = slice(top, top + height), slice(left, left + width)
-    flow = None if sample.flow is None else sample.flow[..., rows, columns]
-    return replace(sample, video=sample.video[..., rows, columns], flow=flow, view=view)
+    video, flow = (None if x is None else x[..., rows, columns] for x in (sample.video, sample.flow))
+    return replace(sample, video=video, flow=flow, view=view)
 
 
 def known_points(sample: Sample) -> Float[Tensor, "n 2"]:
@@ -242,7 +240,8 @@ def uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+def pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width), of which a number alone says both."""
     return (size, size) if isinstance(size, int) else size
 
 
@@ -258,9 +257,23 @@ def video_of(sample: Sample, transform: Transform) -> Video:
     return sample.video
 
 
+def picture_size(sample: Sample, transform: Transform) -> tuple[int, int]:
+    """(height, width) of the pictures, or of flow that is seen alone. Raises RecipeError where there is neither."""
+    if sample.flow is None:
+        video_of(sample, transform)
+    return _size_of(sample)
+
+
+def _size_of(sample: Sample) -> tuple[int, int]:
+    seen = sample.flow if sample.video is None else sample.video
+    assert seen is not None
+    height, width = seen.shape[-2:]
+    return height, width
+
+
 def room_for(sample: Sample, transform: Transform, h: int, w: int) -> tuple[int, int]:
     """(height, width) of the pictures. Raises RecipeError where a crop of h x w does not fit into them."""
-    height, width = video_of(sample, transform).shape[-2:]
+    height, width = picture_size(sample, transform)
     if height < h or width < w:
         raise RecipeError(
             type(transform).__name__,

@@ -4,6 +4,9 @@ GLC (and CSTS): scaling and the training crop, pixel by pixel.
 `Resize`, `RandomResize` and `RandomCrop` do the same with antialiasing and without rounding surprises. In the
 order GLCResize, GLCCrop (or CentreCrop), ClampGaze, HorizontalFlip, draws come as published.
 Source: BolinLai/CSTS@8b94eec and BolinLai/GLC@0025371.
+
+ego-rnn (and LSTA): the crops of training and of test. `CornerCrop` and `CentreCrop` do the same without a pixel short.
+Source: swathikirans/ego-rnn@5467276.
 """
 
 from dataclasses import dataclass, replace
@@ -16,9 +19,22 @@ from typing_extensions import override
 
 from regard.batch import GAZE, Sample
 from regard.transforms.colour import to_float
-from regard.transforms.place import Transform, crop, crop_range, known_points, mirrored, room_for, uniform, video_of
+from regard.transforms.corners import SCALES, drawn_square, square_at
+from regard.transforms.place import (
+    Transform,
+    crop,
+    crop_range,
+    known_points,
+    mirrored,
+    pair,
+    picture_size,
+    resized,
+    room_for,
+    uniform,
+    video_of,
+)
 
-__all__ = ["EgoHARFlip", "GLCCrop", "GLCResize", "GazeAttentionFlip"]
+__all__ = ["EgoHARFlip", "EgoRNNCentreCrop", "EgoRNNCornerCrop", "GLCCrop", "GLCResize", "GazeAttentionFlip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +116,37 @@ class EgoHARFlip(Transform):
             return sample
         turned = mirrored(sample)
         return turned.with_points(lambda point: turned.view.undo(sample.view.apply(point)), of=GAZE)
+
+
+@dataclass(frozen=True, slots=True)
+class EgoRNNCentreCrop(Transform):
+    """Keep a square in the middle; of two middles, the one that begins at an even pixel."""
+
+    size: int
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        height, width = room_for(sample, self, self.size, self.size)
+        top, left = round((height - self.size) / 2), round((width - self.size) / 2)
+        return crop(sample, top=top, left=left, height=self.size, width=self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class EgoRNNCornerCrop(Transform):
+    """As `CornerCrop`, but a row short at the top right and a column at the bottom left, and flow keeps its numbers.
+
+    So motion in a part made larger counts as it did in the whole picture.
+    """
+
+    size: int
+    scales: tuple[float, ...] = SCALES
+
+    @override
+    def __call__(self, sample: Sample, *, generator: torch.Generator) -> Sample:
+        corner, side = drawn_square(sample, self, self.scales, generator)
+        top, left = square_at(corner, side, picture_size(sample, self))
+        row, column = int(corner == "top right"), int(corner == "bottom left")
+        kept = crop(sample, top=top + row, left=left + column, height=side - row, width=side - column)
+        size = pair(self.size)
+        flow = None if kept.flow is None else interpolate(kept.flow, size, mode="bilinear", antialias=True)
+        return replace(resized(kept, size), flow=flow)
