@@ -118,7 +118,7 @@ def test_without_a_network_the_command_says_where_to_put_the_file(capsys: pytest
     assert main(["weights", "get", "glc_ego4d", "--address", "http://127.0.0.1:9/x"]) == 2
     said = capsys.readouterr().err
     assert "https://drive.google.com/file/d/1zQdZuV4OowEJxBZAAWr_MuZcN7LJujOw/view by hand" in said
-    assert f"put it at {place(named('glc_ego4d'))}" in said
+    assert f"save its GLC_Ego4D.pyth as {place(named('glc_ego4d'))}" in said
     assert not place(named("glc_ego4d")).exists()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from golden_rule import Golden
 from regard.errors import RecipeError, WeightsError
 from regard.models.face_trunk import read_window
+from regard.models.gaze_pose import GazePose
 from regard.models.gaze_vit import PUBLISHED_RULES, VIT_RULES, GazeViT
 from regard.models.positions import sinusoids
 from regard.models.published import published_names
@@ -124,6 +125,18 @@ def test_starts_from_gazepose_but_for_its_last_layers_and_takes_either_number_of
     torch.testing.assert_close(model.lstm.bias_hh_l1, state["lstm.bias_hh_l1"])
     with pytest.raises(WeightsError, match=r"left over base_model\.extra"):
         model.init_from(state | {"base_model.extra": torch.zeros(1)})
+
+
+def test_both_its_files_go_in_by_name_and_the_gazepose_may_be_a_run_of_ours() -> None:
+    torch.manual_seed(1)
+    faces = {k: v for k, v in SMALL.items() if k in {"weights", "face_width", "hidden"}}
+    pose, model = GazePose(**faces, width=16, depths=(1, 1)), small()
+    film = of_mmaction(model)
+    model.init_from(pose=pose.state_dict(), film={"state_dict": film})
+    torch.testing.assert_close(model.questions.start, pose.questions.start)
+    torch.testing.assert_close(model.film.blocks[0].narrow.weight, film["backbone.blocks.0.mlp.layers.1.weight"])
+    with pytest.raises(WeightsError, match=r"missing base_model\.conv1"):
+        model.init_from(pose=film)
 
 
 def test_a_film_of_another_size_and_heads_that_do_not_divide_are_explained() -> None:

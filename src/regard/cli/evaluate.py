@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from regard.cli.console import heading, out, progress, remarks, table, wrote
@@ -120,6 +121,7 @@ def _refuse_recording_options(options: Namespace) -> None:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
+    from regard.models.backbones import without_imagenet
     from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import best_weights
     from regard.run.processes import is_first_process
@@ -130,7 +132,8 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     if options.print_config:
         print(resolved_text(what, overrides, trust=options.trust))
         return 0
-    recipe = read_recipe(what, overrides, trust=options.trust)
+    with without_imagenet() if is_run or options.weights else nullcontext():
+        recipe = read_recipe(what, overrides, trust=options.trust)
     folder = options.out or (what if is_run else OUT / recipe.name)
     best = best_weights(what) if is_run and not options.weights else None
     weights = locate(options.weights) if options.weights else best

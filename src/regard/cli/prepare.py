@@ -37,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Prepare every split's recordings and say how to use them."""
     from regard.engine.ask import makings_of
+    from regard.models.backbones import without_imagenet
     from regard.prepare.folder import use_made
     from regard.prepare.making import planned
     from regard.recipe.read import read_recipe, resolved_text
@@ -44,7 +45,8 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     if options.print_config:
         print(resolved_text(options.recipe, overrides, trust=options.trust))
         return 0
-    recipe = read_recipe(options.recipe, overrides, trust=options.trust)
+    with without_imagenet():
+        recipe = read_recipe(options.recipe, overrides, trust=options.trust)
     data = recipe.data
     makings = planned(recipe.task.inputs, data.decode_size, makings_of(data))
     if not makings:

@@ -7,6 +7,7 @@ import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from regard.clips.sampling.window import EveryClip, Sampler, Window
 from regard.clips.sound import Hearing
 from regard.errors import HorizonError, WeightsError
-from regard.models.backbones import RandomWeightsWarning
+from regard.models.backbones import RandomWeightsWarning, without_imagenet
 from regard.prepare.making import Making
 from regard.recipe import RECIPE_FILE
 from regard.recipe.data import Data, Part, ready
@@ -60,7 +61,8 @@ def ask(
     """
     file = find(model)
     is_run = file.name == RECIPE_FILE
-    recipe = read_recipe(file, overrides, trust=trust)
+    with without_imagenet() if is_run or weights is not None else nullcontext():
+        recipe = read_recipe(file, overrides, trust=trust)
     name = file.parent.resolve().name if is_run else str(model)
     if weights is not None:
         recipe = _with_given_weights(recipe, locate(weights), name, trust)
@@ -107,7 +109,8 @@ def _with_given_weights(recipe: Recipe, file: Path, name: str, trust: Sequence[s
         with tempfile.TemporaryDirectory() as folder:
             trained = Path(folder) / RECIPE_FILE
             trained.write_text(own, encoding="utf-8")
-            recipe = replace(recipe, task=read_recipe(trained, trust=trust).task)
+            with without_imagenet():
+                recipe = replace(recipe, task=read_recipe(trained, trust=trust).task)
     recipe.task.model = with_weights(recipe.task.model, file)
     return recipe
 

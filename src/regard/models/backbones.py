@@ -9,6 +9,9 @@ torchvision themselves: where they are used, call it before them.
 import importlib.util
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal
 
@@ -38,8 +41,26 @@ _declared: list[torch.library.Library] = []
 """Declared operators exist as long as their library object does."""
 
 
+_wanted: ContextVar[bool] = ContextVar("wanted", default=True)
+
+
 class RandomWeightsWarning(UserWarning):
     """ImageNet weights were asked for and could not be had, so the model starts from random ones."""
+
+
+@contextmanager
+def without_imagenet() -> Iterator[None]:
+    """Within the block ImageNet weights are neither read nor fetched: models that get others, or that nobody asks."""
+    token = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def wants_imagenet() -> bool:
+    """False within `without_imagenet`."""
+    return _wanted.get()
 
 
 def ensure_torchvision() -> None:
@@ -146,7 +167,9 @@ class MobileNetFeatures(nn.Module):
 
 
 def _imagenet_state(name: str) -> dict[str, Tensor] | None:
-    """torchvision's weights; None, with a warning, where they cannot be had."""
+    """torchvision's weights; None, with a warning, where they cannot be had, and where nobody wants them."""
+    if not wants_imagenet():
+        return None
     from torchvision import models
 
     published = models.get_model_weights(name)["DEFAULT"]

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from regard.errors import RecipeError
-from regard.models.backbones import Weights, calibrate, imagenet_model
+from regard.models.backbones import Weights, calibrate, imagenet_model, wants_imagenet
 from regard.models.published import Rules
 
 BackboneName = Literal[
@@ -152,7 +152,7 @@ def timm_model(weights: Weights) -> nn.Module:
             wanted="timm, or a backbone of torchvision's",
             do="pip install timm, or take mobilenet_v3_large, which is nearly the same network",
         ) from error
-    return timm.create_model("mobilenetv3_large_100", pretrained=weights == "imagenet")
+    return timm.create_model("mobilenetv3_large_100", pretrained=weights == "imagenet" and wants_imagenet())
 
 
 def published_names_of(backbone: BackboneName) -> Rules:

@@ -43,7 +43,9 @@ VIT_PREFIX = "backbone."
 VIT_HEAD = "cls_head."
 """... and before those of its classifier, which is not taken."""
 POSE_PARTS = ("trunk.", "lstm.", "questions.")
-"""What starts from a GazePose."""
+"""What starts from a GazePose, ..."""
+POSE_HEADS = ("combine_layer.", "last_layer.", "combine.", "classify.")
+"""... and what of one is not taken: published names and ours."""
 WINDOWS_AT_ONCE = 16
 """How many go through the film's transformer together: a window of pixels is seven pictures."""
 
@@ -149,18 +151,29 @@ class GazeViT(nn.Module):
         state = without_sines(bare_state(checkpoint, where="GazeViT"), "vit.pos_embed", where="GazeViT")
         return built_from(lambda: cls(priors="published", weights="random"), state, PUBLISHED_RULES, where="GazeViT")
 
-    def init_from(self, checkpoint: Mapping[str, object]) -> None:
-        """Start from a published GazePose (without its last layers), or the film from a ViT-S of mmaction2.
+    def init_from(
+        self,
+        checkpoint: Mapping[str, object] | None = None,
+        *,
+        pose: Mapping[str, object] | None = None,
+        film: Mapping[str, object] | None = None,
+    ) -> None:
+        """Start from a GazePose, published or a run's, without its last layers; the film from a ViT-S of mmaction2.
 
-        The names tell which. Raises WeightsError that lists what is missing or left over.
+        A `checkpoint` is one of the two, and its names tell which. Raises WeightsError that lists what is missing or
+        left over.
         """
-        state = bare_state(checkpoint, where="GazeViT")
-        if any(name.startswith(VIT_PREFIX) for name in state):
-            init_film(self.film, state)
-            return
-        taken = {n: v for n, v in state.items() if not n.startswith(("combine_layer.", "last_layer."))}
-        names = {p: o for p, o in published_names(self, PUBLISHED_RULES).items() if o.startswith(POSE_PARTS)}
-        load_published(self, taken, names, where="GazePose, where GazeViT starts from")
+        if checkpoint is not None:
+            is_film = any(name.startswith(VIT_PREFIX) for name in bare_state(checkpoint, where="GazeViT"))
+            pose, film = (pose, checkpoint) if is_film else (checkpoint, film)
+        if film is not None:
+            init_film(self.film, film)
+        if pose is not None:
+            where = "GazePose, where GazeViT starts from"
+            taken = {n: v for n, v in bare_state(pose, where=where).items() if not n.startswith(POSE_HEADS)}
+            names = {p: o for p, o in published_names(self, PUBLISHED_RULES).items() if o.startswith(POSE_PARTS)}
+            is_ours = any(n.startswith("trunk.") for n in taken)
+            load_published(self, taken, {o: o for o in names.values()} if is_ours else names, where=where)
 
 
 def init_film(film: VideoViT, checkpoint: Mapping[str, object]) -> None:

@@ -20,12 +20,13 @@ Precision = Literal["auto"] | Products
 
 @dataclass(frozen=True, kw_only=True)
 class Pretrained:
-    """What others have trained: `weights` is a name that `regard weights` lists, or a file.
+    """What was trained before: `weights` is a name that `regard weights` lists, a file, or a run's folder.
 
-    `options` are those of the model's own `init_from`, such as how position embeddings are fitted.
+    A model that starts from several has a name for each: {rgb: ..., flow: ...}. `options` are those of the model's own
+    `init_from`, such as how position embeddings are fitted.
     """
 
-    weights: str
+    weights: Mapping[str, str] | str
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

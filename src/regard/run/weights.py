@@ -19,6 +19,7 @@ from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
 from regard.models.published import Checkpoint
 from regard.run import first_sum
+from regard.run.folder import FOLDER, best_weights
 
 
 class ChangedWeightsWarning(UserWarning):
@@ -57,7 +58,6 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
     """
     weights = named(name)
     path = place(weights)
-    by_hand = f"get it from {weights.page} by hand, put it at {path}, and run the same command to check it"
     if path.exists():
         require_sha256(path, weights.sha256)
         weights.fits(read_weights(path))
@@ -70,12 +70,12 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
             weights.name,
             found=f"no address of the file itself: {weights.note}",
             wanted="an address, or the file by hand",
-            do=f"{by_hand}; or name a file of your own with --weights",
+            do=f"{_by_hand(weights)}; or name a file of your own with --weights",
         )
     fetch(
         source,
         path,
-        by_hand=by_hand,
+        by_hand=_by_hand(weights),
         sha256=weights.sha256,
         check=lambda file: weights.fits(read_weights(file)),
         progress=progress,
@@ -84,18 +84,25 @@ def get(name: str, *, address: str | None = None, progress: Callable[[float], No
     return path
 
 
+def _by_hand(weights: Checkpoint) -> str:
+    return (
+        f"open {weights.page} by hand, save its {weights.file} as {place(weights)}, and let "
+        f"`regard weights get {weights.name}` check it"
+    )
+
+
 def _tell_difference(path: Path, then: str) -> None:
     if (difference := first_sum.difference(path)) is not None:
         warnings.warn(f"{difference}; {then}", ChangedWeightsWarning, stacklevel=3)
 
 
 def locate(weights: str | Path) -> Path:
-    """The file of a name from the catalogue, or of a path; a folder where a model was published in several files.
+    """The file of a name from the catalogue, or of a path; of a run's folder its best checkpoint.
 
-    Raises WeightsError where it is not here.
+    Another folder stays one: some models were published in several files. Raises WeightsError where it is not here.
     """
     if os.path.exists(weights):
-        return Path(weights)
+        return best_weights(Path(weights)) if os.path.isdir(Path(weights, FOLDER)) else Path(weights)
     known = {w.name: w for w in catalogue()}
     if str(weights) not in known:
         raise WeightsError(
@@ -104,10 +111,12 @@ def locate(weights: str | Path) -> Path:
             wanted=f"a checkpoint file, or one of {', '.join(known)}",
             do="regard weights",
         )
-    path = place(known[str(weights)])
+    entry = known[str(weights)]
+    path = place(entry)
     if not path.exists():
+        fetched = f"regard weights get {weights}"
         raise WeightsError(
-            path, found="no such file", wanted=known[str(weights)].about, do=f"regard weights get {weights}"
+            path, found="no such file", wanted=entry.about, do=fetched if entry.address else _by_hand(entry)
         )
     _tell_difference(path, f"`regard weights get {weights}` checks it and takes it for the right one")
     return path
@@ -163,7 +172,7 @@ def with_weights(model: nn.Module, path: Path) -> nn.Module:
     parts = getattr(model, "published_parts", None)
     if path.is_dir() and parts is None:
         raise WeightsError(
-            path, found="a folder", wanted="a checkpoint file", do="of a run, name RUN/checkpoints/best.ckpt"
+            path, found="a folder", wanted="a checkpoint file, or the folder of a run", do="name one of its files"
         )
     content = read_weights(path) if path.is_file() else {}
     if is_ours(content) or not hasattr(kind, "from_published"):
@@ -192,6 +201,12 @@ def state_of(content: Mapping[str, Any], *, where: Path) -> dict[str, Tensor]:
     return {
         name.removeprefix(PREFIX): value for name, value in content["state_dict"].items() if name.startswith(PREFIX)
     }
+
+
+def fits(model: nn.Module, saved: Mapping[str, object]) -> bool:
+    """Whether a state has the names and shapes of the model's, all of them and no other."""
+    own = model.state_dict()
+    return own.keys() == saved.keys() and all(own[name].shape == getattr(saved[name], "shape", None) for name in own)
 
 
 def load_state(model: nn.Module, saved: Mapping[str, Tensor], *, where: Path) -> None:

@@ -139,7 +139,7 @@ class ActionRecognition(Task):
             main=self.scoring.labels[0],
             frame_valid=batch.frame_valid,
             gaze=self._looked(batch),
-            hands=getattr(batch, "hand_point", None),
+            hands=batch.hand_point,
             step=self.step,
         )
 
