@@ -13,14 +13,17 @@ from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 
 GAZE_ONLY = Path(__file__).parents[2] / "examples" / "gaze_only" / "action_egtea_gaze_only.yaml"
+TWO_STREAM = ["--task.model.width=8", "--task.model.depths=[1,1,1]"]
 SMALL = {
-    "gaze_attention": ["--task.model.size=[64,64]", "--task.model.width=8", "--task.model.depths=[1,1,1]"],
+    "gaze_attention": ["--task.model.size=[64,64]", *TWO_STREAM],
+    "beholder": ["--task.model.size=[64,64]", *TWO_STREAM],
+    "mcn": [*TWO_STREAM, "--task.loss.taught_steps=1"],
     "egohar": [
         "--task.model.size=[64,64]", "--task.model.backbone=resnet18", "--task.model.weights=random",
         "--task.model.channels=4", "--task.model.width=16", "--task.model.hidden=8",
     ],
 }  # fmt: skip
-PIXELS = {"gaze_attention": "CentreCrop", "egohar": "Resize"}
+READ_FLOW = {"gaze_attention", "beholder", "mcn"}
 
 
 def small(name: str, root: Path, folder: Path) -> Path:
@@ -32,13 +35,13 @@ def small(name: str, root: Path, folder: Path) -> Path:
     return folder / f"action_egtea_{name}.yaml"
 
 
-@pytest.mark.parametrize("name", ["gaze_attention", "egohar"])
+@pytest.mark.parametrize("name", SMALL)
 def test_a_folder_like_egteas_is_trained_on_scored_and_predicted(name: str, tmp_path: Path):
     root = fake.egtea(tmp_path / "egtea")
     steps = ["--training.max_steps=2", "--training.validate_every=2", "--training.accelerator=cpu"]
     words = [*SMALL[name], *steps, "--data.batch_size=2", "--data.workers=0", "--training.devices=1"]
     recipe_file = small(name, root, tmp_path)
-    if name == "gaze_attention":
+    if name in READ_FLOW:
         from regard.prepare.film import Settings
         from regard.prepare.flow import FlowSettings
         from regard.prepare.folder import prepare
