@@ -74,9 +74,10 @@ class EyeContact(Telling):
         if self._has_gaze:
             key += [(WEARER_COLOUR, "wearer looks at the face"), (hex_of(PREDICTED_COLOUR), "both")]
         spans = "".join(f'<span><i style="background: {colour}"></i>{escape(name)}</span>' for colour, name in key)
-        about = f'<p class="key dim">{spans}{escape(f"probability that each face looks, {self._model} says")}</p>'
+        line = f"<span>line: probability that the face looks ({escape(self._model)})</span>"
+        about = f'<p class="key dim">{spans}{line}</p>'
         tables = "".join(_html(table) for table in self.tables().values())
-        return "Eye contact over time", f"{self._timeline(end_s)}{about}{tables}"
+        return "Eye contact over time", f'<div class="scroll">{self._timeline(end_s)}</div>{about}{tables}'
 
     def _timeline(self, end_s: float) -> str:
         from matplotlib.backends.backend_svg import FigureCanvasSVG

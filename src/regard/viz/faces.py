@@ -26,7 +26,7 @@ class Faces(Drawing):
     """The faces of a moment with the words that say what the colours do, so that nobody need tell colours apart."""
 
     reads: ClassVar[tuple[str, ...]] = ("looking",)
-    legend: ClassVar[str] = "\u25a2 green: looks at the wearer, grey: does not, {model} says"
+    legend: ClassVar[str] = "\u25a2 green: looks at the wearer, grey: does not ({model})"
 
     def __init__(
         self,

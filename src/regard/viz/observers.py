@@ -152,11 +152,18 @@ def observers_page(recording: Recording, path: Path | str, *, prediction: Answer
             groups[prediction.model] = said
             rate_hz = min(rate_hz, 1 / said.interval_s)
         drawn = as_svg(gaze_changes(groups, recording.camera, rate_hz=rate_hz), label="gaze changes")
-        parts.append(("How gaze moves", f'{drawn}<p class="dim">from frame to frame, {rate_hz:.3g} a second</p>'))
+        parts.append(
+            (
+                "How gaze moves",
+                f'<div class="scroll">{drawn}</div><p class="dim">from frame to frame, {rate_hz:.3g} a second</p>',
+            )
+        )
     body = "".join(f"<h2>{escape(title)}</h2>\n{inside_}\n" for title, inside_ in parts)
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(recording.id)}</title>\n'
-        f"<style>{STYLE} .two {{ display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; }}</style>\n</head>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<style>{STYLE} .two {{ display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; }}\n"
+        "@media (max-width: 40rem) { .two { grid-template-columns: 1fr; } }</style>\n</head>\n"
         f'<body>\n<h1>{escape(recording.id)}</h1>\n<p class="dim">watched by {len(people)}</p>\n{body}'
         f"</body>\n</html>\n"
     )

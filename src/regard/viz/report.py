@@ -46,18 +46,20 @@ h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; padding-bottom: .25rem; border-bo
 p { margin: .3rem 0; } .dim { color: var(--dim); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .22rem 1.1rem .22rem 0; vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; }
+th, td { text-align: left; padding: .22rem 1.1rem .22rem 0; vertical-align: top; }
+td:last-child { overflow-wrap: anywhere; }
+th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; white-space: nowrap; }
 tbody tr + tr td, tbody tr + tr th { border-top: 1px solid var(--line); }
 svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px; }
-.key span { white-space: nowrap; margin-right: 1.2rem; }
+.scroll > svg, .scroll > img { min-width: 38rem; }
+.key span { display: inline-block; margin-right: 1.2rem; }
 .key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
 code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }
 @media print {
   :root { color-scheme: light; --ground: #fff; --text: #000; --dim: #444; --line: #bbb; }
   body { padding: 0; font-size: 10.5pt; max-width: none; } h2 { break-after: avoid; }
-  svg, img, tr { break-inside: avoid; } @page { margin: 15mm; }
+  svg, img, tr { break-inside: avoid; } .scroll > svg, .scroll > img { min-width: 0; } @page { margin: 15mm; }
 }
 """
 
@@ -131,8 +133,8 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
     if recording.segments:
         kinds = sorted({segment.kind for segment in recording.segments})
         rows.append(("labelled stretches", f"{len(recording.segments)} ({', '.join(kinds)})"))
-    if recording.faces:
-        rows.append(("faces", ", ".join(face.person for face in recording.faces)))
+    if recording.faces is not None:
+        rows.append(("faces", ", ".join(face.person for face in recording.faces) or "nobody in view"))
     return rows
 
 
@@ -149,7 +151,7 @@ def _gaze_over_time(recording: Recording, prediction: Answers | None, source: Fr
         key.append((PREDICTED_COLOUR, f"predicted by {prediction.model}"))
     spans = "".join(f'<span><i style="background: rgb{colour}"></i>{escape(name)}</span>' for colour, name in key)
     drawing = timeline(recording.gaze, predicted=prediction if has_points else None, end_s=end_s)
-    return f'{drawing}<p class="key dim">{spans}</p>'
+    return f'<div class="scroll">{drawing}</div><p class="key dim">{spans}</p>'
 
 
 def _sheet(
@@ -181,8 +183,9 @@ def _sheet(
     marks = [] if recording.gaze is None else ["\u25cb recorded gaze, in the colour of its state"]
     marks += [] if prediction is None else [drawing.legend.format(model=prediction.model)]
     key = "".join(f"<span>{escape(mark)}</span>" for mark in marks)
-    alt = f"{count} frames of the recording with the gaze drawn on them"
-    return f'<img alt="{alt}" src="data:image/jpeg;base64,{code}"><p class="key dim">{key}</p>'
+    alt = escape("; ".join([f"{count} frames of the recording", *marks]))
+    sheet = f'<img alt="{alt}" src="data:image/jpeg;base64,{code}">'
+    return f'<div class="scroll">{sheet}</div><p class="key dim">{key}</p>'
 
 
 def _section(name: str, inside: str) -> str:
