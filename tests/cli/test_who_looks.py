@@ -36,7 +36,8 @@ def party(tmp_path: Path) -> Path:
 
 
 def test_a_question_writes_scores_a_film_episodes_mutual_gaze_and_a_report(say, party: Path):
-    assert say("predict", party, "--task", "looking", "--out", "out").code == 0
+    said = say("predict", party, "--task", "looking", "--out", "out")
+    assert (said.code, said.out.splitlines()[-1]) == (0, "next: regard weights")
     files = {file.name for file in Path("out").iterdir()}
     assert files == {
         "looking.parquet", "looking.mp4", "looking.html", "looking_eye_contact.csv", "looking_mutual_gaze.csv",
@@ -52,9 +53,21 @@ def test_a_question_writes_scores_a_film_episodes_mutual_gaze_and_a_report(say, 
     assert contact.loc[0, ["start_s", "end_s"]].tolist() == pytest.approx([0.0, 2.0], abs=0.01)
     mutual = pd.read_csv("out/looking_mutual_gaze.csv")
     assert set(mutual.loc[mutual["kind"] == "mutual", "person"]) == {"ann"}
-    assert "Eye contact over time" in Path("out/looking.html").read_text()
+    page = Path("out/looking.html").read_text()
+    assert "Eye contact over time" in page
+    assert 'alt="8 frames of the recording; ○ recorded gaze, in the colour of its state; ▢ green: looks' in page
+    assert f"regard predict {party} --task looking" in page
     with Video("out/looking.mp4") as film:
         assert len(film.times_s) == 40
+
+
+def test_where_it_is_known_who_looks_the_next_command_scores_the_answers(say, party: Path):
+    table = pd.read_csv(party / "faces.csv").assign(looking=lambda t: (t["person"] == "ann").astype(int))
+    table.to_csv(party / "faces.csv", index=False)
+    said = say("predict", party, "--task", "looking", "--no_film", "--out", "out")
+    assert said.out.splitlines()[-1] == f"next: regard evaluate {party} --task looking"
+    scored = say("evaluate", party, "--task", "looking", "--out", "scores")
+    assert (scored.code, "ap_not_looking" in scored.out) == (0, True)
 
 
 def test_the_window_of_the_median_is_an_option(say, party: Path):

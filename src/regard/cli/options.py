@@ -81,7 +81,8 @@ def model_words(options: Namespace) -> list[str]:
     said = {"--horizon_s": options.horizon_s, "--weights": options.weights}
     said |= {"--device": options.device} if options.device != "cpu" else {}
     words = [str(word) for name, value in said.items() if value is not None for word in (name, value)]
-    return ["--model", options.model, *words, *trust_words(options)]
+    who = ["--task", options.task] if options.task else ["--model", options.model]
+    return [*who, *words, *trust_words(options)]
 
 
 def add_on_error(parser: ArgumentParser) -> None:

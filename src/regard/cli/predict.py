@@ -1,7 +1,7 @@
 """`regard predict PATH --model NAME`: where the wearer looks, what they do, who looks at them: as tables and a film."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
@@ -43,14 +43,27 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     with results_folder(options, recording) as folder:
         files = [folder / f"{file_stem(options.model)}.parquet"]
         prediction = predicted(options, recording, files[0], overrides)
-        files += told(options, recording, prediction, files[0])
+        more = told(options, recording, prediction, files[0])
+        files += more
         if not options.no_film:
             files.append(files[0].with_suffix(".mp4"))
             with frames_progress("film") as bar:
                 film(recording, prediction, files[-1], progress=bar)
-    can_be_scored = recording.gaze is not None and "log_density" in prediction.names
-    wrote(files, then=command("evaluate", options.path, *model_words(options)) if can_be_scored else command("recipes"))
+    wrote(files, then=_next(options, recording, prediction.names, told_more=bool(more)))
     return 0
+
+
+def _next(options: Namespace, recording: Recording, names: Collection[str], *, told_more: bool) -> str:
+    """To score the answers where that can be done; else to ask somebody else, where there was more to tell of them."""
+    if can_be_scored(recording, names):
+        return command("evaluate", options.path, *model_words(options))
+    return command("weights" if told_more and options.weights is None else "recipes")
+
+
+def can_be_scored(recording: Recording, names: Collection[str]) -> bool:
+    """Whether the recording knows the truth about answers of these names."""
+    looking = any(face.looking_known.any() for face in recording.faces or ())
+    return (recording.gaze is not None and "log_density" in names) or (looking and "looking" in names)
 
 
 def told(options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path) -> list[Path]:

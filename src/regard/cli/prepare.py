@@ -79,6 +79,8 @@ def _make(
     """True when all of it is made."""
     from regard.prepare.folder import prepare
 
+    if not recordings:
+        out.print("nothing to make: no recording lacks it")
     done = prepare(
         recordings,
         options.out / making.folder,
@@ -89,7 +91,8 @@ def _make(
         on_error=on_error,
         tell=lambda line: out.print(line, markup=False, soft_wrap=True),
     )
-    out.print(f"{len(done.made)} made, {len(done.already)} were there, {len(done.failed)} failed")
+    if recordings:
+        out.print(f"{len(done.made)} made, {len(done.already)} were there, {len(done.failed)} failed")
     for name, why in done.failed.items():
         out.print(f"  {name}: {why}", markup=False, soft_wrap=True)
     if done.waiting:

@@ -55,6 +55,7 @@ def _list() -> int:
             ("licence", weights.licence),
             ("sha-256", weights.sha256 or "none recorded"),
             ("note", weights.note),
+            ("ask", f"regard predict RECORDING --model {r} --weights {weights.name}" if (r := weights.recipe) else ""),
         ):
             if text:
                 out.print(f"  {label:<8} {text}", soft_wrap=True, markup=False)
