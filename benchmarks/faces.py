@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["REGARD_CACHE"] = str(Path(folder) / "cache")
         (world,) = write_world(Path(folder) / "world", seed=1, duration_s=options.seconds, size=(270, 480))
-        recording = replace(world, faces=(), gaze=None, audio=None)
+        recording = replace(world, faces=None, gaze=None, audio=None)
         video = open_video(recording.require_video())
         times_s = video.times_s
         video.close()

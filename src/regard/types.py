@@ -127,7 +127,8 @@ class FaceFilm(NamedTuple):
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
-    `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none. `flow` is the optical flow that
+    `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none; `faces` are None where nobody has looked
+    for any, and empty where nobody is in view. `flow` is the optical flow that
     `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that
     it cut out. `others` is where other
     people looked who watched the same video, by observer. `notes` are facts that a
@@ -143,15 +144,14 @@ class Recording:
     gaze: GazeTrack | None = None
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
-    faces: tuple[FaceTrack, ...] = ()
-    hands: HandTrack | None = None
+    faces: tuple[FaceTrack, ...] | None = None
     face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def light(self, *kept: str) -> "Recording":
-        """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`."""
-        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": (), "hands": None, "others": {}}
+        """Without what is heavy to send to another process: gaze, segments and faces, but for the fields `kept`."""
+        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": None, "others": {}}
         return replace(self, **{name: nothing for name, nothing in heavy.items() if name not in kept})
 
     def require_video(self) -> MediaStream:
@@ -194,11 +194,12 @@ class Clip:
     @property
     def face(self) -> FaceTrack:
         """The face that the clip is about. Raises FileError where the recording has no track of that name."""
-        found = next((f for f in self.recording.faces if f.name == self.person), None)
+        faces = self.recording.faces or ()
+        found = next((f for f in faces if f.name == self.person), None)
         if found is None:
             raise FileError(
                 str(self),
-                found=f"no face called {self.person!r}; there are {', '.join(f.name for f in self.recording.faces)}",
+                found=f"no face called {self.person!r}; there are {', '.join(f.name for f in faces)}",
                 wanted="a clip about one of the faces in view",
                 do="cut the clips with FaceWindows or FaceStretches",
             )

@@ -128,6 +128,35 @@ def test_a_recording_with_faces_of_its_own_keeps_them(video: Recording):
     assert not FoundFaces.lacks(replace(video, faces=(face,)))
 
 
+def test_where_a_table_says_that_nobody_is_in_view_nobody_looks_for_faces(
+    video: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert video.faces is None
+    header = "person,timestamp_s,x0,y0,x1,y1,looking\n"
+    (tmp_path / "in.faces.csv").write_text(header)
+    empty = open_recording(video.require_video().path)
+    assert empty.faces == ()
+    assert not FoundFaces.lacks(empty)
+    with pytest.raises(RegardError, match=r"empty faces\.csv"):
+        predict(empty, model="frontality")
+
+
+def test_a_recipe_of_labelled_windows_is_asked_about_every_face_that_is_found(video: Recording, tmp_path: Path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        "# Mine.\n"
+        "task: {class_path: LookingAtMe, init_args: {model: {class_path: FaceFrontality}}}\n"
+        "data:\n"
+        "  dataset: {class_path: Synthetic}\n"
+        "  eval: {val: val, test: test, sampler: {class_path: FaceWindows, init_args: {num_frames: 5, stride: 13}}}\n"
+    )
+    face = FaceTrack(
+        person="ann", time_s=np.arange(10) / 20, box=np.full((10, 4), [0.1, 0.1, 0.2, 0.2]),
+        looking=np.zeros(10, bool), looking_known=np.zeros(10, bool), known={"landmarks": np.full((10, 5, 3), 0.5)},
+    )  # fmt: skip
+    assert len(predict(replace(video, faces=(face,)), model=recipe)) == 10
+
+
 def test_a_video_without_a_face_is_said_plainly(video: Recording, tmp_path: Path):
     with pytest.raises(RegardError, match="no face"):
         predict(video, model="frontality")

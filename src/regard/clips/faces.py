@@ -27,6 +27,7 @@ def faces_at(source: FrameSource, clip: Clip) -> tuple[UInt8[Tensor, "t 3 h w"],
     """The clip's face at its frames, some other where it has no box; and which part of the picture each shows."""
     film, faces = clip.recording.face_film, clip.recording.faces
     assert film is not None
+    assert faces is not None
     before = sum(len(f.time_s) for f in faces[: [f.name for f in faces].index(clip.face.name)])
     numbers = np.arange(len(clip.face.time_s), dtype=np.float64)
     found = replace(clip.face, known={"number": numbers}).at(clip.frame_s)

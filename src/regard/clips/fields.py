@@ -46,7 +46,7 @@ def check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound
         raise RecipeError(
             recordings[0].id,
             found="no face in this or any other recording",
-            wanted="faces in view, whether looked for or given, which the task or the model is about",
+            wanted="faces in view, found or given (an empty faces.csv says that nobody is), which it is asked about",
             do="put a faces.csv beside the video, or look for smaller ones (docs/own_video.md)",
         )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from regard.clips.sampling.window import EveryClip, Sampler, Window
+from regard.clips.sampling.window import Sampler, Window
 from regard.clips.sound import Hearing
 from regard.errors import HorizonError, WeightsError
 from regard.models.backbones import RandomWeightsWarning, without_imagenet
@@ -25,9 +25,6 @@ from regard.run.folder import best_weights
 from regard.run.weights import locate, read_weights, with_weights
 from regard.tasks.base import Task
 from regard.transforms.place import Transform
-
-HOP_S = 0.5
-"""From one window to the next, where a recipe knows only how labelled segments are cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,19 +113,8 @@ def _with_given_weights(recipe: Recipe, file: Path, name: str, trust: Sequence[s
 
 
 def _everywhere(part: Part) -> Part:
-    """A part that cuts labelled segments, cutting windows everywhere instead: a recording need have no segments."""
-    window = part.sampler
-    if not isinstance(window, Window) or window.kind is None:
-        return part
-    sampler = EveryClip(
-        num_frames=window.num_frames,
-        interval_s=window.interval_s,
-        ahead_s=window.ahead_s,
-        hop_s=HOP_S,
-        short="repeat",
-        avoid=(),
-    )
-    return Part(sampler=sampler, transforms=part.transforms)
+    """A part that speaks of what is labelled, about all of a recording instead, of which nothing need be."""
+    return Part(sampler=part.sampler.everywhere(), transforms=part.transforms)
 
 
 def _looking_ahead(sampler: Sampler, task: Task, horizon_s: float | None, name: str) -> Sampler:

@@ -285,10 +285,9 @@ def _labels(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
             text=f"{len(own)} labelled segments" + f", {late} of them outside the video" * bool(late),
             value=float(len(own)),
         )
-    if recording.faces:
-        yield Finding(
-            level="ok", name="faces", text=f"{len(recording.faces)} people in view", value=float(len(recording.faces))
-        )
+    if recording.faces is not None:
+        num = len(recording.faces)
+        yield Finding(level="ok", name="faces", text=f"{num or 'no'} people in view", value=float(num))
     if recording.hands is not None:
         seen = ~np.isnan(recording.hands.point[..., 0])
         num, (left, right) = len(seen), seen.mean(axis=0) if len(seen) else (0.0, 0.0)

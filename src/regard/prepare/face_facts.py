@@ -88,7 +88,7 @@ class FaceFacts(Making):
     @override
     def lacks(cls, recording: Recording) -> bool:
         has_faces = recording.video is not None and bool(recording.faces)
-        return has_faces and not all("quality" in face.known for face in recording.faces)
+        return has_faces and not all("quality" in face.known for face in recording.faces or ())
 
     @override
     def with_models(self, load: Callable[[nn.Module, str], nn.Module]) -> "FaceFacts":
@@ -115,8 +115,8 @@ class FaceFacts(Making):
             size = open_video(recording.require_video()).size
             loose = [self._told(sample, size) for sample in face_pictures(recording, FaceCrop(SIDE, LOOSE))]
             told |= {name: np.concatenate([part[name] for part in loose]) for name in loose[0]}
-        names = [face.name for face in recording.faces for _ in face.time_s]
-        table = {"track": names, "timestamp_s": np.concatenate([face.time_s for face in recording.faces])}
+        names = [face.name for face in recording.faces or () for _ in face.time_s]
+        table = {"track": names, "timestamp_s": np.concatenate([face.time_s for face in recording.faces or ()])}
         for name, columns in KNOWN.items():
             values = told.get(name, np.full((len(names), len(columns)), np.nan))
             table |= dict(zip(columns, values.T, strict=True))
@@ -131,7 +131,7 @@ class FaceFacts(Making):
         columns = [Column(column, empty=True) for names in KNOWN.values() for column in names]
         table = read_columns(file, columns, do="run regard prepare again")
         faces, first = [], 0
-        for face in recording.faces:
+        for face in recording.faces or ():
             rows = table.iloc[first : first + len(face.time_s)]
             first += len(face.time_s)
             values = {n: rows[list(c)].to_numpy(np.float64).reshape(-1, *SHAPES[n]) for n, c in KNOWN.items()}

@@ -83,7 +83,7 @@ def face_pictures(recording: Recording, crop: FaceCrop) -> Iterator[Sample]:
     video, none = open_video(recording.require_video()), torch.Generator()
     last_s, size = video.times_s[-1], video.size
     chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
-    for face in recording.faces:
+    for face in recording.faces or ():
         for first in range(0, len(face.time_s), chunk):
             moments = face.time_s[first : first + chunk]
             frames = video.frames_at(moments.clip(video.times_s[0], last_s))
@@ -102,9 +102,9 @@ def pictures_of(sample: Sample) -> UInt8[np.ndarray, "t h w 3"]:
 def tracks_of(recording: Recording) -> dict[str, Any]:
     """The face tracks in short: equal where names, times and boxes are."""
     digest = sha256()
-    for face in recording.faces:
+    for face in recording.faces or ():
         digest.update(face.name.encode() + face.time_s.tobytes() + np.round(face.box, 6).tobytes())
-    return {"tracks": len(recording.faces), "boxes": digest.hexdigest()}
+    return {"tracks": len(recording.faces or ()), "boxes": digest.hexdigest()}
 
 
 def require_same_tracks(recording: Recording, file: Path, facts: dict[str, Any]) -> None:

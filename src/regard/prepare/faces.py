@@ -68,7 +68,7 @@ class FoundFaces(Making):
     @classmethod
     @override
     def lacks(cls, recording: Recording) -> bool:
-        return not recording.faces and recording.video is not None
+        return recording.faces is None and recording.video is not None
 
     @override
     def make(self, recording: Recording, file: Path) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Clips about one face in view: short windows to train and to score with, long stretches to ask about every moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int64
@@ -17,12 +17,14 @@ __all__ = ["FaceStretches", "FaceWindows"]
 class FaceWindows(Sampler):
     """`num_frames` successive frames round every `stride`-th box of each face, that ask about their middle one.
 
-    Boxes of which nobody knows whether the face looks are left out, after counting. Frames before the video's first and
-    after its last are stood in for by these and marked as not valid. The published ones are 7 frames, every 13th box.
+    With `labelled`, boxes of which nobody knows whether the face looks are left out, after counting. Frames before the
+    video's first and after its last are stood in for by these and marked as not valid. The published ones are 7 frames,
+    every 13th box.
     """
 
     num_frames: int = 7
     stride: int = 1
+    labelled: bool = True
 
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.num_frames % 2 == 0 or self.stride < 1:
@@ -34,13 +36,17 @@ class FaceWindows(Sampler):
             )
 
     @override
+    def everywhere(self) -> "FaceWindows":
+        return replace(self, stride=1, labelled=False)
+
+    @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
         around = np.arange(self.num_frames) - self.num_frames // 2
         found = []
-        for face in recording.faces:
+        for face in recording.faces or ():
             asked, frame = _boxes(face, times_s)
             chosen = np.arange(len(asked)) % self.stride == 0
-            chosen &= face.looking_known[asked]
+            chosen &= face.looking_known[asked] | (not self.labelled)
             for box, middle in zip(asked[chosen], frame[chosen], strict=True):
                 wanted = middle + around
                 real = (wanted >= 0) & (wanted < len(times_s))
@@ -79,7 +85,7 @@ class FaceStretches(Sampler):
     @override
     def clips(self, recording: Recording, *, times_s: Times, rng: np.random.Generator) -> tuple[Clip, ...]:
         found = []
-        for face in recording.faces:
+        for face in recording.faces or ():
             asked, frame = _boxes(face, times_s)
             first = 0
             while first < len(asked):

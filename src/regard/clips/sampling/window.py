@@ -26,6 +26,9 @@ __all__ = ["EveryClip", "FirstFrames", "LastFrames", "RandomClip", "Sampler", "W
 TOLERANCE_S = 1e-3
 """Containers may round a frame's time to the millisecond, so two moments this near to each other are the same."""
 
+HOP_S = 0.5
+"""From one clip to the next, where all of a recording is asked about and only labelled segments are spoken of."""
+
 Short = Literal["mask", "repeat", "leave_out"]
 """What becomes of a stretch shorter than a clip: its last frame is repeated and the repetitions marked as not valid;
 repeated as if it were real, as several published systems do; or no clip is cut, and `left_out` lists the stretch."""
@@ -48,6 +51,10 @@ class Sampler(ABC):
     def left_out(self, recording: Recording, *, times_s: Times) -> tuple[Segment, ...]:
         """The stretches of which no clip is cut: too short for one, or lying across an avoided segment."""
         return ()
+
+    def everywhere(self) -> "Sampler":
+        """How to ask about all of a recording that nobody has labelled, in such clips; itself where it does that."""
+        return self
 
 
 class Room(NamedTuple):
@@ -82,6 +89,19 @@ class Window(Sampler):
             )
         if self.ahead_s is not None and (not self.ahead_s or not np.isfinite(self.ahead_s).all()):
             raise sampler_error(self, f"ahead_s = {self.ahead_s}", "one or more finite numbers, or null for estimation")
+
+    @override
+    def everywhere(self) -> "Sampler":
+        if self.kind is None:
+            return self
+        return EveryClip(
+            num_frames=self.num_frames,
+            interval_s=self.interval_s,
+            ahead_s=self.ahead_s,
+            hop_s=HOP_S,
+            short="repeat",
+            avoid=(),
+        )
 
     @property
     def span_s(self) -> float:

@@ -198,9 +198,9 @@ class Ego4DLooking(OnDisk):
         recordings, problems = findings.opened([u for u in wanted if u in self._whole], self.recording, tell)
         yield from findings.broken("unreadable", problems)
         looked = {uid: glance(self.files("videos")[uid]) for uid in recordings}
-        until_s = {u: max((float(f.time_s[-1]) for f in r.faces), default=0.0) for u, r in recordings.items()}
+        until_s = {u: max((float(f.time_s[-1]) for f in r.faces or ()), default=0.0) for u, r in recordings.items()}
         yield from findings.videos(looked, until_s, rate_hz=RATE_HZ, other="warning")
-        tracks = [track for recording in recordings.values() for track in recording.faces]
+        tracks = [track for recording in recordings.values() for track in recording.faces or ()]
         boxes = sum(len(track.time_s) for track in tracks)
         if boxes:
             share = sum(int(track.looking.sum()) for track in tracks) / boxes

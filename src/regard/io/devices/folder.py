@@ -46,6 +46,7 @@ faces.csv, one line per person and moment; each person's times increase:
     ann,0.000,0.61,0.20,0.70,0.38,1
 
     x0,y0,x1,y1          the face's box, normalised, x0 < x1 and y0 < y1
+    no line at all       nobody is in view; without the file, nobody has looked for faces yet
     looking              1: looks at the wearer, 0: does not, empty: unknown
     track                optional: where a person left and came back, a name for each time, all different
     score                optional: how sure a detector was of the box
@@ -147,7 +148,7 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
         gaze=gaze,
         camera=read_camera(camera) if camera else None,
         segments=read_labels(labels) if labels else (),
-        faces=read_faces(faces) if faces else (),
+        faces=read_faces(faces) if faces else None,
         hands=read_hands(hands) if hands else None,
         others=watched,
         notes=tuple(notes),

@@ -86,7 +86,7 @@ class LookingScoring(Scoring):
         Raises TableError for answers about a face that the recording does not have, or that say of none of whom they
         are; NothingToScoreError where of no answered face is known whether it looks.
         """
-        faces = {face.name: face for face in recording.faces}
+        faces = {face.name: face for face in recording.faces or ()}
         who = answers.who or ()
         unknown = [name for name in dict.fromkeys(who) if name not in faces]
         if unknown or not who:
