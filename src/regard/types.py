@@ -127,13 +127,12 @@ class FaceFilm(NamedTuple):
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
-    `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none; `faces` are None where nobody has looked
-    for any, and empty where nobody is in view. `flow` is the optical flow that
-    `regard prepare` computed, a film of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that
-    it cut out. `others` is where other
-    people looked who watched the same video, by observer. `notes` are facts that a
-    reader had to assume or wants known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without
-    video, the clock counts from where its first frame would be.
+    `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none; `faces` are None where nobody has
+    looked for any, and empty where nobody is in view. `flow` is the optical flow that `regard prepare` computed, a film
+    of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that it cut out. `others` is where
+    other people looked who watched the same video, by observer. `notes` are facts that a reader had to assume or wants
+    known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without video, the clock counts from
+    where its first frame would be.
     """
 
     id: str
@@ -145,13 +144,14 @@ class Recording:
     camera: Camera | None = None
     segments: tuple[Segment, ...] = ()
     faces: tuple[FaceTrack, ...] | None = None
+    hands: HandTrack | None = None
     face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def light(self, *kept: str) -> "Recording":
-        """Without what is heavy to send to another process: gaze, segments and faces, but for the fields `kept`."""
-        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": None, "others": {}}
+        """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`."""
+        heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": None, "hands": None, "others": {}}
         return replace(self, **{name: nothing for name, nothing in heavy.items() if name not in kept})
 
     def require_video(self) -> MediaStream:
