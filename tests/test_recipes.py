@@ -102,7 +102,7 @@ def shrink(content: dict) -> None:
     """A recipe for a large model at its published size: the same, on small pictures and from random weights."""
     model = content["task"]["init_args"]["model"]
     given = model.get("init_args", {})
-    if {"width", "hidden"} & given.keys() or not small_arguments(model["class_path"]):
+    if {"width", "hidden", "backbone"} & given.keys() or not small_arguments(model["class_path"]):
         return
     model["init_args"] = {**given, **small_arguments(model["class_path"])}
     content["training"].pop("pretrained", None)
