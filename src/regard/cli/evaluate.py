@@ -14,6 +14,7 @@ from regard.cli.options import (
     add_out,
     add_print_config,
     add_recording,
+    add_runtime,
     command,
     file_stem,
     on_error_words,
@@ -40,6 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What is scored, who answers, and where to."""
     add_recording(parser)
     add_model(parser)
+    add_runtime(parser)
     add_out(parser)
     parser.add_argument(
         "--weights", help="checkpoint for a recipe or run (default: the run's best), or for glc and csts, as in predict"
@@ -108,6 +110,7 @@ def _refuse_recording_options(options: Namespace) -> None:
         "--horizon_s": options.horizon_s,
         "--device": options.device != "cpu",
         "--precision": options.precision != "auto",
+        "--runtime": options.runtime != "auto",
     }
     for name in (name for name, is_given in given.items() if is_given):
         raise RecipeError(

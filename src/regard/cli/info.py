@@ -7,7 +7,20 @@ from importlib.metadata import PackageNotFoundError, version
 
 from regard import __version__
 
-PACKAGES = ("torch", "torchvision", "av", "lightning", "numpy", "pandas", "pyarrow", "projectaria-tools", "openvino")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "av",
+    "lightning",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "projectaria-tools",
+    "openvino",
+    "onnx",
+    "onnxruntime",
+    "nncf",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

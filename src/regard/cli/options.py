@@ -29,8 +29,8 @@ def add_model(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
-        help="a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` wrote (default: "
-        "saliency)",
+        help="a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` or `regard export` "
+        "wrote (default: saliency)",
     )
     parser.add_argument(
         "--task",
@@ -46,6 +46,17 @@ def add_model(parser: ArgumentParser) -> None:
         default="auto",
         choices=["auto", "32-true", "bf16-mixed", "16-mixed"],
         help="of the model's products; auto tries whether bfloat16 is faster here (default: auto)",
+    )
+
+
+def add_runtime(parser: ArgumentParser) -> None:
+    """What runs an exported model."""
+    parser.add_argument(
+        "--runtime",
+        default="auto",
+        choices=["torch", "openvino", "onnx", "auto"],
+        help="what runs a model that `regard export` wrote; auto takes the fastest of those installed whose answers "
+        "were found to be torch's (default: auto)",
     )
 
 
@@ -80,6 +91,7 @@ def model_words(options: Namespace) -> list[str]:
     """Who answers, said again for the next command."""
     said = {"--horizon_s": options.horizon_s, "--weights": options.weights}
     said |= {"--device": options.device} if options.device != "cpu" else {}
+    said |= {"--runtime": options.runtime} if options.runtime != "auto" else {}
     words = [str(word) for name, value in said.items() if value is not None for word in (name, value)]
     who = ["--task", options.task] if options.task else ["--model", options.model]
     return [*who, *words, *trust_words(options)]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, command, file_stem, model_words
+from regard.cli.options import add_model, add_out, add_recording, add_runtime, command, file_stem, model_words
 from regard.cli.results import results_folder
 from regard.engine.predict import predict
 from regard.errors import RecipeError
@@ -25,6 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, who answers, and where to."""
     add_recording(parser)
     add_model(parser)
+    add_runtime(parser)
     parser.add_argument(
         "--weights",
         help="for a network: a checkpoint, or a name that `regard weights` lists; for gaze-attention also the folder "
@@ -105,6 +106,7 @@ def predicted(options: Namespace, recording: Recording, out: Path, overrides: Se
             precision=options.precision,
             overrides=overrides,
             trust=options.trust,
+            runtime=options.runtime,
             out=out,
             progress=bar,
         )

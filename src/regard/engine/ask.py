@@ -14,6 +14,7 @@ from typing import Any
 
 from regard.clips.sampling.window import Sampler, Window
 from regard.clips.sound import Hearing
+from regard.engine.export.folder import Choice, put_into, read_exported
 from regard.errors import HorizonError, WeightsError
 from regard.models.backbones import RandomWeightsWarning, without_imagenet
 from regard.prepare.making import Making
@@ -39,6 +40,9 @@ class Asked:
     sound: Hearing | None = None
     makings: Sequence[Making] = ()
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    weights: Path | None = None
+    """The file of its weights; None where it has none, or random ones."""
 
 
 def ask(
@@ -48,23 +52,29 @@ def ask(
     weights: str | Path | None = None,
     overrides: Sequence[str] = (),
     trust: Sequence[str] = (),
+    runtime: Choice = "torch",
 ) -> Asked:
-    """The packaged recipe of that name, a recipe's file, or the folder of a trained run, with its weights.
+    """The packaged recipe of that name, a recipe's file, or the folder of a trained run or an export, with its weights.
 
     A run has its best weights. Other recipes take `weights`, a file or a name that `regard weights` lists; a
     network without any has random ones, and RandomWeightsWarning says so. `overrides` change the recipe. One that
-    anticipates answers about `horizon_s` later than what it has seen and heard. Raises RecipeError, WeightsError,
-    or HorizonError where it cannot be asked that.
+    anticipates answers about `horizon_s` later than what it has seen and heard. An exported model is run by `runtime`.
+    Raises RecipeError, WeightsError, HorizonError where it cannot be asked that, or what `put_into` does.
     """
     file = find(model)
     is_run = file.name == RECIPE_FILE
     with without_imagenet() if is_run or weights is not None else nullcontext():
         recipe = read_recipe(file, overrides, trust=trust)
     name = file.parent.resolve().name if is_run else str(model)
-    if weights is not None:
-        recipe = _with_given_weights(recipe, locate(weights), name, trust)
+    exported = read_exported(file.parent) if is_run and weights is None else None
+    source = None if weights is None else locate(weights)
+    if exported is not None:
+        source = file.parent / exported.weights
+    if source is not None:
+        recipe = _with_given_weights(recipe, source, name, trust)
     elif is_run:
-        recipe.task.model = with_weights(recipe.task.model, best_weights(file.parent))
+        source = best_weights(file.parent)
+        recipe.task.model = with_weights(recipe.task.model, source)
     elif any(True for _ in recipe.task.model.parameters()):
         name = f"{name}, random weights"
         warnings.warn(
@@ -73,10 +83,11 @@ def ask(
             RandomWeightsWarning,
             stacklevel=3,
         )
+    by = put_into(recipe.task.model, exported, runtime, name=str(model))
     part = recipe.data.predict or _everywhere(recipe.data.require_eval())
     transforms = ready(part, recipe.task.model)
     return Asked(
-        name=name,
+        name=name if by == "torch" else f"{name}, {by}",
         task=recipe.task,
         sampler=_looking_ahead(part.sampler, recipe.task, horizon_s, name),
         transforms=transforms,
@@ -84,6 +95,8 @@ def ask(
         sound=recipe.data.sound,
         makings=makings_of(recipe.data),
         class_names=getattr(recipe.data.dataset, "classes", {}),
+        recipe=recipe,
+        weights=source,
     )
 
 

@@ -16,6 +16,7 @@ from regard.clips.load import loader
 from regard.clips.sampling.window import Window
 from regard.engine.arithmetic import autocast, chosen, quick_float32
 from regard.engine.ask import Asked, ask
+from regard.engine.export.folder import Choice
 from regard.errors import RegardError
 from regard.io import open_video
 from regard.io.fingerprint import fingerprint
@@ -45,6 +46,7 @@ def predict(
     device: str = ...,
     precision: Precision = ...,
     trust: Sequence[str] = ...,
+    runtime: Choice = ...,
     out: None = ...,
     progress: Callable[[float], None] | None = ...,
 ) -> Prediction: ...
@@ -59,6 +61,7 @@ def predict(
     device: str = ...,
     precision: Precision = ...,
     trust: Sequence[str] = ...,
+    runtime: Choice = ...,
     out: Path | str,
     progress: Callable[[float], None] | None = ...,
 ) -> PredictionFile: ...
@@ -72,6 +75,7 @@ def predict(
     device: str = "cpu",
     precision: Precision = "auto",
     trust: Sequence[str] = (),
+    runtime: Choice = "auto",
     out: Path | str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Prediction | PredictionFile:
@@ -81,12 +85,19 @@ def predict(
     train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or
     a name that `regard weights` lists; random ones, with a warning, without. `overrides` change the recipe, as
     ["--task.smooth_s=0.3"] does. `precision` is that of the model's products; "auto" tries which is faster here.
-    `trust` names packages whose classes a recipe may name. With `out`, a parquet file, answers go there as they are
-    made, and what is returned reads them in pieces: an hour takes no more memory than a minute. `progress` is told
-    the share done. What the model reads, the recording lacks and regard can make, such as optical flow, is made
-    first. Raises a RegardError where the recording lacks what the model reads.
+    `trust` names packages whose classes a recipe may name. `runtime` runs a model that was exported. With `out`, a
+    parquet file, answers go there as they are made, and what is returned reads them in pieces: an hour takes no more
+    memory than a minute. `progress` is told the share done. What the model reads, the recording lacks and regard can
+    make, such as optical flow, is made first. Raises a RegardError where the recording lacks what the model reads.
     """
-    asked = ask(model, horizon_s=horizon_s, weights=weights, overrides=overrides, trust=trust)
+    asked = ask(
+        model,
+        horizon_s=horizon_s,
+        weights=weights,
+        overrides=overrides,
+        trust=trust,
+        runtime=runtime_on(device, runtime),
+    )
     answers = asked.task.settled(_answers(recording, asked, usable(device), precision, progress or (lambda _: None)))
     if out is None:
         return joined(list(answers))
@@ -94,6 +105,20 @@ def predict(
         for piece in answers:
             writer.write(piece)
     return open_prediction(out)
+
+
+def runtime_on(device: str, runtime: Choice) -> Choice:
+    """The runtime for a model on this device. Raises DeviceError where exported files do not run there."""
+    if device == "cpu" or runtime == "torch":
+        return runtime
+    if runtime != "auto":
+        raise DeviceError(
+            f"--runtime {runtime}",
+            found=f"device {device!r}",
+            wanted="the processor, by which regard runs exported models",
+            do="leave the device out, or take --runtime torch",
+        )
+    return "torch"
 
 
 def usable(device: str) -> torch.device:

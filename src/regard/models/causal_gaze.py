@@ -113,6 +113,7 @@ class CausalGaze(nn.Module):
     """
 
     preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    exported: ClassVar[str] = "advance"
 
     def __init__(
         self,
@@ -136,14 +137,10 @@ class CausalGaze(nn.Module):
     ) -> tuple[Float[Tensor, "b t h w"], CausalState]:
         """Unnormalised log density for each frame, and the state to go on from."""
         fine, coarse = self.frames(video, frame_valid)
-        b, t, _, h, w = coarse.shape
-        state = self.begin(b) if state is None else state
-        state = state._replace(hidden=state.hidden.expand(-1, -1, h, w))
+        state = self.begin(len(video)) if state is None else state
         answers = []
-        for i in range(t):
-            last = relative_density(state.logits.detach(), (h, w))
-            hidden = self.memory(torch.cat([coarse[:, i], last], dim=1), state.hidden)
-            new = CausalState(hidden, self.decoder(hidden, fine[:, i]))
+        for i in range(video.shape[1]):
+            new = self._next(coarse[:, i], fine[:, i], state)
             state = new if frame_valid is None else _advance(state, new, frame_valid[:, i])
             answers.append(state.logits)
         return torch.stack(answers, dim=1), state
@@ -157,8 +154,25 @@ class CausalGaze(nn.Module):
         self, frame: Float[Tensor, "b 3 h_in w_in"], state: CausalState
     ) -> tuple[Float[Tensor, "b h w"], CausalState]:
         """The answer about the next frame, and the state after it: equal to that of all frames at once."""
-        answers, state = self(frame[:, None], state)
-        return answers[:, 0], state
+        logits, hidden = self.advance(frame, *state)
+        return logits, CausalState(hidden, logits)
+
+    def advance(
+        self,
+        frame: Float[Tensor, "b 3 h_in w_in"],
+        hidden: Float[Tensor, "b c h16 w16"],
+        logits: Float[Tensor, "b h w"],
+    ) -> tuple[Float[Tensor, "b h w"], Float[Tensor, "b c h2 w2"]]:
+        """The same of a state that is given in parts: the answer, which is also the next `logits`, and the memory."""
+        fine, coarse = self.frames(frame[:, None])
+        hidden, logits = self._next(coarse[:, 0], fine[:, 0], CausalState(hidden, logits))
+        return logits, hidden
+
+    def _next(self, coarse: Tensor, fine: Tensor, state: CausalState) -> CausalState:
+        h, w = coarse.shape[-2:]
+        last = relative_density(state.logits.detach(), (h, w))
+        hidden = self.memory(torch.cat([coarse, last], dim=1), state.hidden.expand(-1, -1, h, w))
+        return CausalState(hidden, self.decoder(hidden, fine))
 
 
 def relative_density(logits: Float[Tensor, "b h w"], grid: tuple[int, int]) -> Float[Tensor, "b 1 h16 w16"]:

@@ -54,6 +54,15 @@ class EgoHARAnswer(NamedTuple):
     """How much each place matters, in (0, 1), by the model's own judgement."""
 
 
+class EgoHARLook(NamedTuple):
+    """What EgoHAR makes of each of n pictures; see EgoHARState."""
+
+    token: Float[Tensor, "n e"]
+    verb: Float[Tensor, "n v"]
+    noun: Float[Tensor, "n m"]
+    attention: Float[Tensor, "n h w"]
+
+
 class EgoHARState(NamedTuple):
     """All that streaming keeps of the last frames, oldest first: no pictures and no feature maps."""
 
@@ -73,6 +82,7 @@ class EgoHAR(nn.Module):
     """
 
     preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    exported: ClassVar[str] = "look"
 
     def __init__(
         self,
@@ -119,9 +129,11 @@ class EgoHAR(nn.Module):
         """
         self._check(video)
         if frame_valid is None or bool(frame_valid.all()):
-            looked = self._look(video.flatten(0, 1), None if attention is None else attention.flatten(0, 1))
+            pictures = video.flatten(0, 1)
+            looked = self.look(pictures) if attention is None else self._look(pictures, attention.flatten(0, 1))
             return self._answer(EgoHARState(*(part.unflatten(0, video.shape[:2]) for part in looked)))
-        looked = self._look(video[frame_valid], None if attention is None else attention[frame_valid])
+        pictures = video[frame_valid]
+        looked = self.look(pictures) if attention is None else self._look(pictures, attention[frame_valid])
         empty = (part.new_zeros(*frame_valid.shape, *part.shape[1:]) for part in looked)
         spread = (e.index_put((frame_valid,), part) for e, part in zip(empty, looked, strict=True))
         return self._answer(EgoHARState(*spread), frame_valid)
@@ -138,18 +150,21 @@ class EgoHAR(nn.Module):
         Equal to that of these frames as one clip, at the price of looking at one picture.
         """
         self._check(frame[:, None])
-        both = zip(state, self._look(frame, None), strict=True)
+        both = zip(state, self.look(frame), strict=True)
         state = EgoHARState(*(torch.cat([old, new[:, None]], dim=1)[:, -self.num_frames :] for old, new in both))
         return self._answer(state), state
 
     def _answer(self, state: EgoHARState, frame_valid: Tensor | None = None) -> EgoHARAnswer:
         return EgoHARAnswer(self.reader(state.token, frame_valid), state.verb, state.noun, state.attention)
 
-    def _look(self, image: Tensor, attention: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Token, verb, noun and the model's own attention of each picture."""
+    def look(self, image: Float[Tensor, "n 3 h_in w_in"]) -> EgoHARLook:
+        """What is made of each picture by itself: nearly all of the work."""
+        return self._look(image, None)
+
+    def _look(self, image: Tensor, attention: Tensor | None) -> EgoHARLook:
         seen, own, verb, noun = self.frames(image, attention)
         token = functional.dropout(functional.relu(self.project(seen.flatten(1))), self.reader.dropout, self.training)
-        return token, verb, noun, own
+        return EgoHARLook(token, verb, noun, own)
 
     def _check(self, video: Tensor) -> None:
         t, _, h, w = video.shape[1:]

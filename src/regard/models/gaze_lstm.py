@@ -95,6 +95,7 @@ class GazeLSTM(nn.Module):
     )
 
     preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    exported: ClassVar[str] = "per_frame"
 
     def __init__(
         self,

@@ -1,0 +1,101 @@
+"""`regard export MODEL --to onnx | openvino`: a model as files for another runtime, compared with torch."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from regard.cli.console import heading, out, plain, table, wrote
+from regard.cli.options import OUT, add_trust, command, file_stem, trust_words
+
+if TYPE_CHECKING:
+    from regard.engine.export.folder import Exported
+
+TAKES_OVERRIDES = True
+"""Of the recipe: `--task.model.size [64,64]`."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which model, to which runtimes, and by which clips it is judged."""
+    parser.add_argument(
+        "model", help="a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` wrote"
+    )
+    parser.add_argument(
+        "--to",
+        action="append",
+        required=True,
+        choices=["onnx", "openvino"],
+        help="the runtime; repeat for both in one folder",
+    )
+    parser.add_argument("--int8", action="store_true", help="besides float32 also with 8-bit products (needs nncf)")
+    parser.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="a recording, or a split of the recipe's dataset: half of the clips give the ranges of 8-bit products, "
+        "the others are scored (default: the recipe's own val split where it lies here, else a made recording)",
+    )
+    parser.add_argument("--num_clips", type=int, default=8, help="how many clips are answered about (default: 8)")
+    parser.add_argument("--weights", help="a checkpoint, or a name that `regard weights` lists, as in predict")
+    parser.add_argument("--threads", type=int, default=1, help="with which the forms are timed (default: 1)")
+    parser.add_argument("--out", type=Path, help="the folder (default: regard-out/<model>-exported)")
+    add_trust(parser)
+
+
+def run(options: Namespace, overrides: Sequence[str]) -> int:
+    """Write the folder, and print how far the answers are from torch's and how long they take."""
+    import torch
+
+    from regard.engine.export.export import export
+    from regard.errors import RecipeError
+
+    if options.num_clips < 1 or options.threads < 1:
+        raise RecipeError(
+            "--num_clips, --threads",
+            found=f"{options.num_clips}, {options.threads}",
+            wanted="1 or more",
+            do="correct them",
+        )
+    torch.set_num_threads(options.threads)
+    done = export(
+        options.model,
+        to=list(dict.fromkeys(options.to)),
+        out=options.out or OUT / f"{file_stem(options.model)}-exported",
+        int8=options.int8,
+        calibrate=options.calibrate,
+        num_clips=options.num_clips,
+        weights=options.weights,
+        overrides=overrides,
+        trust=options.trust,
+        tell=lambda line: out.print(f"[dim]{plain(line)}[/]", soft_wrap=True),
+    )
+    for title, frame in tables(done).items():
+        heading(title)
+        table(frame)
+    out.print(f"[dim]{plain(str(done.about['judged_on']))}; {plain(str(done.about['machine']))}[/]", soft_wrap=True)
+    files = [done.folder / name for name in ("export.json", *(form.file for form in done.forms))]
+    wrote(files, then=command("predict", "RECORDING", "--model", done.folder, *trust_words(options)))
+    return 0
+
+
+def tables(done: "Exported") -> dict[str, pd.DataFrame]:
+    """How fast each form is, how far its answers are from torch's, and how it scores."""
+    torch_ms: dict = done.about["torch"]  # pyright: ignore[reportAssignmentType]
+    scores: dict = done.about["torch_scores"]  # pyright: ignore[reportAssignmentType]
+    speed = [{"form": "torch", "wall_ms": torch_ms["wall_ms"], "cpu_ms": torch_ms["cpu_ms"], "speed": 1.0, "auto": ""}]
+    parity, scored = [], {"torch": scores}
+    for form in done.forms:
+        name = f"{form.runtime} {form.precision}"
+        told = {"wall_ms": form.wall_ms, "cpu_ms": form.cpu_ms, "speed": form.speedup}
+        speed.append({"form": name, **told, "auto": "may take it" if form.passed else "leaves it"})
+        parity += [
+            {"form": name, "answer": what, **{k: f"{v:.1e}" if v is not None else "-" for k, v in numbers.items()}}
+            for what, numbers in form.parity.items()
+        ]
+        scored[name] = form.scores
+    found = {
+        f"{done.model}.{done.method}, a call": pd.DataFrame(speed),
+        "difference from torch (error: over the variation between moments)": pd.DataFrame(parity),
+    }
+    return found | ({"scores": pd.DataFrame(scored).rename_axis("score").reset_index()} if scores else {})
