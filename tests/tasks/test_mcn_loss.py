@@ -8,6 +8,7 @@ from action_batch import batch
 from torch.nn.functional import cross_entropy
 
 from regard.batch import Batch
+from regard.errors import RecipeError
 from regard.models.mcn import MCN
 from regard.ops.action_losses import cell_kl, slot_maps
 from regard.tasks import ActionRecognition
@@ -91,3 +92,14 @@ def test_recorded_gaze_is_fed_where_it_is_known() -> None:
     torch.testing.assert_close(fed.attention[[0, 2]], wanted[[0, 2]])
     torch.testing.assert_close(fed.attention[1], own.attention[1])
     assert not torch.equal(fed.logits[0], own.logits[0])
+
+
+def test_a_label_beyond_the_classes_is_explained_with_and_without_teaching() -> None:
+    given = batch(size=64)
+    assert given.label is not None
+    given = replace(given, label=given.label | {"action": given.label["action"] + 1})
+    for steps in (0, 5):
+        task = ActionRecognition(mcn(), loss=MCNLoss(taught_steps=steps))
+        task.model.train()
+        with pytest.raises(RecipeError, match="0 to 2, the 3 classes"):
+            task.loss(task.answer(given), given)

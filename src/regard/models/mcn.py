@@ -191,7 +191,14 @@ def two_ways(features: Float[Tensor, "b c s h w"], gaze: Float[Tensor, "b s h w"
 
 
 def smoothed(action: Int64[Tensor, "b"], actions: int) -> Float[Tensor, "b k"]:
-    """The likelihoods of an action that is known."""
+    """The likelihoods of an action that is known. Raises RecipeError for one beyond the classes."""
+    if (action >= actions).any():
+        raise RecipeError(
+            "MCN.actions",
+            found=f"a clip of class {int(action.max())}",
+            wanted=f"0 to {actions - 1}, the {actions} classes that the model tells apart",
+            do="give the model as many classes as the dataset has",
+        )
     return (1 - SMOOTHING) * functional.one_hot(action, actions).float() + SMOOTHING / actions
 
 
