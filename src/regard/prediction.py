@@ -6,6 +6,7 @@
     attention         [n, s, h, w]   where the model looked, for each of s parts of a window, in [0, 1] and 1 at its
                                      highest, NaN where it was shown nothing
     evidence          [n, s, h, w]   what spoke for its answer, likewise
+    answered_s        [n]            when the answer was there, of a live run
 
 An array of another name is joined, saved, loaded and cut in the same way; whoever scores or draws one looks for it by
 its name.

@@ -25,6 +25,7 @@ VERBS = {
     "show": "film and report of the recorded gaze",
     "events": "fixations, saccades, pursuit and blinks: a table as csv, a film and a report",
     "predict": "say where the wearer looks, or what they do: a table as parquet, and a film",
+    "live": "answers about a camera, a stream or a recording as it happens, and how late they come",
     "evaluate": "score a model on a recording, a trained run or a recipe",
     "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",

@@ -1,4 +1,4 @@
-"""`regard evaluate WHAT`: the score table of a model on a recording, of a trained run, or of a recipe."""
+"""`regard evaluate WHAT`: the score table of a model on a recording, a trained run, a recipe, or a live run."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from regard.cli.options import (
 from regard.cli.predict import predicted
 from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
+from regard.engine.live.saving import is_live_run, scored
 from regard.errors import NothingToScoreError, RecipeError
 from regard.io.files import temporary_name
 from regard.io.recording import open_recording
@@ -60,6 +61,8 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     what = Path(options.path)
     if is_recipe(what):
         return _recipe(what, options, overrides)
+    if is_live_run(what):
+        return _live(what, options)
     only_recipes = {
         "--threshold_from": options.threshold_from,
         "--on-error": options.on_error,
@@ -98,6 +101,15 @@ def _recording(options: Namespace) -> int:
                 answers.unlink()
         print_scores(f"{options.model} on {recording.id}", scores)
         files = save_scores(scores, folder, f"{stem}_")
+    wrote(files, then=command("recipes"))
+    return 0
+
+
+def _live(what: Path, options: Namespace) -> int:
+    files = []
+    for name, stem, scores in scored(what, min_confidence=options.min_confidence):
+        print_scores(f"{name}, live", scores)
+        files += save_scores(scores, options.out or what, f"{stem}_")
     wrote(files, then=command("recipes"))
     return 0
 

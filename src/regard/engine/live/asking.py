@@ -1,0 +1,239 @@
+"""How a model is asked about pictures as they come: fed one by one, or shown a window of the last ones on a hop.
+
+Pictures are made ready as in training: scaled by the decoder, changed by the recipe's transforms, stacked as clips are.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+from typing_extensions import override
+
+from regard.batch import Batch, Field, Sample
+from regard.clips.collate import collate
+from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
+from regard.clips.sampling.window import HOP_S, TOLERANCE_S, EveryClip, Sampler, Window
+from regard.engine.arithmetic import autocast, chosen
+from regard.engine.ask import Asked
+from regard.engine.live.pace import Pace
+from regard.engine.predict import CannotAnswerError
+from regard.io.live.grabbed import Developed, Grabbed, LiveSource
+from regard.prediction import Prediction
+from regard.recipe.training import Precision, Products
+from regard.sources import SoundSource
+from regard.transforms.place import target_size
+from regard.types import Clip, GazeTrack
+
+GAZE_BACK_S = 0.1
+"""How far before a window its gaze is asked for: farther than gaze at a moment may be measured from it."""
+LIVE: frozenset[Field] = frozenset({"video", "sound", "observed_gaze"})
+"""What can be read while it happens."""
+
+Picture = UInt8[np.ndarray, "h w 3"]
+
+
+class Asking(ABC):
+    """One model and one source. `offer` runs where pictures are grabbed, `answer` in a thread of the model's own."""
+
+    room: int
+    """How many questions may wait."""
+
+    def __init__(self, asked: Asked, source: LiveSource, *, every_s: float, device: str, precision: Precision) -> None:
+        self.name, self.asked, self.source, self.pace = asked.name, asked, source, Pace(every_s)
+        self._place = torch.device(device)
+        self._products: Products = chosen(precision, asked.task.model, self._place)
+        self._developed = Developed()
+        asked.task.model.to(self._place).eval()
+
+    @abstractmethod
+    def offer(self, grabbed: Grabbed) -> Any:
+        """The question that this picture raises; None where it is not time for one."""
+
+    @abstractmethod
+    def answer(self, question: Any) -> Prediction | None:
+        """What the model says about it; None where it says nothing new."""
+
+    def _developed_rgb(self, grabbed: Grabbed) -> Picture:
+        wanted = self.asked.decode_size
+        size = grabbed.size if wanted is None else target_size(grabbed.size, wanted)
+        return self._developed.rgb(grabbed, size)
+
+    def _batch(self, clip: Clip, pictures: list[Picture], **others: Tensor | None) -> Batch:
+        video = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+        sample = Sample(clip=clip, video=video, **others)  # pyright: ignore[reportArgumentType]
+        generator = torch.Generator().manual_seed(0)
+        for transform in self.asked.transforms:
+            sample = transform(sample, generator=generator)
+        return collate([sample]).to(self._place)
+
+    def _said(self, answer: Any, batch: Batch, *, after_s: float) -> Prediction | None:
+        """In a user's terms, what is about moments later than `after_s`."""
+        (said,) = self.asked.task.predictions(answer, batch)
+        said = said.rows(said.time_s > after_s + TOLERANCE_S)
+        return said if len(said) else None
+
+
+class Stepping(Asking):
+    """A model that is fed one picture after the other and remembers what it has seen."""
+
+    room = 4
+
+    def __init__(self, asked: Asked, source: LiveSource, *, every_s: float, device: str, precision: Precision) -> None:
+        super().__init__(asked, source, every_s=every_s, device=device, precision=precision)
+        self._model: Any = asked.task.model
+        self._size: tuple[int, int] | None = None
+        self._state: Any = None
+        self._shown: deque[Clip] = deque(maxlen=asked.task.stepped_frames)
+
+    @override
+    def offer(self, grabbed: Grabbed) -> Grabbed | None:
+        return grabbed if self.pace.is_due(grabbed.time_s) else None
+
+    @override
+    def answer(self, question: Grabbed) -> Prediction | None:
+        picture, now_s = self._developed_rgb(question), np.array([question.time_s])
+        clip = Clip(recording=self.source.recording, frame_s=now_s, gaze_s=now_s)
+        batch = self._batch(clip, [picture])
+        assert batch.video is not None
+        if picture.shape[:2] != self._size:  # which a memory of places does not outlive
+            self._size, self._state = picture.shape[:2], self._model.begin(1)
+            self._shown.clear()
+        self._shown.append(clip)
+        with autocast(self._products, self._place):
+            answer, self._state = self._model.step(batch.video[:, 0], self._state)
+        if len(self._shown) < self.asked.task.stepped_frames:  # an answer about a part of a window has another shape
+            return None
+        return self._said(self.asked.task.stepped(answer), _of_all(list(self._shown), batch), after_s=now_s[0] - 1)
+
+
+class Windowed(Asking):
+    """A model that is shown the last pictures, `num_frames` of them `interval_s` apart (0: the last ones that came)."""
+
+    room = 1
+
+    def __init__(self, asked: Asked, source: LiveSource, *, every_s: float, device: str, precision: Precision) -> None:
+        super().__init__(asked, source, every_s=every_s, device=device, precision=precision)
+        sampler = asked.sampler
+        self._num_frames, self._interval_s = (
+            (sampler.num_frames, sampler.interval_s) if isinstance(sampler, Window | EveryMoment) else (2, 0.0)
+        )
+        self._ahead_s = sampler.ahead_s if isinstance(sampler, Window) else None
+        self._kept: deque[tuple[float, Picture]] = deque()
+        self._answered_s = -np.inf
+        self._sound: SoundSource | None = None
+        self._hears = "sound" in asked.task.inputs and asked.sound is not None
+
+    @override
+    def offer(self, grabbed: Grabbed) -> tuple[Clip, list[Picture]] | None:
+        picture = self._developed_rgb(grabbed)
+        if self._kept and self._kept[-1][1].shape != picture.shape:
+            self._kept.clear()
+        self._kept.append((grabbed.time_s, picture))
+        moments_s = self._moments(grabbed.time_s)
+        while len(self._kept) > 1 and self._kept[1][0] <= moments_s[0] + TOLERANCE_S:
+            self._kept.popleft()
+        is_whole = self._kept[0][0] <= moments_s[0] + TOLERANCE_S or not self._interval_s
+        if not (is_whole and self.pace.is_due(grabbed.time_s)):
+            return None
+        times_s = np.array([time_s for time_s, _ in self._kept])
+        shown = np.searchsorted(times_s, moments_s + TOLERANCE_S, side="right") - 1
+        asked_s = moments_s if self._ahead_s is None else moments_s[-1] + np.asarray(self._ahead_s, np.float64)
+        clip = Clip(recording=self.source.recording, frame_s=moments_s, gaze_s=asked_s)
+        return clip, [self._kept[k][1] for k in shown]
+
+    def _moments(self, now_s: float) -> np.ndarray:
+        """Of the window that ends now."""
+        if self._interval_s:
+            return now_s - self._interval_s * np.arange(self._num_frames - 1, -1, -1)
+        return np.array([time_s for time_s, _ in self._kept][-self._num_frames :])
+
+    @override
+    def answer(self, question: tuple[Clip, list[Picture]]) -> Prediction | None:
+        clip, pictures = question
+        batch = self._batch(clip, pictures, **self._heard(clip), **self._looked(clip))
+        with autocast(self._products, self._place):
+            answer = self.asked.task.answer(batch)
+        after_s, self._answered_s = self._answered_s, float(clip.frame_s[-1])
+        if not self._interval_s:
+            after_s = float(clip.frame_s[:-1].max(initial=-np.inf))
+        return self._said(answer, batch, after_s=after_s)
+
+    def _heard(self, clip: Clip) -> dict[str, Tensor]:
+        if not self._hears or self.source.recording.audio is None:
+            return {}
+        if self._sound is None:
+            self._sound = self.source.open_sound()
+        assert self.asked.sound is not None
+        assert self._sound is not None
+        sound, valid = self.asked.sound.hear(self._sound, clip)
+        return {"sound": sound, "sound_valid": valid}
+
+    def _looked(self, clip: Clip) -> dict[str, Tensor]:
+        """The gaze of the window, as far as it was measured by its end."""
+        if "observed_gaze" not in self.asked.task.inputs:
+            return {}
+        now_s = float(clip.frame_s[-1])
+        track = self.source.gaze_between(clip.frame_s[0] - GAZE_BACK_S, now_s)
+        if track is None:
+            return {}
+        moments_s, place = np.unique(clip.frame_s, return_inverse=True)
+        found: GazeTrack = track.at(moments_s)
+        point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
+        return {"observed_point": point.float(), "observed_valid": valid, "observed_state": state}
+
+
+def asking_of(
+    asked: Asked,
+    source: LiveSource,
+    *,
+    every_s: float | None = None,
+    device: str = "cpu",
+    precision: Precision = "auto",
+) -> tuple[Asking, tuple[str, ...]]:
+    """How this model is asked about this source, and what is to be told of it.
+
+    `every_s`: from one question to the next, in place of what the recipe says. Raises CannotAnswerError where the model
+    reads what cannot be had live, and RecipeError where a recipe says no length of windows.
+    """
+    task, has_gaze = asked.task, source.gaze_between(0.0, 0.0) is not None
+    spared = getattr(task.model, "does_without", frozenset())
+    lacking = sorted(task.inputs - LIVE | ({"observed_gaze"} & task.inputs - spared if not has_gaze else set()))
+    if lacking or not isinstance(asked.sampler, Window | EveryFrame | EveryMoment):
+        raise CannotAnswerError(
+            asked.name,
+            found=f"a model that reads {', '.join(lacking).replace('_', ' ') or 'faces'}, which nobody has live here",
+            wanted="a model that reads pictures, and sound or the gaze so far where the source has them",
+            do="save the pictures with --save, and ask it about them with regard predict",
+        )
+    told = ()
+    if "sound" in task.inputs and source.recording.audio is None:
+        told = (f"{asked.name} also listens, and this source has no sound that can be heard",)
+    kind = Stepping if task.streams else Windowed
+    pace_s = _hop_s(asked.sampler, steps=task.streams) if every_s is None else every_s
+    return kind(asked, source, every_s=pace_s, device=device, precision=precision), told
+
+
+def _hop_s(sampler: Sampler, *, steps: bool) -> float:
+    """From one question to the next, as a recipe says it."""
+    if isinstance(sampler, EveryMoment):
+        return sampler.interval_s if steps else sampler.every_s
+    if isinstance(sampler, Window) and steps:
+        return sampler.interval_s
+    if isinstance(sampler, EveryClip):
+        return sampler.hop_s
+    return HOP_S if isinstance(sampler, Window) else 0.0
+
+
+def _of_all(shown: list[Clip], newest: Batch) -> Batch:
+    """The batch of the newest picture as one of all pictures that an answer is about."""
+    if len(shown) == 1:
+        return newest
+    frame_s = np.concatenate([clip.frame_s for clip in shown])
+    clip = Clip(recording=shown[-1].recording, frame_s=frame_s, gaze_s=frame_s)
+    valid = newest.frame_valid.new_ones(1, len(shown))
+    ahead_s = torch.from_numpy(frame_s - frame_s[-1]).to(newest.ahead_s)[None]
+    return Batch(clips=(clip,), frame_valid=valid, asked_valid=valid, ahead_s=ahead_s, view=newest.view)

@@ -1,0 +1,182 @@
+"""Live answers are those of the clip path about the same pictures, and say when they were there."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import TinyGaze
+from watching import live_run
+
+import regard
+from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
+from regard.clips.sampling.window import EveryClip, Sampler
+from regard.clips.sound import SoundWindows
+from regard.engine import predict as engine
+from regard.engine.ask import Asked, ask
+from regard.engine.live.asking import Stepping, Windowed, asking_of
+from regard.engine.live.pace import Pace
+from regard.engine.predict import CannotAnswerError, predict
+from regard.io.live.played import Played
+from regard.models import FPNRIM, CausalAnticipation, CausalGaze, EgoHAR
+from regard.prediction import Prediction
+from regard.tasks import ActionRecognition, GazeAnticipation, GazeEstimation, ScanpathPrediction
+from regard.transforms import Normalise, Resize, ToFloat
+from regard.types import Clip, Recording
+
+
+@pytest.fixture(scope="module")
+def recording(tiny_world: Path) -> Recording:
+    return replace(regard.open(tiny_world), gaze=None)
+
+
+@pytest.fixture(scope="module")
+def with_gaze(tiny_world: Path) -> Recording:
+    return regard.open(tiny_world)
+
+
+class TheSame(Sampler):
+    """Clips of the moments that were shown live."""
+
+    def __init__(self, like: EveryClip | EveryMoment, *, fed: bool, answered_s: list[float]) -> None:
+        self.like, self.fed, self.answered_s = like, fed, answered_s
+
+    def clips(self, recording, *, times_s, rng):
+        n, ahead_s = self.like.num_frames, getattr(self.like, "ahead_s", None)
+        windows = [end_s - self.like.interval_s * np.arange(n - 1, -1, -1) for end_s in self.answered_s]
+        if self.fed:
+            pace = Pace(self.like.interval_s)
+            shown = np.array([time_s for time_s in times_s.tolist() if pace.is_due(time_s)])
+            windows = [shown[i : i + n] for i in range(len(shown) - n + 1)]
+        return tuple(
+            Clip(recording=recording, frame_s=s, gaze_s=s if ahead_s is None else s[-1] + np.array(ahead_s))
+            for s in windows
+        )
+
+
+def both(asked: Asked, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> tuple[Prediction, Prediction]:
+    """By the live loop, and by `predict` of windows that end with the same pictures."""
+    live, heard, _ = live_run(Played(recording, fast=True), asked)
+    counted = live.run()
+    assert counted.models[asked.name].dropped == 0
+    assert heard.is_closed
+    if not isinstance(asked.sampler, EveryFrame):
+        answered_s = [answer.frame_s for answer in heard.answers]
+        fed = isinstance(live.models[0], Stepping)
+        asked = replace(asked, sampler=TheSame(asked.sampler, fed=fed, answered_s=answered_s))
+    monkeypatch.setattr(engine, "ask", lambda *_, **__: asked)
+    return heard.prediction, predict(recording, precision="32-true")
+
+
+def assert_same(found: Prediction, wanted: Prediction, *, atol: float = 1e-5) -> None:
+    np.testing.assert_allclose(found.time_s, wanted.time_s, atol=1e-9)
+    np.testing.assert_allclose(found.seen_until_s, wanted.seen_until_s, atol=1e-9)
+    assert len(found) > 3
+    for name, value in wanted.values.items():
+        np.testing.assert_allclose(found[name], value, atol=atol, err_msg=name)
+
+
+def test_a_model_that_steps_answers_as_about_the_whole_film(recording, monkeypatch):
+    torch.manual_seed(0)
+    task = GazeEstimation(CausalGaze(size=(12, 16), width=8, weights="random"))
+    asked = Asked(name="m", task=task, sampler=EveryFrame(num_frames=10**4), transforms=(Normalise(),), decode_size=48)
+    found, wanted = both(asked, recording, monkeypatch)
+    assert_same(found, wanted)
+    assert np.ptp(found["log_density"], axis=0).max() > 1e-3
+
+
+def test_a_path_is_the_same_fed_frame_by_frame(recording, monkeypatch):
+    torch.manual_seed(0)
+    model = FPNRIM(weights="random", size=(64, 64), hidden=16, units=3, active=2)
+    asked = Asked(
+        name="m",
+        task=ScanpathPrediction(model),
+        sampler=EveryFrame(num_frames=10**4),
+        transforms=(Resize((64, 64)), Normalise()),
+        decode_size=64,
+    )
+    assert_same(*both(asked, recording, monkeypatch))
+
+
+def test_actions_are_told_of_the_last_frames_as_of_a_clip(recording, monkeypatch):
+    torch.manual_seed(0)
+    model = EgoHAR(
+        actions=3, verbs=2, nouns=4, num_frames=4, size=(32, 64), backbone="resnet18", weights="random", channels=4,
+        width=16, hidden=8,
+    )  # fmt: skip
+    sampler = EveryClip(num_frames=4, interval_s=0.2, hop_s=0.2, short="repeat", avoid=())
+    asked = Asked(
+        name="m", task=ActionRecognition(model), sampler=sampler, transforms=(Normalise(),), decode_size=(32, 64)
+    )
+    found, wanted = both(asked, recording, monkeypatch)
+    assert_same(found, wanted, atol=1e-4)
+    np.testing.assert_allclose(found.time_s - found.begun_s, 0.6, atol=0.05)
+
+
+def test_a_window_with_sound_is_answered_as_a_clip(with_gaze, monkeypatch):
+    torch.manual_seed(0)
+    task = GazeAnticipation(CausalAnticipation(size=(12, 16), width=8, weights="random", use_gaze=False))
+    sampler = EveryClip(num_frames=4, interval_s=0.2, hop_s=0.1, ahead_s=(0.3,))
+    asked = Asked(
+        name="m", task=task, sampler=sampler, transforms=(Normalise(),), decode_size=48,
+        sound=SoundWindows(align="causal"),
+    )  # fmt: skip
+    found, wanted = both(asked, with_gaze, monkeypatch)
+    np.testing.assert_allclose(found.time_s - found.seen_until_s, 0.3)
+    assert_same(found, wanted)
+
+
+def test_saliency_finds_motion_between_the_last_two_pictures(recording, monkeypatch):
+    named = ask("saliency")
+    assert_same(*both(named, recording, monkeypatch), atol=1e-4)
+
+
+def test_interleaved_windows_answer_about_each_moment_once(recording, monkeypatch):
+    task = GazeEstimation(TinyGaze())
+    sampler = EveryMoment(num_frames=4, interval_s=0.3, every_s=0.1)
+    asked = Asked(name="m", task=task, sampler=sampler, transforms=(ToFloat(),), decode_size=48)
+    found, wanted = both(asked, recording, monkeypatch)
+    assert (np.diff(found.time_s) > 0).all()
+    assert len(found) > 10
+    place = np.searchsorted(wanted.time_s, found.time_s - 1e-6)
+    assert_same(found, wanted.rows(place))
+
+
+def test_an_answer_says_when_it_was_there(recording):
+    live, heard, _ = live_run(Played(recording, fast=True), ask("centre-prior"))
+    live.run()
+    said = heard.prediction
+    assert (said["answered_s"] >= said.seen_until_s).all()
+    assert said.source is not None
+    assert all(a.answered_s >= a.frame_s == a.prediction.time_s[-1] for a in heard.answers)
+
+
+def test_what_nobody_has_live_is_refused(recording):
+    flow = Asked(
+        name="m",
+        task=ActionRecognition(TinyFlow()),
+        sampler=EveryClip(num_frames=4, interval_s=0.2, hop_s=0.2),
+    )
+    with pytest.raises(CannotAnswerError, match="reads flow"):
+        asking_of(flow, Played(recording))
+    with pytest.raises(CannotAnswerError, match="observed gaze"):
+        asking_of(ask("gaze-stays"), Played(recording))
+    with pytest.raises(CannotAnswerError, match="save the pictures"):
+        asking_of(ask("looking"), Played(recording))
+
+
+class TinyFlow(TinyGaze):
+    def forward(self, video: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+        return super().forward(video)
+
+
+def test_a_source_without_sound_is_told(with_gaze):
+    task = GazeAnticipation(CausalAnticipation(size=(12, 16), width=8, weights="random"))
+    sampler = EveryClip(num_frames=2, interval_s=0.2, hop_s=0.2, ahead_s=(0.3,))
+    asked = Asked(name="m", task=task, sampler=sampler, transforms=(Normalise(),), decode_size=48, sound=SoundWindows())
+    live, heard, told = live_run(Played(replace(with_gaze, audio=None), fast=True), asked)
+    assert "no sound that can be heard" in told[0]
+    assert isinstance(live.models[0], Windowed)
+    live.run()
+    assert heard.answers
