@@ -22,9 +22,9 @@ class STAMLoss(ActionLoss):
     """Cross-entropy of the label, and the mean squared difference of map and target (weighted `gaze`), a stream each.
 
     The target is a bell of height 1 and `sigma_cells` round the mean of a slot's known gaze; a slot without any does
-    not count. `target` "published" repeats the published form: half a cell off, unknown gaze taken for (0, 0) and
-    averaged in. A network without attention learns the label alone. The published sum is a quarter of this: it was
-    accumulated over four batches, which `training.accumulate` does.
+    not count. `target` "published" repeats the published form: half a cell off, and of gaze beside the picture too. A
+    network without attention learns the label alone. The published sum is a quarter of this: it was accumulated over
+    four batches, which `training.accumulate` does.
     Source: Lu, Liao, Li, ICCVW 2019; ymlml/STAM@ba501f5.
     """
 
@@ -33,6 +33,11 @@ class STAMLoss(ActionLoss):
     gaze: float = 0.1
     sigma_cells: float = 3.0
     target: Literal["known", "published"] = "known"
+
+    @property
+    @override
+    def takes_beside(self) -> bool:
+        return self.target == "published"
 
     @override
     def __call__(self, answer: STAMAnswer, targets: Targets) -> dict[str, Tensor]:
@@ -63,7 +68,6 @@ class STAMLoss(ActionLoss):
     def maps(self, point: Float[Tensor, "b t 2"], grid: torch.Size) -> Float[Tensor, "b s h w"]:
         """What a map of (slots, height, width) is taught, in [0, 1]; NaN for a slot without known gaze."""
         slots, h, w = grid
-        if self.target == "published":
-            return published_gaze_heat(slot_points(point.nan_to_num(0.0), slots), (h, w), sigma_cells=self.sigma_cells)
-        centred = slot_points(point, slots) - point.new_tensor([0.5 / w, 0.5 / h])
-        return published_gaze_heat(centred, (h, w), sigma_cells=self.sigma_cells)
+        off = 0.0 if self.target == "published" else 0.5
+        mean = slot_points(point, slots) - point.new_tensor([off / w, off / h])
+        return published_gaze_heat(mean, (h, w), sigma_cells=self.sigma_cells)
