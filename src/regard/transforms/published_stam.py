@@ -29,7 +29,10 @@ class STAMCrop(Transform):
     def at(self, sample: Sample, *, top: int, left: int) -> Sample:
         """The crop that begins at (top, left)."""
         height, width = room_for(sample, self, self.size, self.size)
-        seen, pixels = crop(sample, top=top, left=left, height=self.size, width=self.size), torch.tensor([width, height])
+        seen, pixels = (
+            crop(sample, top=top, left=left, height=self.size, width=self.size),
+            torch.tensor([width, height]),
+        )
         return seen.with_points(
             lambda point: seen.view.undo(((sample.view.apply(point) * pixels - left) / self.size).clamp_min(0)), of=GAZE
         )
