@@ -18,19 +18,25 @@ SMALL = {
     "gaze_attention": ["--task.model.size=[64,64]", *TWO_STREAM],
     "beholder": ["--task.model.size=[64,64]", *TWO_STREAM],
     "mcn": [*TWO_STREAM, "--task.loss.taught_steps=1"],
+    "mfnet_published": ["--task.model.width=8", "--task.model.depths=[1,1,1,1]"],
+    "stam_published": [*TWO_STREAM, "--training.accumulate=1"],
     "egohar": [
         "--task.model.size=[64,64]", "--task.model.backbone=resnet18", "--task.model.weights=random",
         "--task.model.channels=4", "--task.model.width=16", "--task.model.hidden=8",
     ],
 }  # fmt: skip
-READ_FLOW = {"gaze_attention", "beholder", "mcn"}
+READ_FLOW = {"gaze_attention", "beholder", "mcn", "stam_published"}
 
 
 def small(name: str, root: Path, folder: Path) -> Path:
     """The recipe of full size, on small pictures of this root."""
     text = packaged()[f"action_egtea_{name}"].read_text()
-    text = text.replace("data/egtea", str(root)).replace("224", "64").replace("256", "64")
-    text = text.replace("val: val", "val: test").replace("{root:", "{held_out: 0, root:")
+    text = text.replace("data/egtea", str(root)).replace("224", "64").replace("256", "64").replace("288", "64")
+    text = (
+        text.replace("decode_size: 240", "decode_size: 64")
+        .replace("val: val", "val: test")
+        .replace("{root:", "{held_out: 0, root:")
+    )
     (folder / f"action_egtea_{name}.yaml").write_text(text)
     return folder / f"action_egtea_{name}.yaml"
 
