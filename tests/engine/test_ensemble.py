@@ -13,7 +13,7 @@ from regard.engine.evaluate import signed
 from regard.errors import RecipeError
 from regard.io.tables import write_table
 from regard.metrics.looking import mean_ap
-from regard.tasks import LookingScoring
+from regard.tasks import LabelScoring, LookingScoring
 from regard.tasks.looking.scoring import rows_of
 
 
@@ -42,6 +42,28 @@ def test_runs_are_joined_by_what_was_learned_on_another_split_and_compared(tmp_p
     values = [mean_ap(t["score"].to_numpy(), t["looking"].to_numpy() == 1) for t in map(read_items, (*test, together))]
     assert values[2] > max(values[:2])
     assert (together / "scores.csv").is_file()
+
+
+def test_runs_about_labels_are_fused_late_by_the_mean_of_their_logits(tmp_path: Path, capsys):
+    runs = []
+    for number, logits in enumerate(([[2.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [0.0, 4.0]])):
+        about = {
+            "recording": "r",
+            "clip_s": [0.0, 1.0],
+            "time_s": [1.0, 2.0],
+            "name": "",
+            "clean": True,
+            "noun": [0, 1],
+        }
+        rows = pd.DataFrame(about).assign(**{"noun logits": list(np.array(logits))})
+        items = LabelScoring(labels=("noun",)).collect(rows)
+        runs.append(tmp_path / f"stream{number}")
+        write_table(signed(items, LabelScoring(labels=("noun",))), runs[-1] / "items.parquet")
+    assert main(["compare", *map(str, runs), "--ensemble", str(tmp_path / "fused")]) == 0
+    assert "fused" in capsys.readouterr().out
+    scores = pd.read_csv(tmp_path / "fused" / "scores.csv").set_index("score")
+    assert scores.loc["noun_accuracy", "value"] == 1
+    assert list(read_items(tmp_path / "fused")["noun@1"]) == [0.5, 2.0]
 
 
 def test_without_another_split_it_is_learned_out_of_fold(tmp_path: Path):

@@ -38,9 +38,7 @@ def test_the_loss_is_the_sum_of_its_parts_and_reaches_every_weight():
 
 def test_a_loss_that_is_made_for_another_model_says_what_it_misses():
     task = ActionRecognition(egohar(), loss=GazeAttentionLoss())
-    with pytest.raises(
-        RecipeError, match="GazeAttentionLoss for EgoHAR, which does not answer with features, gaze_log"
-    ):
+    with pytest.raises(RecipeError, match="GazeAttentionLoss for EgoHAR, which does not answer with features, head"):
         task.loss(task.answer(batch()), batch())
 
 

@@ -21,7 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--ensemble",
         type=Path,
         metavar="FOLDER",
-        help="also join the runs' answers about faces by gradient-boosted trees, in this folder, and compare them too",
+        help="also join the runs' answers in this folder, and compare them too: about faces by gradient-boosted trees, "
+        "about labels by the mean of their logits (late fusion)",
     )
     parser.add_argument(
         "--fitted_on",

@@ -1,13 +1,15 @@
 """How far off a gaze direction or a gaze point is: one number per item, lower is better, NaN for unknown."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from regard.metrics.heatmaps import centre_of_mass_published
-from regard.ops.geometry import angle_between_deg
+from regard.ops.geometry import angle_between_deg, visual_angle_deg
+from regard.types import Camera
 
 
 def normalised_distance(predicted: Float[Tensor, "*b 2"], target: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b"]:
@@ -17,6 +19,17 @@ def normalised_distance(predicted: Float[Tensor, "*b 2"], target: Float[Tensor, 
     side. Off-screen points count with their true place. Source: Recasens et al., Where are they looking?, NIPS 2015.
     """
     return torch.linalg.vector_norm(predicted - target, dim=-1)
+
+
+def angles_deg(
+    predicted: Float[Tensor, "n 2"], point: Float[Tensor, "n 2"], cameras: Sequence[Camera | None]
+) -> Float[Tensor, "n"]:
+    """Angle between two points, each row in its own camera, in degrees; NaN where there is none."""
+    angle = torch.full((len(point),), torch.nan, device=point.device)
+    for camera in {id(c): c for c in cameras if c is not None}.values():
+        of_it = torch.tensor([c is camera for c in cameras], device=point.device)
+        angle[of_it] = visual_angle_deg(predicted[of_it], point[of_it], camera)
+    return angle
 
 
 def centre_of_mass_angle_published(

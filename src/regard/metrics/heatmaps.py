@@ -9,7 +9,7 @@ Kuemmerer et al., Information-theoretic model comparison, PNAS 2015.
 import math
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from regard.ops.geometry import cell_of, inside
@@ -111,16 +111,31 @@ def centre_of_mass_auc_published(
     with itself. `rescaled` is the min-max rescaled density. NaN for points off the image.
     Source: Lai et al., GLC, BMVC 2022; BolinLai/GLC@0025371.
     """
-    row, column = (c.floor().nan_to_num().long() for c in centre_of_mass_published(rescaled).unbind(-1))
     h, w = rescaled.shape[-2:]
-    down, across = (mirrored_blur(n, like=rescaled, sigma_cells=PUBLISHED_BLUR_CELLS) for n in (h, w))
-    bump = down[:, row].movedim(0, -1)[..., :, None] * across[:, column].movedim(0, -1)[..., None, :]
     known = inside(point)
-    corners = point.new_tensor([w - 1, h - 1])
-    label_column, label_row = (torch.where(known[..., None], point, 0) * corners).round().long().unbind(-1)
-    here = bump.flatten(-2).gather(-1, (label_row * w + label_column)[..., None])[..., None]
-    auc = 1 - (bump > here).to(bump.dtype).mean((-2, -1))
+    label = (torch.where(known[..., None], point, 0) * point.new_tensor([w - 1, h - 1])).round().flip(-1)
+    found = centre_of_mass_published(rescaled).floor().nan_to_num()
+    auc = blurred_point_auc(found.long(), label.long(), (h, w), sigma_cells=PUBLISHED_BLUR_CELLS, like=rescaled)
     return torch.where(known & ~_has_nan(rescaled), auc, torch.nan)
+
+
+def blurred_point_auc(
+    found: Int64[Tensor, "*b 2"],
+    label: Int64[Tensor, "*b 2"],
+    size: tuple[int, int],
+    *,
+    sigma_cells: float,
+    like: Tensor,
+) -> Float[Tensor, "*b"]:
+    """1 minus the share of cells that lie higher than the labelled one on a bump round the found one.
+
+    Cells are (row, column) on a map of (height, width) `size`; dtype and device are those of `like`.
+    """
+    (row, column), (label_row, label_column) = found.unbind(-1), label.unbind(-1)
+    down, across = (mirrored_blur(n, like=like, sigma_cells=sigma_cells) for n in size)
+    bump = down[:, row].movedim(0, -1)[..., :, None] * across[:, column].movedim(0, -1)[..., None, :]
+    here = bump.flatten(-2).gather(-1, (label_row * size[1] + label_column)[..., None])[..., None]
+    return 1 - (bump > here).to(bump.dtype).mean((-2, -1))
 
 
 def centre_of_mass_published(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b 2"]:

@@ -53,6 +53,11 @@ class EgoHARAnswer(NamedTuple):
     attention: Float[Tensor, "b t h w"]
     """How much each place matters, in (0, 1), by the model's own judgement."""
 
+    @property
+    def gaze_logits(self) -> Float[Tensor, "b t h w"]:
+        """Where the wearer looks, as far as that is what the attention was taught: unnormalised log probability."""
+        return self.attention.clamp_min(1e-12).log()
+
 
 class EgoHARLook(NamedTuple):
     """What EgoHAR makes of each of n pictures; see EgoHARState."""

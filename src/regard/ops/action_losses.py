@@ -25,7 +25,7 @@ def slot_targets(
     one, as published. Gaze outside the picture does not count; a slot without any is NaN.
     """
     slots, h, w = grid
-    point = _in_slots(point, slots)
+    point = in_slots(point, slots)
     point = point[:, :, :1] if use == "first" else point
     cell = cell_of(point, (h, w))
     flat = cell[..., 1] * w + cell[..., 0]
@@ -38,7 +38,7 @@ def slot_maps(
     point: Float[Tensor, "b t 2"], grid: tuple[int, int, int], *, sigma_cells: float
 ) -> Float[Tensor, "b s h w"]:
     """The mean over each slot's known gaze of `gaussian_maps`, of mass 1; slots as in `slot_targets`, NaN without."""
-    return gaussian_maps(_in_slots(point, grid[0]), grid[1:], sigma_cells=sigma_cells).nanmean(dim=2)
+    return gaussian_maps(in_slots(point, grid[0]), grid[1:], sigma_cells=sigma_cells).nanmean(dim=2)
 
 
 def slot_points(
@@ -48,7 +48,7 @@ def slot_points(
 
     A slot has t / slots frames, the last one what remains. A NaN in either coordinate makes a point unknown.
     """
-    point = _in_slots(point, slots)
+    point = in_slots(point, slots)
     if use == "first":
         return point[:, :, 0]
     known = ~point.isnan().any(dim=-1, keepdim=True)
@@ -107,7 +107,8 @@ def published_attention_kl(attention: Float[Tensor, "b t h w"], heat: Float[Tens
     return (target.exp() * (target - log_density(attention))).sum(dim=(1, 2, 3))
 
 
-def _in_slots(point: Float[Tensor, "b t *n 2"], slots: int) -> Float[Tensor, "b s each *n 2"]:
+def in_slots(point: Float[Tensor, "b t *n 2"], slots: int) -> Float[Tensor, "b s each *n 2"]:
+    """The points of each slot's frames, t / slots of them, NaN where the last slot has fewer."""
     each = -(-point.shape[1] // slots)
     lacking = point.new_full((len(point), slots * each - point.shape[1], *point.shape[2:]), torch.nan)
     return torch.cat([point, lacking], dim=1).unflatten(1, (slots, each))

@@ -1,7 +1,6 @@
 """How recognised classes are scored: a row for each labelled clip, whatever number of windows were answered about."""
 
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -29,8 +28,11 @@ from regard.metrics.labels import (
     top_k_correct,
 )
 from regard.metrics.table import blocks_of, groups_of, summarise
+from regard.tasks.action.drawn import DRAWN, over_seeds, seed_scores, spread
+from regard.tasks.action.gaze_scores import GAZE_SCORES, told
+from regard.tasks.action.late_fusion import mean_logits
 from regard.tasks.base import Scoring
-from regard.types import TRAINED, Clip, Recording, Segment
+from regard.types import TRAINED, Recording, Segment
 
 __all__ = ["LabelScoring"]
 
@@ -39,9 +41,6 @@ LABELS = ("action", "verb", "noun")
 RIGHT, TOP = "_correct", re.compile(r".+_top\d+")
 """How the columns end that say whether a label was answered rightly, or was among the likeliest."""
 
-DRAWN = "drawn"
-"""Prefix of the columns that hold answers to drawn gaze, one column a seed."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class LabelScoring(Scoring):
@@ -49,7 +48,9 @@ class LabelScoring(Scoring):
 
     The first of `labels` is what the model's chief answer is about. Logits of a clip's windows are averaged. A label
     without answers of its own is read off the first, where every class of that has one. `top` is the k of top-k
-    accuracy. `empty` says what a class without items counts in the mean over classes.
+    accuracy. `empty` says what a class without items counts in the mean over classes. Of a model that also answers
+    where the wearer looks, that is scored where gaze was recorded; `gaze_of_crop` adds the angle and AUC of Kapidis et
+    al., which take what is seen for the crop of a squashed picture.
     """
 
     reads: ClassVar[str] = "logits/"
@@ -57,12 +58,13 @@ class LabelScoring(Scoring):
     labels: tuple[str, ...] = LABELS
     top: int = 5
     empty: Empty = "leave_out"
+    gaze_of_crop: bool = False
 
     @override
     @classmethod
     def averaged(cls, items: pd.DataFrame) -> dict[str, str]:
         answered = [c for c in items if c.endswith(RIGHT) or TOP.fullmatch(c)]
-        return {c: c.replace(RIGHT, "_accuracy") for c in answered}
+        return {c: c.replace(RIGHT, "_accuracy") for c in answered} | {c: c for c in GAZE_SCORES if c in items}
 
     @override
     def best(self) -> tuple[str, Literal["max", "min"]]:
@@ -73,8 +75,9 @@ class LabelScoring(Scoring):
         logits: Mapping[str, Float[Tensor, "b c"]],
         batch: Batch,
         drawn: Float[Tensor, "b seeds c"] | None = None,
+        gaze: Mapping[str, Float[np.ndarray, "b"]] | None = None,
     ) -> pd.DataFrame:
-        """One row for each window; `collect` makes one of all windows of a clip."""
+        """One row for each window; `collect` makes one of all windows of a clip. `gaze` are its scores by name."""
         labels = labels_of(batch, logits)
         rows = []
         for i, clip in enumerate(batch.clips):
@@ -82,7 +85,7 @@ class LabelScoring(Scoring):
             said = {name: logits[name][i].detach().cpu().numpy() for name in logits}
             row = self._row(clip.recording, stretch, {name: int(value[i]) for name, value in labels.items()}, said)
             rows.append(row if drawn is None else row | {_logits(DRAWN): drawn[i].detach().cpu().numpy()})
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).assign(**(gaze or {}))
 
     def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
         """One row for each segment with the chief label; the windows whose middle lies in it answer about it."""
@@ -115,12 +118,17 @@ class LabelScoring(Scoring):
         return row | {_logits(name): logits[name] for name in self.labels if name in logits}
 
     def collect(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """One row a clip, flat: its labels, what was answered, whether rightly, and each class's mean logit."""
+        """One row a clip, flat: its labels, what was answered, whether rightly, and each class's mean logit.
+
+        Its gaze scores are the means over the windows that have some.
+        """
         arrays = [c for c in rows if isinstance(rows[c].iloc[0], np.ndarray)]
+        gaze = [c for c in GAZE_SCORES if c in rows]
         number = rows.groupby(["recording", "clip_s", "time_s"], sort=False).ngroup().to_numpy()
         count = np.bincount(number)
         first = np.unique(number, return_index=True)[1]
-        items = rows.drop(columns=arrays).iloc[first].reset_index(drop=True).assign(windows=count)
+        items = rows.drop(columns=[*arrays, *gaze]).iloc[first].reset_index(drop=True).assign(windows=count)
+        looked = pd.DataFrame({c: rows[c].groupby(number).mean() for c in gaze}, index=items.index)
         means = {}
         for name in arrays:
             stacked = np.stack(list(rows[name])).astype(np.float64)
@@ -128,7 +136,7 @@ class LabelScoring(Scoring):
             np.add.at(total, number, stacked)
             means[name] = total / count.reshape(-1, *[1] * (stacked.ndim - 1))
         answered = [self._answered(name, items, means) for name in self.labels if name in items]
-        return pd.concat([items, *answered], axis=1)
+        return pd.concat([items, *answered, looked], axis=1)
 
     def _answered(self, name: str, items: pd.DataFrame, means: Mapping[str, np.ndarray]) -> pd.DataFrame:
         label = items[name].to_numpy(np.int64)
@@ -148,6 +156,31 @@ class LabelScoring(Scoring):
         columns |= {f"{name}@{k}": logits[:, k].astype(np.float32) for k in range(logits.shape[1])}
         return pd.DataFrame(columns, index=items.index)
 
+    @override
+    @classmethod
+    def ensemble(
+        cls,
+        answers: Mapping[str, pd.DataFrame],
+        fitted_on: Mapping[str, pd.DataFrame] | None,
+        *,
+        classifier: type | None = None,
+    ) -> pd.DataFrame:
+        """By the mean of their logits. Nothing is learned: raises RecipeError where something is to be."""
+        if fitted_on is not None or classifier is not None:
+            raise RecipeError(
+                "--ensemble",
+                found="something to fit, for answers about labels, of which the mean is taken",
+                wanted="the runs alone",
+                do="take out --fitted_on and --classifier",
+            )
+        items, logits = mean_logits(answers)
+        top = next((int(c.rpartition("_top")[2]) for c in items if TOP.fullmatch(c)), cls.top)
+        scoring = cls(labels=(*logits, *(name for name in LABELS if name in items and name not in logits)), top=top)
+        kept = ("recording", "clip_s", "time_s", "name", "clean", "windows", *scoring.labels)
+        about = pd.DataFrame({c: items[c] for c in kept if c in items})
+        means = {_logits(name): value for name, value in logits.items()}
+        return pd.concat([about, *(scoring._answered(name, about, means) for name in scoring.labels)], axis=1)
+
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """One row a score: score, value, low, high, num_items, policy; intervals as everywhere (95 %, recordings).
 
@@ -159,7 +192,8 @@ class LabelScoring(Scoring):
         clean = items["clean"].to_numpy(bool)
         if clean.any() and not clean.all():
             rows += self._scores(items.loc[clean].reset_index(drop=True), "clean_")
-        rows += [_over_seeds(score, values, len(items)) for score, values in self._drawn(items).items()]
+        seeds = seed_scores(items, self.labels[0])
+        rows += [over_seeds(score, values, len(items)) for score, values in seeds.items()]
         return pd.DataFrame(rows, columns=["score", "value", "low", "high", "num_items", "policy"])
 
     @override
@@ -175,24 +209,13 @@ class LabelScoring(Scoring):
             rows.append({"score": f"{label}_mean_class", "value": mean_over_classes(right, classes), **rests_on})
         return rows
 
-    def _drawn(self, items: pd.DataFrame) -> dict[str, list[float]]:
-        """Each seed's accuracy and mean class accuracy; nothing where no gaze was drawn."""
-        seeds, main = [c for c in items if c.startswith(f"{DRAWN}_correct@")], self.labels[0]
-        if not seeds:
-            return {}
-        right, label = [items[c].to_numpy(np.float64) for c in seeds], items[main].to_numpy(np.int64)
-        return {
-            f"{DRAWN}_{main}_accuracy": [float(r.mean()) for r in right],
-            f"{DRAWN}_{main}_mean_class": [mean_over_classes(r, label) for r in right],
-        }
-
     def _scores(self, items: pd.DataFrame, prefix: str) -> list[dict[str, object]]:
         block_s, rows = blocks_of(items), []
         for name in self.labels:
             if f"{name}_correct" not in items:
                 continue
-            top = f"{name}_top{self.top}"
-            columns = {f"{name}_correct": f"{name}_accuracy"} | ({top: top} if top in items else {})
+            columns = {f"{name}_correct": f"{name}_accuracy"}
+            columns |= {c: c for c in items if c.startswith(f"{name}_") and TOP.fullmatch(c)}
             named = summarise(items, list(columns), block_s=block_s).replace({"score": columns})
             label, correct = items[name].to_numpy(np.int64), items[f"{name}_correct"].to_numpy(np.float64)
             interval = mean_class_interval(correct, label, groups=groups_of(items, block_s=block_s))
@@ -205,6 +228,8 @@ class LabelScoring(Scoring):
             }
             overall, *rest = named.assign(policy="").to_dict("records")
             rows += [overall, mean_class, *rest]
+        gaze = summarise(items, [c for c in GAZE_SCORES if c in items], block_s=block_s).assign(policy="")
+        rows += [row for row in gaze.to_dict("records") if row["num_items"]]
         return [row | {"score": f"{prefix}{row['score']}"} for row in rows]
 
     def _mean_class(self, items: pd.DataFrame, name: str) -> float:
@@ -237,12 +262,11 @@ class LabelScoring(Scoring):
         """The protocol in one line."""
         drawn = "recordings" if blocks_of(items) is None else f"{blocks_of(items):g} s blocks"
         unclean = int((~items["clean"].to_numpy(bool)).sum())
-        seeds = "".join(
-            f"; {score}: {_spread(v)}, low to high is their range" for score, v in self._drawn(items).items()
-        )
+        drawn_gaze = seed_scores(items, self.labels[0])
+        seeds = "".join(f"; {score}: {spread(v)}, low to high is their range" for score, v in drawn_gaze.items())
         return (
             f"{len(items)} clips, {items['windows'].sum()} windows, logits averaged over a clip's windows; "
-            f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}{seeds}"
+            f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}{told(items)}{seeds}"
         )
 
 
@@ -271,25 +295,5 @@ def is_clean(recording: Recording, stretch: Segment) -> bool:
     return not shares_time(*(np.array(s, np.float64) for s in stretches))[0]
 
 
-def seed_of(clip: Clip) -> int:
-    """A number that belongs to this window and to no order or batch of windows."""
-    return zlib.crc32(str(clip).encode())
-
-
 def _logits(name: str) -> str:
     return f"{name} logits"
-
-
-def _over_seeds(score: str, values: Sequence[float], num_items: int) -> dict[str, object]:
-    return {
-        "score": score,
-        "value": float(np.mean(values)),
-        "low": min(values),
-        "high": max(values),
-        "num_items": num_items,
-        "policy": f"{_spread(values)}; range",
-    }
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{len(values)} seeds" + (f", sd {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")

@@ -17,8 +17,10 @@ from regard.ops.direct_optimisation import gumbel_noise
 from regard.ops.geometry import inside
 from regard.ops.heatmap import onto_whole
 from regard.prediction import Prediction
+from regard.tasks.action.drawn import seed_of
+from regard.tasks.action.gaze_scores import gaze_scores
 from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits, peak_one
-from regard.tasks.action.scoring import LabelScoring, labels_of, seed_of
+from regard.tasks.action.scoring import LabelScoring, labels_of
 from regard.tasks.base import Task
 from regard.types import GazeState
 
@@ -62,8 +64,8 @@ class ActionRecognition(Task):
     - "shuffled": another clip's gaze supervises;
     - "centre": the middle of the picture supervises, as if all looked there.
 
-    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze
-    also answers with gaze drawn by each of them, as it was published, and the table tells their mean and spread.
+    `drawn` are seeds: besides the deterministic answer (argmax), a model that draws its gaze also
+    answers with gaze drawn by each of them, as it was published, and the table tells their mean and spread.
     """
 
     targets: ClassVar[frozenset[Field]] = frozenset({"label"})
@@ -111,8 +113,7 @@ class ActionRecognition(Task):
             return ActionAnswer(self.model(**told, **self._noise(batch), **taught))
         own = self.model(**told)
         if self.gaze == "test" and batch.gaze_point is not None:
-            point = torch.where(batch.frame_valid[..., None], _known_gaze(batch), torch.nan)
-            own = self.model(**told, **self.action_loss.fed(own, point))
+            own = self.model(**told, **self.action_loss.fed(own, _known_gaze(batch)))
         return ActionAnswer(own, self._draw(own, batch) if self.drawn else None)
 
     @property
@@ -147,7 +148,10 @@ class ActionRecognition(Task):
         """One row a window."""
         self._require_label(batch)
         logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
-        return self.scoring.rows(logits, batch, answer.drawn)
+        maps, gaze = getattr(answer.own, "gaze_logits", None), None
+        if maps is not None and batch.gaze_point is not None:
+            gaze = gaze_scores(maps, _known_gaze(batch), batch, of_crop=self.scoring.gaze_of_crop)
+        return self.scoring.rows(logits, batch, answer.drawn, gaze)
 
     def protocol(self, items: pd.DataFrame) -> str:
         """What was counted, and which gaze was used."""
@@ -210,12 +214,11 @@ class ActionRecognition(Task):
         if self.gaze == "none":
             return None
         if self.gaze == "centre":
-            point = torch.full((*batch.frame_valid.shape, 2), 0.5, device=batch.frame_valid.device)
+            point = torch.where(batch.frame_valid[..., None], 0.5, torch.nan).expand(-1, -1, 2)
             state = torch.full_like(batch.frame_valid, GazeState.FIXATION, dtype=torch.int8)
         else:
             point, state = _known_gaze(batch, beside=self.action_loss.takes_beside), batch.gaze_state
             assert state is not None
-        point = torch.where(batch.frame_valid[..., None], point, torch.nan)
         if self.gaze == "shuffled":
             if self.model.training and len(batch) == 1:
                 raise RecipeError(
@@ -247,7 +250,7 @@ class ActionRecognition(Task):
 
 
 def _known_gaze(batch: Batch, *, beside: bool = False) -> Float[Tensor, "b t 2"]:
-    """The gaze at the shown frames, NaN where it is lost or, if that does not count, `beside` the picture."""
+    """The gaze at the shown frames, NaN at padding, where it is lost or, unless that counts, `beside` the picture."""
     assert batch.gaze_point is not None
     assert batch.gaze_valid is not None
     if batch.gaze_point.shape[1] != batch.frame_valid.shape[1]:
@@ -257,7 +260,7 @@ def _known_gaze(batch: Batch, *, beside: bool = False) -> Float[Tensor, "b t 2"]
             wanted="the gaze at the shown frames, which is what supervises",
             do="leave ahead_s out of the sampler",
         )
-    known = batch.gaze_valid & (beside | inside(batch.gaze_point))
+    known = batch.frame_valid & batch.gaze_valid & (beside | inside(batch.gaze_point))
     return torch.where(known[..., None], batch.gaze_point, torch.nan).float()
 
 

@@ -24,7 +24,7 @@ from regard.metrics.adaptive_f1 import (
 )
 from regard.metrics.table import blocks_of, corpus_f1, corpus_f1_interval, f1_columns, paired_f1_difference
 from regard.models.baselines import CentrePrior
-from regard.ops.geometry import inside, visual_angle_deg
+from regard.ops.geometry import inside
 from regard.ops.heatmap import argmax_point, gaussian_maps, log_density, published_label_maps
 from regard.tasks.base import Scoring
 from regard.types import Camera, GazeState, GazeTrack, Recording
@@ -130,7 +130,7 @@ class DensityScoring(Scoring):
             "predicted_y": peak[:, 1],
             **values,
             "distance": angles.normalised_distance(peak, point),
-            "angle_deg": angles_deg(peak, point, cameras),
+            "angle_deg": angles.angles_deg(peak, point, cameras),
             **f1_columns(recall, precision, self.thresholds),
         }
         return {name: value.cpu().numpy() for name, value in values.items()}
@@ -286,14 +286,3 @@ def _of_centre(logits: Float[Tensor, "n h w"], point: Float[Tensor, "n 2"]) -> d
         "auc_of_centre": heatmaps.centre_of_mass_auc_published(rescaled, point),
         "angle_of_centre_deg": angles.centre_of_mass_angle_published(rescaled, point),
     }
-
-
-def angles_deg(
-    predicted: Float[Tensor, "n 2"], point: Float[Tensor, "n 2"], cameras: Sequence[Camera | None]
-) -> Float[Tensor, "n"]:
-    """Angle between two points, each row in its own camera, in degrees; NaN where there is none."""
-    angle = torch.full((len(point),), torch.nan, device=point.device)
-    for camera in {id(c): c for c in cameras if c is not None}.values():
-        of_it = torch.tensor([c is camera for c in cameras], device=point.device)
-        angle[of_it] = visual_angle_deg(predicted[of_it], point[of_it], camera)
-    return angle

@@ -13,11 +13,11 @@ from typing_extensions import override
 
 from regard.errors import NothingToScoreError
 from regard.io.predictions import Answers
-from regard.metrics.angles import normalised_distance
+from regard.metrics.angles import angles_deg, normalised_distance
 from regard.metrics.table import blocks_of
 from regard.ops.geometry import inside
 from regard.tasks.base import Scoring
-from regard.tasks.gaze.scoring import angles_deg, required_gaze
+from regard.tasks.gaze.scoring import required_gaze
 from regard.tasks.scanpath.among import Others
 from regard.tasks.scanpath.losses import phase_of
 from regard.types import Camera, GazeState, Recording
