@@ -113,8 +113,8 @@ def on_error_words(options: Namespace) -> list[str]:
 
 
 def file_stem(model: str) -> str:
-    """A model's name as the beginning of a file name; a run's is its folder's, also for "."."""
-    return Path(model).resolve().name
+    """A model's name as the beginning of a file name; a run's is its folder's, also for ".", a recipe's its file's."""
+    return Path(model).resolve().name.removesuffix(".yaml")
 
 
 def command(*words: str | Path) -> str:
