@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_media import encode
 from served import sending, served, transport_stream
 
 import regard
@@ -172,6 +173,18 @@ def test_a_stream_can_be_stopped_at_any_picture(stream):
         next(grabbed)
         stop.set()
         assert len(list(grabbed)) <= 1
+
+
+def test_a_film_from_a_server_is_played_at_its_own_clock_and_once(tmp_path: Path):
+    encode(tmp_path / "film.mp4", [1800 * i for i in range(30)], movflags="faststart")
+    content = (tmp_path / "film.mp4").read_bytes()
+    head = f"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    began_s = time.monotonic()
+    with served(sending(head + content, 0.3)) as address:
+        grabbed, told = watched(of(address.replace("tcp", "http") + "/film.mp4"))
+    assert [round(g.time_s, 2) for g in grabbed] == [round(i / 50, 2) for i in range(30)]
+    assert time.monotonic() - began_s > 29 / 50
+    assert not told
 
 
 @pytest.fixture

@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from regard.engine.arithmetic import quick_float32
 from regard.engine.live.answers import ANSWERED, Answer, Listener
 from regard.engine.live.asking import Asking
 from regard.engine.live.inbox import Inbox
@@ -68,6 +70,12 @@ class Live:
 
     def run(self) -> Tally:
         """What was counted. Raises what a thread raised, once everything is closed."""
+        with ExitStack() as stack:
+            for model in self.models:
+                stack.enter_context(quick_float32(model.asked.task.model))
+            return self._run()
+
+    def _run(self) -> Tally:
         grabbing = self._thread("grab", self._grab)
         answering = [
             self._thread(m.name, self._answer, m, box) for m, box in zip(self.models, self._questions, strict=True)
@@ -183,7 +191,7 @@ class Live:
 
     def _listen(self, listener: Listener, box: Inbox[Grabbed | Answer]) -> None:
         if sys.platform == "linux":  # where a priority is a thread's own; answers go before films
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+            os.nice(NICE)
         listener.open()
         try:
             while (heard := box.take()) is not None:

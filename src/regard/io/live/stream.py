@@ -7,6 +7,7 @@ film in the same way; where the stream does not say how long it is, it is looked
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from threading import Event
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from av.video.stream import VideoStream
 from typing_extensions import override
 
 from regard.errors import FileError
-from regard.io.live.grabbed import Grabbed, LiveSource, Tell
+from regard.io.live.grabbed import Clock, Grabbed, LiveSource, Tell
 from regard.io.live.stamps import Stamps
 from regard.io.media.container import packets_of, video_streams
 from regard.io.media.upright import Turn, turn_of
@@ -42,7 +43,8 @@ class NothingShownError(Exception):
 class Stream(LiveSource):
     """An address that FFmpeg opens, or with `camera` a device of video4linux.
 
-    Its clock goes on while it is away. It has ended where it says how long it is, or shows nothing for `give_up_s`.
+    Its clock goes on while it is away. Where it says how long it is, it is a film: it is played at its own clock, once.
+    Another one has ended when it shows nothing for `give_up_s`.
     """
 
     def __init__(
@@ -98,9 +100,12 @@ class Stream(LiveSource):
             streams = video_streams(container)
             if not streams:
                 raise NothingShownError
-            yield from _decoded(container, streams[0], stamps, stop, tell)
-            if (container.duration or 0) > 0 and not self._camera:
-                raise _EndedError
+            decoded = _decoded(container, streams[0], stamps, stop, tell)
+            if self._camera or (container.duration or 0) <= 0:
+                yield from decoded
+                return
+            yield from _played(decoded, stop)
+            raise _EndedError
 
     def _refused(self, why: str) -> FileError:
         if self._camera:
@@ -143,6 +148,19 @@ def _decoded(
                 size, turn = (frame.width, frame.height), turn_of(frame)
             yield _placed(frame, turn, stamps, now_s, decode_s=now_s - began_s, known=known, tell=tell)
             known, began_s = True, time.monotonic()
+
+
+def _played(decoded: Iterator[Grabbed], stop: Event) -> Iterator[Grabbed]:
+    """The pictures of a film, which come as quickly as they can, each at its own time."""
+    clock, began_s = Clock(), None
+    for grabbed in decoded:
+        if began_s is None:
+            began_s = clock.now_s() - grabbed.time_s
+        due_s = began_s + grabbed.time_s
+        clock.wait_until(due_s, stop)
+        if stop.is_set():
+            return
+        yield replace(grabbed, due_s=due_s)
 
 
 def _placed(
