@@ -31,16 +31,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--weights", action="append", default=[], help="of each --model, in their order, as in predict")
     parser.add_argument("--horizon_s", type=float, help="how far ahead models that anticipate are asked")
     parser.add_argument(
-        "--every_s", type=float, help="from one question to the next (default: as the recipe says; 0: all)"
+        "--every_s", type=_not_negative, help="from one question to the next (default: as the recipe says; 0: all)"
     )
     parser.add_argument("--fast", action="store_true", help="a recording as quickly as it is answered, nothing dropped")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of raw pictures")
-    parser.add_argument("--rate_hz", type=float, help="of raw pictures")
+    parser.add_argument("--rate_hz", type=_not_negative, help="of raw pictures")
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep a film, and every answer as parquet")
     parser.add_argument("--min_confidence", type=float, default=0.6, help="of gaze, as in predict")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument("--precision", default="auto", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
-    parser.add_argument("--threads", type=int, default=1, help="for each model's products (default: 1)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        choices=range(1, 257),
+        metavar="N",
+        default=1,
+        help="for each model's products (default: 1)",
+    )
     add_runtime(parser)
     add_trust(parser)
 
@@ -131,3 +138,10 @@ def _size(text: str) -> tuple[int, int]:
     if sides is None:
         raise ArgumentTypeError(f"found {text!r}, wanted WIDTHxHEIGHT in pixels, such as 640x480")
     return int(sides[2]), int(sides[1])
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ArgumentTypeError(f"found {text}, wanted 0 or more")
+    return number

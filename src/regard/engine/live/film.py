@@ -1,4 +1,4 @@
-"""The film of a live run, drawn while it happens: each picture with the newest answers that were about it or before."""
+"""The film of a live run, drawn while it happens: each picture with the newest answers known by then."""
 
 from collections import deque
 from dataclasses import replace
@@ -49,10 +49,12 @@ class LiveFilm(Listener):
 
     @override
     def close(self) -> None:
-        while self._held:
-            self._write(self._held.popleft())
-        if self._writer is not None:
-            self._writer.__exit__(None, None, None)
+        try:
+            while self._held:
+                self._write(self._held.popleft())
+        finally:
+            if self._writer is not None:
+                self._writer.__exit__(None, None, None)
 
     def _write(self, grabbed: Grabbed) -> None:
         if self._writer is None:
@@ -71,8 +73,9 @@ class LiveFilm(Listener):
         gaze = self._source.gaze_between(now_s - TRAIL_S, now_s)
         newest = [answer for kept in self._answers.values() if (answer := _newest(kept, now_s)) is not None]
         predictions: list[Prediction | None] = [_as_of_now(answer.prediction, now_s) for answer in newest]
-        for number, predicted in enumerate(predictions or [None]):
-            drawing = drawing_of(None if number else gaze, predicted, said=not number)
+        chief, *others = predictions or [None]
+        drawings = [drawing_of(None, _without_density(one), said=False) for one in others]
+        for drawing in (*drawings, drawing_of(gaze, chief)):
             if not drawing.on_planes and picture.ndim == 2:
                 picture = self._developed.rgb(grabbed, self._size)
             picture = drawing.draw(picture, now_s)
@@ -97,3 +100,10 @@ def _as_of_now(said: Prediction, now_s: float) -> Prediction:
         start_s=None if said.start_s is None else said.start_s[:1] + later_s,
         values=values,
     )
+
+
+def _without_density(said: Prediction | None) -> Prediction | None:
+    """Its point alone: of several densities over each other none could be read."""
+    if said is None or "log_density" not in said.names:
+        return said
+    return replace(said, values={"point": said.point})

@@ -61,9 +61,9 @@ class LiveTable(Listener):
 
     @override
     def close(self) -> None:
-        if self._writer is not None and self._waiting:
-            self._writer.write(joined(self._waiting))
-        self._stack.close()
+        with self._stack:
+            if self._writer is not None and self._waiting:
+                self._writer.write(joined(self._waiting))
 
 
 class Saved:
