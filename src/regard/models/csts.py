@@ -111,6 +111,7 @@ class CSTS(nn.Module):
     )
 
     preprocess: ClassVar[tuple[Transform, ...]] = PREPROCESS
+    exported: ClassVar[str] = "from_both"
 
     def __init__(
         self,
@@ -189,7 +190,13 @@ class CSTS(nn.Module):
         sound_valid: Bool[Tensor, "b windows"] | None = None,
     ) -> Float[Tensor, "b t h w"]:
         """Unnormalised log density for each asked moment; the published density is its softmax at temperature 2."""
-        return self.embedded(video, sound, sound_valid).logits
+        return self.from_both(video, self._heard(video, sound, sound_valid))
+
+    def from_both(
+        self, video: Float[Tensor, "b t 3 h_in w_in"], sound: Float[Tensor, "b t f k"]
+    ) -> Float[Tensor, "b t h w"]:
+        """The same where all sound is there."""
+        return self.embedded(video, sound).logits
 
     def embedded(
         self,
@@ -225,6 +232,13 @@ class CSTS(nn.Module):
         )
 
     def _encode(self, video: Tensor, sound: Tensor | None, sound_valid: Tensor | None) -> tuple[list[Tokens], Tokens]:
+        sound = self._heard(video, sound, sound_valid)
+        kept = self.video_encoder(self.video_encoder.patches(video))
+        heard = self.sound_encoder(self.sound_encoder.patches(sound[:, :, None]))
+        return kept, heard[-1]
+
+    def _heard(self, video: Tensor, sound: Tensor | None, sound_valid: Tensor | None) -> Tensor:
+        """A window of sound for each frame, silent where there is none to hear."""
         if sound is None or not self.use_sound:
             sound_valid = None
             sound = video.new_full((*video.shape[:2], *self.sound_size), SILENCE)
@@ -235,11 +249,7 @@ class CSTS(nn.Module):
                 wanted="one window for each frame",
                 do="cut the sound with regard.clips.SoundWindows at the clip's own frames",
             )
-        if sound_valid is not None:
-            sound = torch.where(sound_valid[..., None, None], sound, SILENCE)
-        kept = self.video_encoder(self.video_encoder.patches(video))
-        heard = self.sound_encoder(self.sound_encoder.patches(sound[:, :, None]))
-        return kept, heard[-1]
+        return sound if sound_valid is None else torch.where(sound_valid[..., None, None], sound, SILENCE)
 
     def _fuse(self, seen: Tokens, heard: Tokens) -> tuple[Tensor, Tensor]:
         """The cells of the pictures, having heard, and those of the sound, each moment weighed."""

@@ -63,6 +63,7 @@ class FPNRIM(nn.Module):
     """
 
     preprocess: ClassVar[tuple[Transform, ...]] = (Normalise(),)
+    exported: ClassVar[str] = "advance"
 
     def __init__(
         self,
@@ -187,8 +188,21 @@ class FPNRIM(nn.Module):
 
     def step(self, frame: Float[Tensor, "b 3 h w"], state: FPNRIMState) -> tuple[Float[Tensor, "b k"], FPNRIMState]:
         """The answer about the next frame: equal to that of all frames at once."""
-        answer, state = self(frame[:, None], state=state)
-        return answer[:, 0], state
+        answer, fed, point, *memory = self.advance(frame, state.fed.transpose(0, 1), state.point, *state.memory.parts())
+        unknown = torch.full_like(point, torch.nan)
+        return answer, FPNRIMState(RIMState.of(memory), fed.transpose(0, 1), point, unknown)
+
+    def advance(
+        self,
+        frame: Float[Tensor, "b 3 h w"],
+        fed: Float[Tensor, "b u k"],
+        point: Float[Tensor, "b 2"],
+        *memory: Float[Tensor, "b cells u n"],
+    ) -> tuple[Tensor, ...]:
+        """The same of a state that is given in parts: the answer, and the next `fed`, `point` and `memory`."""
+        state = FPNRIMState(RIMState.of(memory), fed.transpose(0, 1), point, torch.full_like(point, torch.nan))
+        answer, after = FPNRIM.forward(self, frame[:, None], state=state)
+        return answer[:, 0], after.fed.transpose(0, 1), after.point, *after.memory.parts()
 
     @classmethod
     def from_published(

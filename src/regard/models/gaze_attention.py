@@ -71,6 +71,7 @@ class GazeAttention(nn.Module):
 
     published_parts: ClassVar[Mapping[str, str]] = {part: f"*_{part}.pt" for part in PARTS}
     """The files of a published model, which lie in one folder, by the parameters of `from_published`."""
+    exported: ClassVar[str] = "look"
     evidence_layer: ClassVar[str] = "rgb.stages.2"
     """Whose places Grad-CAM weighs: the last of I3D's stages that see the pictures."""
 
@@ -106,20 +107,26 @@ class GazeAttention(nn.Module):
         A `gaze_sample` is attended by in place of the model's own: recorded gaze, the centre, another clip's.
         """
         check_clips(video, flow, num_frames=self.num_frames, size=self.size, model="GazeAttention")
-        seen = added(self.rgb(video), self.flow(flow))
-        gaze_logits = self.gaze(seen.before)
+        features, gaze_logits = self.look(video, flow)
         perturbed = gaze_logits if noise is None else gaze_logits + noise
         sample = hard_sample(perturbed) if gaze_sample is None else gaze_sample
         attention = self.head.attention(sample)
         return GazeAttentionAnswer(
-            logits=self.head(seen.last, attention),
+            logits=self.head(features, attention),
             gaze_logits=gaze_logits,
             gaze_sample=sample,
             attention=attention,
             perturbed=perturbed,
-            features=seen.last,
+            features=features,
             head=self.head.weights(),
         )
+
+    def look(
+        self, video: Float[Tensor, "b t 3 h_in w_in"], flow: Float[Tensor, "b t_flow 2 h_flow w_flow"]
+    ) -> tuple[Float[Tensor, "b c s h w"], Float[Tensor, "b s h w"]]:
+        """Features and gaze logits, before any gaze is drawn: nearly all of the work."""
+        seen = added(self.rgb(video), self.flow(flow))
+        return seen.last, self.gaze(seen.before)
 
     def redrawn(self, answer: GazeAttentionAnswer, noise: Float[Tensor, "b s h w"]) -> Float[Tensor, "b k"]:
         """The logits had the gaze been drawn with this noise; the clip is not looked at again."""

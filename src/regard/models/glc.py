@@ -76,6 +76,7 @@ class GLC(nn.Module):
     )
 
     preprocess: ClassVar[tuple[Transform, ...]] = PREPROCESS
+    exported: ClassVar[str] = "forward"
 
     def __init__(
         self,

@@ -43,6 +43,16 @@ class RIMState(NamedTuple):
     memory: tuple[Float[Tensor, "u b h"], ...] | None
     """The LSTM's own memory; None for a GRU."""
 
+    def parts(self) -> list[Float[Tensor, "b cells u h"]]:
+        """`hidden`, and `memory` where there is one, each as one tensor."""
+        return [torch.stack(part, dim=1).transpose(0, 2) for part in self if part is not None]
+
+    @classmethod
+    def of(cls, parts: Sequence[Float[Tensor, "b cells u h"]]) -> "RIMState":
+        """The state of such parts."""
+        hidden, *memory = (part.transpose(0, 2).unbind(dim=1) for part in parts)
+        return cls(tuple(hidden), tuple(memory[0]) if memory else None)
+
 
 class RIM(nn.Module):
     """A stack of RIM layers over `inputs` numbers a row.

@@ -68,7 +68,8 @@ class _Restores:
 def exchange(model: nn.Module, function: Function) -> Callable[[], None]:
     """From now on the model calls this function in place of its exported method; what is returned undoes that."""
     name = method_of(model)
-    setattr(model, name, function)
+    names = tuple(inspect.signature(getattr(model, name)).parameters)
+    setattr(model, name, lambda *given, **named: function(*given, *(named[n] for n in names[len(given) :])))
     if name != ADVANCE:
         return _Restores(model, (name,))
     model.forward = _by_steps(model)
