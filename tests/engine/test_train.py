@@ -96,6 +96,13 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_leaves_the_clips_in_a_file(
     assert read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")["global_step"] == 1
 
 
+def test_a_loss_that_is_not_finite_is_told_with_its_stage(world: Path, tmp_path: Path):
+    content = tiny_recipe(world, max_steps=4, validate_every=2, stages=[{"from_step": 2, "frozen": ["^inside"]}])
+    content["task"]["init_args"]["model"] = {"class_path": "tiny.Explodes", "init_args": {"after": 3}}
+    with pytest.raises(NonFiniteLossError, match=r"step 3, of stage 2"):
+        train(read(write_recipe(tmp_path, content)), tmp_path / "run")
+
+
 def test_a_task_that_needs_what_the_recordings_lack_names_field_and_recording(world: Path, tmp_path: Path):
     with pytest.raises(RecipeError, match=r"train-0000(?s:.*)'gaze'"):
         train(

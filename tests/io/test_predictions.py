@@ -1,5 +1,7 @@
 """A saved prediction comes back bit for bit, is readable without regard, and nothing else passes for one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -112,6 +114,15 @@ def windows(n: int) -> Prediction:
         },
         class_names={"action": ("cut", "stir", "pour")},
     )
+
+
+@pytest.mark.parametrize("names", [("cut",), ("cut", "stir", "pour", "wash")])
+def test_a_list_of_classes_that_is_shorter_or_longer_than_the_answers_names_those_that_it_knows(tmp_path, names):
+    written = replace(windows(30), class_names={"action": names})
+    write_prediction(written, tmp_path / "p.parquet")
+    best = written["logits/action"].argmax(axis=1)
+    said = pq.read_table(tmp_path / "p.parquet")["action_name"].to_pylist()
+    assert said == [names[k] if k < len(names) else f"action {k}" for k in best]
 
 
 def test_arrays_of_any_name_and_shape_come_back_with_who_and_windows(tmp_path):

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from action_batch import FRAMES, Constant, batch, egohar, gaze_attention
+from action_batch import FRAMES, Constant, batch, egohar, gaze_attention, recording
 from torch import Tensor, nn
 
+from regard.clips.fields import check_fields
 from regard.errors import RecipeError
 from regard.ops.direct_optimisation import published_epsilon
 from regard.ops.heatmap import gaussian_maps
@@ -23,6 +24,15 @@ def test_what_is_asked_of_the_data_follows_from_the_ablation(gaze):
     losses = task.loss(task.answer(batch()), batch())
     assert ("gaze" in losses) == (gaze != "none")
     assert torch.isfinite(losses["loss"])
+
+
+def test_a_recording_without_gaze_is_told_where_gaze_supervises_and_taken_where_it_does_not():
+    without = (recording(),)
+    for gaze in ("train", "test", "shuffled"):
+        with pytest.raises(RecipeError, match=r"kitchen(?s:.*)no gaze track(?s:.*)'gaze'"):
+            check_fields(without, ActionRecognition(egohar(), gaze=gaze).needs, None)
+    for gaze in ("none", "centre"):
+        check_fields(without, ActionRecognition(egohar(), gaze=gaze).needs, None)
 
 
 def test_the_loss_is_the_sum_of_its_parts_and_reaches_every_weight():

@@ -214,7 +214,9 @@ def _likeliest(label: str, logits: np.ndarray, names: Mapping[str, tuple[str, ..
     best, above = logits.argmax(axis=1), logits.max(axis=1, keepdims=True)
     columns = {label: pa.array(best), f"{label}_probability": pa.array(1 / np.exp(logits - above).sum(axis=1))}
     if label in names:
-        columns[f"{label}_name"] = pa.array([names[label][k] for k in best], pa.string())
+        known = names[label]
+        told = [known[k] if k < len(known) else f"{label} {k}" for k in best]
+        columns[f"{label}_name"] = pa.array(told, pa.string())
     return columns
 
 

@@ -103,7 +103,7 @@ class TaskModule(pl.LightningModule):
         if not torch.isfinite(losses["loss"]):
             self.non_finite = tuple(map(str, batch.clips))
             raise NonFiniteLossError(
-                f"step {self.global_step}",
+                f"step {self.global_step}" + ("" if self.stage is None else f", of stage {self.stage}"),
                 found=f"loss {float(losses['loss'].detach())} on clips {'; '.join(self.non_finite)}",
                 wanted="a finite loss",
                 do="look at these clips (non_finite_batch.json of the run lists them), or lower the learning rate",
