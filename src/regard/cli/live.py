@@ -40,14 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--min_confidence", type=float, default=0.6, help="of gaze, as in predict")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument("--precision", default="auto", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
-    parser.add_argument(
-        "--threads",
-        type=int,
-        choices=range(1, 257),
-        metavar="N",
-        default=1,
-        help="for each model's products (default: 1)",
-    )
+    parser.add_argument("--threads", type=_threads, default=1, help="for each model's products (default: 1)")
     add_runtime(parser)
     add_trust(parser)
 
@@ -145,3 +138,9 @@ def _not_negative(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise ArgumentTypeError(f"found {text}, wanted 0 or more")
     return number
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"found {text}, wanted a number of threads")
+    return int(text)
