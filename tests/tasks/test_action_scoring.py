@@ -8,8 +8,10 @@ import torch
 from action_batch import Constant, batch, clip, egohar, recording
 
 from regard.errors import RecipeError
+from regard.prediction import Prediction
 from regard.tasks import ActionRecognition, EgoHARLoss, LabelScoring
 from regard.tasks.action.task import ActionAnswer
+from regard.types import Segment
 
 
 def test_windows_of_one_clip_are_one_row_with_their_mean_logits():
@@ -129,3 +131,18 @@ def test_the_attention_of_who_saw_a_part_lies_where_the_part_lies():
 def test_the_best_checkpoint_is_that_of_the_chief_label():
     assert LabelScoring().best() == ("action_accuracy", "max")
     assert LabelScoring(labels=("noun",)).best() == ("noun_accuracy", "max")
+
+
+def test_saved_answers_about_another_label_are_scored_by_that_one():
+    verbs = Segment(start_s=0.0, end_s=2.0, kind="action", labels={"action": 4, "verb": 1})
+    time_s = np.array([0.5, 1.5])
+    said = Prediction(
+        recording="kitchen",
+        model="m",
+        time_s=time_s,
+        seen_until_s=time_s,
+        values={"logits/verb": np.array([[0.0, 2.0], [1.0, 0.0]], np.float32)},
+    )
+    items = LabelScoring().items(said, replace(recording(), id="kitchen", segments=(verbs,)), progress=lambda _: None)
+    assert items["verb_correct"].tolist() == [1.0]
+    assert LabelScoring().summarise(items)["score"].tolist()[0] == "verb_accuracy"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -88,15 +88,18 @@ class LabelScoring(Scoring):
         return pd.DataFrame(rows).assign(**(gaze or {}))
 
     def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
-        """One row for each segment with the chief label; the windows whose middle lies in it answer about it."""
+        """One row for each segment with the chief label that is answered; windows whose middle lies in it answer."""
+        own = tuple(name for name in self.labels if f"{self.reads}{name}" in answers.names)
+        if own and own[0] != self.labels[0]:
+            return replace(self, labels=own).items(answers, recording, progress=progress)
         segments = [s for s in recording.segments if self.labels[0] in s.labels]
         middle_s, rows, done = (answers.begun_s + answers.time_s) / 2, [], 0
         for piece in answers.pieces([name for name in answers.names if name.startswith(self.reads)]):
             logits = {name.removeprefix(self.reads): value for name, value in piece.values.items()}
             for i in range(len(piece)):
                 said = {name: value[i] for name, value in logits.items()}
-                about = [s for s in segments if s.start_s <= middle_s[done + i] < s.end_s]
-                rows += [self._row(recording, s, s.labels, said) for s in about]
+                at_s = middle_s[done + i]
+                rows += [self._row(recording, s, s.labels, said) for s in segments if s.start_s <= at_s < s.end_s]
             done += len(piece)
             progress(done / max(1, len(answers)))
         if not rows:
