@@ -12,6 +12,7 @@ import argparse
 import copy
 import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -74,6 +75,7 @@ def one_run(folder: Path, content: dict[str, Any], prepared: Path | None) -> Non
         content = copy.deepcopy(content)
         content["data"]["prepared"] = str(prepared)
     file.write_text(yaml.safe_dump(content, sort_keys=False))
+    shutil.rmtree(folder / "run", ignore_errors=True)
     begun = time.process_time()
     if regard(["train", str(file), "--out", str(folder / "run")]):
         raise SystemExit(f"{folder.name} was not trained")
@@ -113,8 +115,9 @@ def said(correct: np.ndarray, items: pd.DataFrame) -> tuple[str, str]:
 
 def print_table(out: Path, models: Sequence[str], seeds: Sequence[int]) -> None:
     """A row a model and gaze, with the seeds' mean; then what gaze changes, clip by clip."""
-    print("\n| model | gaze | noun, % | mean class, % | each seed, % | clips a CPU s, training | test | parameters |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = ("model", "gaze", "noun, %", "mean class, %", "each seed, %", "gaze error, degrees")
+    columns += ("clips a CPU s, training", "test", "parameters")
+    print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     found: dict[tuple[str, str], pd.DataFrame] = {}
     for model in models:
         for gaze in gazes_of(model):
@@ -124,12 +127,15 @@ def print_table(out: Path, models: Sequence[str], seeds: Sequence[int]) -> None:
                 continue
             items = found[model, gaze] = rightly(folders)
             efforts = [Effort(**json.loads((folder / "effort.json").read_text())) for folder in folders]
-            each = [100 * pd.read_parquet(folder / "items.parquet")["noun_correct"].mean() for folder in folders]
+            tables = [pd.read_parquet(folder / "items.parquet") for folder in folders]
+            each = [f"{100 * table['noun_correct'].mean():.1f}" for table in tables]
+            errors = [table["gaze_error_deg"].mean() for table in tables if "gaze_error_deg" in table]
+            error = f"{np.mean(errors):.1f}" if errors else ""
             accuracy, mean_class = said(items["noun_correct"].to_numpy(np.float64), items)
             train = sum(e.train_clips for e in efforts) / sum(e.train_cpu_s for e in efforts)
             test = sum(e.test_windows for e in efforts) / sum(e.test_cpu_s for e in efforts)
             print(
-                f"| {model} | {gaze} | {accuracy} | {mean_class} | {', '.join(f'{e:.1f}' for e in each)} "
+                f"| {model} | {gaze} | {accuracy} | {mean_class} | {', '.join(each)} | {error} "
                 f"| {train:.1f} | {test:.1f} | {efforts[0].parameters:,} |"
             )
     print("\n| what gaze changes | noun, % | mean class, % |\n|---|---|---|")
