@@ -207,3 +207,13 @@ def test_flow_is_standardised_as_the_grey_picture_that_published_code_makes_of_i
     torch.testing.assert_close(mirrored.flow[0, 0, 0], (torch.tensor([0, 0, 0.5, 0.5, 1, 1]) - 0.449) / 0.226)
     with pytest.raises(RecipeError, match="StandardiseFlow"):
         StandardiseFlow()(replace(made_sample(), flow=None), generator=ALWAYS)
+
+
+def test_flow_prepared_alone_is_used_beside_the_videos_as_recorded(sliding, tmp_path):
+    prepare([sliding], tmp_path / "flow", FlowSettings(size=48), workers=1)
+    (used,) = use_prepared([sliding], tmp_path, size=48)
+    assert used.video == sliding.video
+    assert used.flow is not None
+    (tmp_path / "begun.json").write_text("{}")
+    with pytest.raises(FileError, match="may be incomplete"):
+        use_prepared([sliding], tmp_path, size=48)

@@ -145,7 +145,6 @@ def test_a_later_stage_starts_from_an_earlier_one_of_any_kind() -> None:
         published_rgb(first),
         {f"module.{name}": value for name, value in published_rgb(first).items()},
         dict(state),
-        {"state_dict": {f"model.{name}": value for name, value in state.items()}},
     ):
         second = EgoRNN(**SMALL | {"stages": 4})
         second.init_from(given)

@@ -164,5 +164,5 @@ def test_a_checkpoint_of_another_model_is_explained() -> None:
     with pytest.raises(WeightsError, match="not tensors"):
         LSTA.from_published({"model_state_dict": {"lsta_cell.conv_i_x.weight": 3}})
     other = small(1)
-    other.init_from({"state_dict": {f"model.{name}": value for name, value in small().state_dict().items()}})
+    other.init_from(small().state_dict())
     assert torch.equal(other.cell.pool.weight, small().cell.pool.weight)

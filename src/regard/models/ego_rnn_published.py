@@ -62,7 +62,6 @@ def state_of(checkpoint: Mapping[str, object], twins: Mapping[str, str], *, of: 
     """A checkpoint's tensors, each under one name. Raises WeightsError for the checkpoint of another of the models."""
     inner = checkpoint.get("model_state_dict", checkpoint)  # LSTA's training script calls it so
     state = bare_state(inner if isinstance(inner, Mapping) else checkpoint, where=of)
-    state = {name.removeprefix("model."): value for name, value in state.items()}
     others = [model for model, names in KNOWN_BY.items() if model != of and any(name in state for name in names)]
     if others:
         raise WeightsError(

@@ -109,13 +109,15 @@ def use_prepared(
     """The recordings with their prepared films in place of their videos, and with all else that was made beside them.
 
     A recording whose original could not be read keeps it, as do all where no films but something else was made, for
-    models that read pictures as recorded (`size` None). `own` are makings of the user's. Raises FileError where what
+    models that read pictures as recorded (`size` None), and where flow was made and no film begun, for those that read
+    flow alone. `own` are makings of the user's. Raises FileError where what
     was made is not whole, lacks a recording, or was made from another file than the one there now; and RecipeError
     where films are smaller than `size`.
     """
     root = Path(root)
     made = [kind for kind in kinds(own) if (root / kind.folder / MANIFEST).is_file()]
-    if Settings not in made and (size is not None or not made):
+    flow_alone = any("flow" in kind.supplies for kind in made) and not any(root.glob("*.json"))
+    if Settings not in made and not flow_alone and (size is not None or not made):
         read_manifest(root)
     if Settings in made and size is not None:
         _require_size(root, size)
