@@ -69,6 +69,19 @@ def test_a_recording_played_fast_waits_for_nothing(tiny_world: Path):
     assert source.waits
 
 
+def test_a_recording_that_is_decoded_too_slowly_is_played_more_slowly(tiny_world: Path):
+    class Busy(FakeClock):
+        def now_s(self) -> float:
+            self.s += 0.1
+            return self.s
+
+    grabbed, told = watched(Played(regard.open(tiny_world), clock=Busy()))
+    assert len(grabbed) == len(Video(tiny_world / "video.mp4").times_s)
+    assert len(told) == 1
+    assert told.about("played more slowly")
+    assert grabbed[-1].due_s - grabbed[0].due_s > 2 * (grabbed[-1].time_s - grabbed[0].time_s)
+
+
 def test_developed_pictures_are_those_of_the_clips(tiny_world: Path):
     grabbed, _ = watched(Played(regard.open(tiny_world), fast=True))
     video, developed = Video(tiny_world / "video.mp4"), Developed()

@@ -15,7 +15,7 @@ from regard.sources import FrameSource, SoundSource
 from regard.types import Recording
 
 LATE_S = 1.0
-"""From here on it is told that the file cannot be read as fast as it is to be played."""
+"""When a file cannot be read as fast as it is to be played, its clock is set back by so much at once, which is told."""
 
 
 @runtime_checkable
@@ -60,9 +60,11 @@ class Played(LiveSource):
             clock.wait_until(due_s, stop)
             if stop.is_set():
                 return
-            if not is_late and clock.now_s() > due_s + LATE_S:
-                is_late = True
-                tell("the file cannot be decoded as fast as it is to be played; it is played more slowly")
+            if (now_s := clock.now_s()) > due_s + LATE_S:
+                began_s, due_s = now_s - time_s, now_s
+                if not is_late:
+                    is_late = True
+                    tell("the file cannot be decoded as fast as it is to be played; it is played more slowly")
             yield Grabbed(time_s=time_s, due_s=due_s, decode_s=decode_s, frame=frame, turn=turn)
 
 
