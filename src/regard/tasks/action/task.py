@@ -15,7 +15,7 @@ from regard.errors import RecipeError
 from regard.models.grad_cam import grad_cam
 from regard.ops.direct_optimisation import gumbel_noise
 from regard.ops.geometry import inside
-from regard.ops.heatmap import onto_whole
+from regard.ops.heatmap import log_density, onto_whole
 from regard.prediction import Prediction
 from regard.tasks.action.drawn import seed_of
 from regard.tasks.action.gaze_scores import gaze_scores
@@ -158,10 +158,10 @@ class ActionRecognition(Task):
         return f"{self.scoring.describe(items)}; gaze: {self.gaze}"
 
     def predictions(self, answer: ActionAnswer, batch: Batch) -> list[Prediction]:
-        """One window each: logits of every label; attention, and evidence, where the model has some."""
+        """One window each: logits of every label; attention, or else the gaze, and evidence, where there are some."""
         logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
         values = {f"logits/{name}": value.detach().float().cpu().numpy() for name, value in logits.items()}
-        maps = getattr(answer.own, "attention", None)
+        maps = _looked_at(answer.own)
         evidence = self._evidence(batch, next(iter(logits.values())))
         answers = []
         for i, clip in enumerate(batch.clips):
@@ -247,6 +247,12 @@ class ActionRecognition(Task):
             ]
             answers.append(self.model.redrawn(own, gumbel_noise(torch.stack(uniform)).to(own.gaze_logits)))
         return torch.stack(answers, dim=1)
+
+
+def _looked_at(own: Any) -> Float[Tensor, "b s h w"] | None:
+    """What the model attended to, or, where it attends to nothing, its gaze; None for a model without either."""
+    maps, gaze = getattr(own, "attention", None), getattr(own, "gaze_logits", None)
+    return maps if maps is not None or gaze is None else log_density(gaze).exp()
 
 
 def _known_gaze(batch: Batch, *, beside: bool = False) -> Float[Tensor, "b t 2"]:
