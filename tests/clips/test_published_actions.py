@@ -163,6 +163,8 @@ def test_clips_of_each_length_are_looked_at_by_themselves() -> None:
 
     valid = torch.arange(4) < torch.tensor([2, 4, 1])[:, None]
     x = torch.where(valid[..., None], torch.ones(3, 4, 1), torch.nan)
-    total, every_second = by_length(look, x, frame_valid=valid)
+    total, every_second = by_length(look, x, frame_valid=valid, slots=2)
     assert total[:, 0].tolist() == [2, 4, 1]
     assert every_second[:, :, 0, 0].tolist() == [[1, 0], [1, 1], [1, 0]]
+    alone = by_length(look, x[2:], frame_valid=valid[2:], slots=2)
+    assert torch.equal(alone[1], every_second[2:])

@@ -152,7 +152,8 @@ class MFNetMultitask(nn.Module):
         self, video: Float[Tensor, "b t 3 h_in w_in"], frame_valid: Bool[Tensor, "b t"] | None = None
     ) -> MFNetAnswer:
         """The answer. Frames that are not valid, at the end of a clip, are not looked at; their slots mean nothing."""
-        parts = by_length(self._look, video, frame_valid=frame_valid)
+        slots = self.finer * -(-video.shape[1] // 2)
+        parts = by_length(self._look, video, frame_valid=frame_valid, slots=slots)
         logits = dict(zip(self.labels, parts, strict=False))
         maps = None if self.places is None else parts[-1]
         gaze = None if maps is None or not self.gaze else maps[:, :, 0]

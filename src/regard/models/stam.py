@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from regard.errors import RecipeError, WeightsError
 from regard.models.clip_lengths import by_length
-from regard.models.i3d import DEPTHS, WIDTH, Three
+from regard.models.i3d import DEPTHS, WIDTH, Three, grid_of
 from regard.models.published import (
     BY_HAND,
     Checkpoint,
@@ -159,7 +159,8 @@ class STAM(nn.Module):
                 do="regard prepare the recipe, which computes flow; or choose another of streams",
             )
         inputs = (given,) if attention is None else (given, attention)
-        return by_length(self.streams[name], *inputs, frame_valid=frame_valid)
+        slots = grid_of(given.shape[1], (given.shape[-2], given.shape[-1]))[0]
+        return by_length(self.streams[name], *inputs, frame_valid=frame_valid, slots=slots)
 
     @classmethod
     def from_published(
