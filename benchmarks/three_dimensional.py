@@ -7,7 +7,7 @@ pictures, in double precision; and the largest memory of a training step on eigh
 `checkpointing`, each in a process of its own. What is compared takes turns, the median of the rounds counts, and CPU
 time is what to trust on a shared machine.
 
-    python benchmarks/three_dimensional.py [--threads 1] [--rounds 3]    # 3 minutes of one core; OpenVINO if there
+    python benchmarks/three_dimensional.py [--threads 1] [--rounds 3]    # 6 minutes of one core; OpenVINO if there
 """
 
 import multiprocessing

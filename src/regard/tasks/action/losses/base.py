@@ -93,8 +93,9 @@ def attended(
 
 
 def peak_one(maps: Float[Tensor, "*b h w"]) -> Float[Tensor, "*b h w"]:
-    """Each map divided by its highest value."""
-    return maps / maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)
+    """Each map divided by its highest value; one of zeros stays."""
+    highest = maps.nan_to_num(0.0).amax(dim=(-2, -1), keepdim=True)
+    return maps / torch.where(highest > 0, highest, 1)
 
 
 def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dict[str, Tensor]:
