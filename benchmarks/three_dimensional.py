@@ -13,6 +13,7 @@ time is what to trust on a shared machine.
 import multiprocessing
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -140,7 +141,7 @@ def speed_table(rounds: int, threads: int) -> None:
     print("|---|---|---|---|---|---|---|---|")
     for name in NAMES:
         model = settled(built(name))
-        own, literal = LogitsOnly(model), lambda x, model=model, name=name: LITERAL[name](model, x)
+        own, literal = LogitsOnly(model), partial(LITERAL[name], model)
         for b in (1, 4):
             given = clips(b)
             answers = [
