@@ -81,3 +81,14 @@ def test_tables_of_another_kind_are_refused(core):
     (core / "world_timestamps.csv").write_text("# timestamps [seconds],pts\n")
     with pytest.raises(FileError, match="no lines"):
         open_pupil_core(core, min_confidence=0.6)
+
+
+def test_blinks_that_the_player_found_are_segments_on_the_video_clock(core):
+    table = "id,start_timestamp,duration,end_timestamp,confidence\n1,{},0.2002,{},0.8\n"
+    (core / "blinks.csv").write_text(table.format(FIRST_S + 1.001, FIRST_S + 1.2012))
+    blink, *more = open_pupil_core(core, min_confidence=0.6).segments
+    assert (blink.kind, more) == ("blink", [])
+    assert (blink.start_s, blink.end_s) == (pytest.approx(1.0, abs=1e-6), pytest.approx(1.2, abs=1e-6))
+    (core / "blinks.csv").write_text(table.format(FIRST_S + 1.2, FIRST_S + 1.1))
+    with pytest.raises(TableError, match="line 2: a blink that ends"):
+        open_pupil_core(core, min_confidence=0.6)

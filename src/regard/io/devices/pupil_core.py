@@ -3,13 +3,15 @@
     000/
     ├── gaze_positions.csv     gaze_timestamp, confidence, norm_pos_x, norm_pos_y, and many more
     ├── world_timestamps.csv   # timestamps [seconds], pts: one line for each video frame
+    ├── blinks.csv             start_timestamp, end_timestamp, where the blink detector was on
     └── world.mp4
 
     gaze_timestamp,world_index,confidence,norm_pos_x,norm_pos_y,base_data
     9403.512,0,0.97,0.512,0.431,...
 
 norm_pos has its origin at the bottom left, so y is turned over. Times are seconds of Pupil's own clock. Where two
-measurements carry one time (the eyes' cameras are matched in pairs), the more confident one stays.
+measurements carry one time (the eyes' cameras are matched in pairs), the more confident one stays. Each blink is a
+segment of kind "blink"; the gaze within it stays what its confidence makes of it.
 Format: docs.pupil-labs.com/core, "Raw Data Exporter".
 """
 
@@ -18,14 +20,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from regard.errors import FileError
+from regard.errors import FileError, TableError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.folder import drop_doubtful
 from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import GazeState, GazeTrack, Recording
+from regard.types import BLINK, GazeState, GazeTrack, Recording, Segment
 
 FRAME_TIMES = ("# timestamps [seconds]", "timestamps [seconds]", "timestamp")
 """The frames' column, as different versions of Pupil Player name it."""
@@ -56,6 +58,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
         video=picture,
         audio=sound,
         gaze=gaze,
+        segments=_blinks(path / "blinks.csv", stamps, frame_s),
         notes=(*notes, "Pupil Player exports no camera: angles in degrees cannot be computed"),
     )
 
@@ -95,8 +98,7 @@ def _read_gaze(
     best = table.sort_values(["gaze_timestamp", "confidence"], kind="stable").groupby("gaze_timestamp").tail(1)
     kept = table.loc[sorted(best.index)]
     require_increasing(path, kept, "gaze_timestamp")
-    time_ns, stamp_ns = (np.round((t - stamps[0]) * 1e9).astype(np.int64) for t in (kept["gaze_timestamp"], stamps))
-    time_s = onto_video_clock(np.asarray(time_ns), np.asarray(stamp_ns), frame_s)
+    time_s = _on_video_clock(kept["gaze_timestamp"].to_numpy(), stamps, frame_s)
     require_overlap(path, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
     point = kept[["norm_pos_x", "norm_pos_y"]].to_numpy() * (1, -1) + (0, 1)
     state = np.where(np.isnan(point).any(axis=1), GazeState.LOST, GazeState.TRACKED).astype(np.int8)
@@ -108,3 +110,26 @@ def _read_gaze(
         )
     point[state == GazeState.LOST] = np.nan
     return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+
+
+def _blinks(path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]) -> tuple[Segment, ...]:
+    if not path.is_file():
+        return ()
+    table = read_columns(path, (Column("start_timestamp"), Column("end_timestamp")), do=EXPORT_AGAIN)
+    start_s, end_s = (_on_video_clock(table[name].to_numpy(), stamps, frame_s) for name in table)
+    if (wrong := end_s <= start_s).any():
+        line = table.index[wrong][0]
+        raise TableError(
+            path,
+            found=f"line {line}: a blink that ends when or before it starts",
+            wanted="end_timestamp after start_timestamp",
+            do=EXPORT_AGAIN,
+        )
+    return tuple(Segment(start_s=float(a), end_s=float(b), kind=BLINK) for a, b in zip(start_s, end_s, strict=True))
+
+
+def _on_video_clock(
+    pupil_s: Float64[np.ndarray, "n"], stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
+) -> Float64[np.ndarray, "n"]:
+    time_ns, stamp_ns = (np.round((t - stamps[0]) * 1e9).astype(np.int64) for t in (pupil_s, stamps))
+    return onto_video_clock(time_ns, stamp_ns, frame_s)
