@@ -47,16 +47,24 @@ class GazeMixture(nn.Module):
 
     A quarter of the `components` lies about the middle of the picture, the others about the last measured place. Each
     also says what the eye will be doing if it goes there, so that paths can be drawn (`sample`). `aspect` is the
-    picture's width over its height. `states` False reads places alone.
+    picture's width over its height. `states` False reads places alone. `dropout` is of what is read and remembered.
     """
 
-    def __init__(self, *, width: int = 128, components: int = 12, aspect: float = 16 / 9, states: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        width: int = 192,
+        components: int = 12,
+        aspect: float = 16 / 9,
+        states: bool = True,
+        dropout: float = 0.1,
+    ) -> None:
         super().__init__()
         self.components, self.aspect, self.states = components, aspect, states
         told = 2 + 3 * len(LAGS) + 2 + 2 + (len(GazeState) if states else 0)
-        self.read = nn.Sequential(nn.Linear(told, width), nn.GELU())
+        self.read = nn.Sequential(nn.Linear(told, width), nn.GELU(), nn.Dropout(dropout))
         self.recurrent = nn.GRU(width, width, batch_first=True)
-        self.hidden = nn.Sequential(nn.Linear(2 * width, width), nn.GELU())
+        self.hidden = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, width), nn.GELU())
         self.place = nn.Linear(width, components * PARAMETERS)
         self.state = nn.Linear(width, components * len(STATES))
         self.about_middle = components // 4
