@@ -85,7 +85,7 @@ def test_a_checkpoint_of_another_model_or_none_at_all_is_refused(run: Path, refu
     other = refused("evaluate", run, "--task.model.width=3")
     assert "inside.weight is (8, 144) and not (3, 144)" in other
     assert "no such file" in refused("evaluate", run, "--weights", "no.ckpt")
-    assert "RUN/checkpoints/best.ckpt" in refused("evaluate", run, "--weights", run)
+    assert "the folder of a run" in refused("evaluate", run, "--weights", run / "csv")
     assert "no readable checkpoint" in refused("evaluate", run, "--weights", run / "recipe.yaml")
 
 

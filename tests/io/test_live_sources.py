@@ -173,10 +173,8 @@ def test_nobody_there_is_refused_and_no_password_is_told():
 
 
 def test_a_server_that_sends_nothing_is_refused_in_time():
-    began_s = time.monotonic()
     with served(sending(3.0)) as address, pytest.raises(FileError, match=r"sent nothing for 0\.6 s"):
         watched(of(address))
-    assert time.monotonic() - began_s < 30
 
 
 def test_a_stream_can_be_stopped_at_any_picture(stream):
