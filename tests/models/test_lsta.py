@@ -120,42 +120,6 @@ def test_the_whole_is_the_published_model_and_so_are_its_losses_and_gradients() 
     assert clips_first(reads[1].pooled.argmax(dim=2)).tolist() == golden.arrays["cidx_t25"].tolist()
 
 
-@torch.no_grad()
-def test_frames_that_are_not_valid_change_nothing() -> None:
-    model = small().eval()
-    video = clips(t=4)
-    valid = torch.tensor([[True, True, True, False], [True, True, True, True]])
-    answer = model(video, valid)
-    torch.testing.assert_close(answer.logits[0], model(video[:1, :3]).logits[0])
-    torch.testing.assert_close(answer.logits[1], model(video).logits[1])
-    changed = video.clone()
-    changed[0, 3] = 7
-    assert torch.equal(model(changed, valid).logits, answer.logits)
-
-
-@torch.no_grad()
-def test_one_frame_of_any_size_is_answered_about_and_attended_to() -> None:
-    answer = small().eval()(torch.randn(1, 1, 3, 40, 64))
-    assert answer.attention.shape == (1, 1, 5, 8)
-    torch.testing.assert_close(answer.attention.sum(dim=(2, 3)), torch.ones(1, 1))
-    assert torch.isfinite(answer.logits).all()
-
-
-def test_learns_two_clips_by_heart_and_no_gradient_reaches_the_coupling() -> None:
-    model, video, label = small(), clips(), torch.tensor([3, 1])
-    model.dropout.p = 0.0
-    optimizer, history = torch.optim.Adam(model.parameters(), lr=3e-3), []
-    for _ in range(12):
-        loss = functional.cross_entropy(model(video).logits, label)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        history.append(loss.item())
-    assert history[-1] < 0.3 * history[0]
-    unreached = {name for name, p in model.named_parameters() if p.grad is None}
-    assert unreached == {"trunk.objects.bias", "cell.couple.weight"}
-
-
 def test_a_checkpoint_of_another_model_is_explained() -> None:
     with pytest.raises(WeightsError, match=r"(?s)weights of EgoRNN,.*give the file to EgoRNN"):
         LSTA.from_published({"lstm_cell.conv_i_xx.weight": torch.zeros(1)})

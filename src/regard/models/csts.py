@@ -87,8 +87,7 @@ class CSTS(nn.Module):
     of a recording whose sound is missing. Without `sound`, all of it is silent.
 
     With `use_sound` off, a model of the same size hears silence and reads no sound; compare with it to learn what sound
-    is worth. (`MViTGaze` has no ears at all.) It has no embeddings, as there is nothing to compare.
-
+    is worth. It has no embeddings, as there is nothing to compare. (`MViTGaze` has no ears at all.)
     `embedding_width` None leaves out the two layers that only the contrastive loss uses. `width` and `depths` (blocks
     per stage of the video's MViT) make it smaller. With `checkpointing`, training keeps only what lies between blocks.
     """

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
@@ -31,6 +31,7 @@ from regard.metrics.table import blocks_of, groups_of, summarise
 from regard.tasks.action.drawn import DRAWN, over_seeds, seed_scores, spread
 from regard.tasks.action.gaze_scores import GAZE_SCORES, told
 from regard.tasks.action.late_fusion import mean_logits
+from regard.tasks.action.losses.base import labels_of
 from regard.tasks.base import Scoring
 from regard.types import TRAINED, Recording, Segment
 
@@ -271,24 +272,6 @@ class LabelScoring(Scoring):
             f"{len(items)} clips, {items['windows'].sum()} windows, logits averaged over a clip's windows; "
             f"{unclean} clips share frames with training; intervals: 95 %, bootstrap over {drawn}{told(items)}{seeds}"
         )
-
-
-def labels_of(batch: Batch, logits: Mapping[str, Float[Tensor, "b c"]]) -> dict[str, Int64[Tensor, "b"]]:
-    """The batch's labels. Raises RecipeError where the model answers about one with fewer classes than the data has."""
-    assert batch.label is not None
-    for name, answer in logits.items():
-        if name not in batch.label:
-            continue
-        wrong = (batch.label[name] < 0) | (batch.label[name] >= answer.shape[1])
-        if wrong.any():
-            i = int(wrong.nonzero()[0])
-            raise RecipeError(
-                str(batch.clips[i]),
-                found=f"{name} {int(batch.label[name][i])}",
-                wanted=f"0 to {answer.shape[1] - 1}, the {answer.shape[1]} classes that the model tells apart",
-                do="give the model as many classes as the dataset has",
-            )
-    return batch.label
 
 
 def is_clean(recording: Recording, stretch: Segment) -> bool:

@@ -19,8 +19,16 @@ from regard.ops.heatmap import log_density, onto_whole
 from regard.prediction import Prediction
 from regard.tasks.action.drawn import seed_of
 from regard.tasks.action.gaze_scores import gaze_scores
-from regard.tasks.action.losses.base import ActionLoss, GazeTargets, LabelLoss, Targets, label_logits, peak_one
-from regard.tasks.action.scoring import LabelScoring, labels_of
+from regard.tasks.action.losses.base import (
+    ActionLoss,
+    GazeTargets,
+    LabelLoss,
+    Targets,
+    label_logits,
+    labels_of,
+    peak_one,
+)
+from regard.tasks.action.scoring import LabelScoring
 from regard.tasks.base import Task
 from regard.types import GazeState
 

@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int8, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from regard.batch import Field
+from regard.batch import Batch, Field
+from regard.errors import RecipeError
 from regard.ops.action_losses import slot_maps, slot_targets
 from regard.ops.direct_optimisation import hard_sample
 from regard.types import GazeState
@@ -108,6 +109,24 @@ def label_logits(answer: Any, labels: Sequence[str], frame_valid: Tensor) -> dic
         return {labels[0]: answer}
     fields = {labels[0]: answer[0]} | {name: getattr(answer, name, None) for name in labels[1:]}
     return {name: _over_frames(logits, frame_valid) for name, logits in fields.items() if logits is not None}
+
+
+def labels_of(batch: Batch, logits: Mapping[str, Float[Tensor, "b c"]]) -> dict[str, Int64[Tensor, "b"]]:
+    """The batch's labels. Raises RecipeError where the model answers about one with fewer classes than the data has."""
+    assert batch.label is not None
+    for name, answer in logits.items():
+        if name not in batch.label:
+            continue
+        wrong = (batch.label[name] < 0) | (batch.label[name] >= answer.shape[1])
+        if wrong.any():
+            i = int(wrong.nonzero()[0])
+            raise RecipeError(
+                str(batch.clips[i]),
+                found=f"{name} {int(batch.label[name][i])}",
+                wanted=f"0 to {answer.shape[1] - 1}, the {answer.shape[1]} classes that the model tells apart",
+                do="give the model as many classes as the dataset has",
+            )
+    return batch.label
 
 
 def _over_frames(logits: Tensor, frame_valid: Tensor) -> Float[Tensor, "b c"]:
