@@ -33,7 +33,7 @@ def installed(runtime: str) -> bool:
 def version_of(runtime: str) -> str:
     """The runtime's version. Raises MissingExtraError where it is not installed."""
     if not installed(runtime):
-        raise MissingExtraError.of(f"--runtime {runtime}", package=PACKAGES[runtime], extra=runtime)
+        raise MissingExtraError.of(f"the runtime {runtime}", package=PACKAGES[runtime], extra=runtime)
     return version(PACKAGES[runtime])
 
 
