@@ -76,3 +76,9 @@ def test_what_the_model_was_not_shown_stays_clear_and_takes_no_contrast_away():
     assert changed[30:60, 40:60].min() > 60
     assert changed[170:200].max() < 30
     assert changed[:200, 140:].max() < 30
+
+
+def test_a_map_in_which_nothing_stands_out_is_not_drawn():
+    flat = np.zeros((2, 1, 2, 3), np.float32)
+    drawn = drawn_at(0.5, replace(prediction(), values={**prediction().values, "attention": flat}))
+    np.testing.assert_array_equal(drawn[60:200, 150:], FRAME[60:200, 150:])

@@ -124,6 +124,10 @@ def test_a_density_that_is_zero_in_places_stays_clear_there():
     assert change[200, 40] == 0
 
 
+def test_a_density_that_is_zero_everywhere_leaves_the_picture_as_it_is():
+    np.testing.assert_array_equal(density(grey(), np.full((8, 8), -np.inf, np.float32)), grey())
+
+
 def answers(n: int, *, ahead_s: float = 0.0, cell: tuple[int, int] = (12, 3), cells: int = 16) -> Prediction:
     time_s = np.arange(n) * 0.5
     logs = np.full((n, cells, cells), np.log(1e-4), np.float32)

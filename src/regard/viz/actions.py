@@ -93,8 +93,13 @@ def _map_at(answer: Prediction, name: str, time_s: float) -> Float32[np.ndarray,
 
 
 def _stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `density` draws."""
+    """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `density` draws.
+
+    Where no place stands out nothing is drawn.
+    """
     low, high = float(np.nanmin(level)), float(np.nanmax(level))
+    if low == high:
+        return np.full_like(level, -np.inf)
     share = np.nan_to_num((level - low) / max(high - low, 1e-12))
     return np.log(np.maximum(share, FAINTEST)).astype(np.float32)
 

@@ -32,6 +32,8 @@ def density(
 
 def lay_density(picture: Picture, log_density: Float32[np.ndarray, "gh gw"], *, opacity: float = 0.65) -> None:
     """`density` in place; only the box in which there is any is touched."""
+    if not np.isfinite(log_density).any():
+        return
     h, w = picture_size(picture)
     logs = np.maximum(np.nan_to_num(log_density - log_density.max(), nan=-30.0), -30.0)
     fine = min(1.0, BLEND_HEIGHT / h)
