@@ -1,5 +1,6 @@
 """Whole inputs of every kind, small, for `fuzz.py` to damage."""
 
+import gzip
 import json
 import os
 import shutil
@@ -82,6 +83,7 @@ def make(folder: Path) -> tuple[Whole, ...]:
         *_neon(source, folder / "neon"),
         *_cloud(source, folder / "cloud"),
         *_core(source, folder / "core"),
+        *_tobii(source, folder / "tobii"),
         *_answers(source, folder / "answers"),
         *_recipe(folder / "recipe"),
         *_weights(folder / "weights"),
@@ -156,6 +158,24 @@ def _core(source: Path, folder: Path) -> Iterator[Whole]:
     (folder / "gaze_positions.csv").write_text("\n".join([names, *gaze]) + "\n")
     yield Whole("csv", folder, "gaze_positions.csv", holds="gaze lines")
     yield Whole("csv", folder, "world_timestamps.csv")
+
+
+def _tobii(source: Path, folder: Path) -> Iterator[Whole]:
+    three = folder / "three"
+    three.mkdir(parents=True)
+    shutil.copy(source, three / "scenevideo.mp4")
+    lens = {
+        "focal-length": [60, 60], "principal-point": [31.5, 23.5], "skew": 0, "resolution": [64, 48],
+        "radial-distortion": [0, 0, 0], "tangential-distortion": [0, 0],
+    }  # fmt: skip
+    about = {"duration": 2.4, "scenecamera": {"camera-calibration": lens}}
+    (three / "recording.g3").write_text(json.dumps(about))
+    with gzip.open(three / "gazedata.gz", "wt") as file:
+        for k in range(240):
+            data = {"gaze2d": [round(0.3 + k / 1000, 4), round(0.4 + k / 900, 4)]} if k % 9 else {}
+            file.write(json.dumps({"type": "gaze", "timestamp": k / 100, "data": data}) + "\n")
+    yield Whole("json", three, "recording.g3")
+    yield Whole("gz", three, "gazedata.gz")
 
 
 def _answers(source: Path, folder: Path) -> Iterator[Whole]:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ClockError, FileError, RegardError, TableError
-from regard.io.devices.annotations import LANDMARKS, read_camera, read_faces, read_labels, write_faces
+from regard.io.devices.annotations import LANDMARKS, read_faces, read_labels, write_faces
 from regard.io.devices.folder import open_folder, read_gaze
+from regard.io.devices.lens import read_camera
 from regard.types import GazeState
 
 

@@ -105,6 +105,17 @@ def gaze_after_video(gaze: GazeTrack | None, end_s: float) -> str | None:
     return f"gaze goes on for {late_s:.2f} s after the last frame: is the video whole?"
 
 
+def require_length(video: Path, end_s: float, told_s: float, *, by: str, do: str) -> None:
+    """Raise ClockError for a video that lasts for longer than its recording does, as its file `by` tells."""
+    if end_s - told_s > max(LATE_S, LATE_SHARE * told_s):
+        raise ClockError(
+            video,
+            found=f"a video of {end_s:.2f} s",
+            wanted=f"the {told_s:.2f} s of which {by} tells",
+            do=f"this video is of another recording: {do}",
+        )
+
+
 def onto_video_clock(
     time_ns: Int64[np.ndarray, "n"], frame_ns: Int64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
 ) -> Float64[np.ndarray, "n"]:

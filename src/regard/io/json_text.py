@@ -1,12 +1,20 @@
-"""Small JSON files that a device or a user wrote, read with one clear error for whatever may be wrong with them."""
+"""JSON that a device or a user wrote, read with one clear error for whatever may be wrong with it."""
 
+import gzip
 import json
+import math
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from regard.errors import FileError
 
 MAX_BYTES = 2**24
 """Larger is nothing that describes a recording."""
+
+MAX_LINE = 2**16
+"""Bytes of a line; a measurement has some hundred."""
 
 
 def read_json(path: Path, *, wanted: str, do: str) -> dict[str, object]:
@@ -29,3 +37,41 @@ def read_json(path: Path, *, wanted: str, do: str) -> dict[str, object]:
     if not isinstance(about, dict):
         raise FileError(path, found=f"JSON that is a {type(about).__name__}", wanted=wanted, do=do)
     return about
+
+
+def read_json_lines(
+    path: Path, *, holding: tuple[bytes, ...], wanted: str, do: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Number and object of each line of a gzipped file that holds one of these texts; other lines are passed over.
+
+    Raises FileError where the file cannot be read, was cut off, or such a line is no object.
+    """
+    number = 0
+    try:
+        with gzip.open(path) as file:
+            while line := file.readline(MAX_LINE):
+                number += 1
+                if any(text in line for text in holding):
+                    yield number, _object(line)
+    except (OSError, EOFError, zlib.error) as problem:
+        reason = str(getattr(problem, "strerror", None) or problem)
+        raise FileError(path, found=f"unreadable after line {number}: {reason}", wanted=wanted, do=do) from problem
+    except (ValueError, RecursionError) as problem:
+        reason = str(problem)[:200] or type(problem).__name__
+        raise FileError(path, found=f"line {number} is no JSON object: {reason}", wanted=wanted, do=do) from problem
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    if len(line) == MAX_LINE:
+        raise ValueError(f"more than {MAX_LINE:,} bytes")
+    if not isinstance(about := json.loads(line), dict):
+        raise ValueError(f"a {type(about).__name__}")
+    return about
+
+
+def finite(value: object) -> float | None:
+    """A number of a JSON file, if it is one and finite."""
+    try:
+        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -19,6 +19,7 @@ from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.devices.folder import open_folder, video_files
 from regard.io.devices.native_core import native_times_s
+from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
 from regard.io.media.container import unchanged
 from regard.io.media.looks import video_look
 from regard.io.media.pictures import Pictures
@@ -33,6 +34,7 @@ MIN_CONFIDENCE = 0.6
 KNOWN = (
     "a video file; or a folder that holds a Project Aria .vrs, a Neon recording (Neon Scene Camera*.mp4, gaze*.raw), "
     "a Pupil Cloud export (gaze.csv, world_timestamps.csv), a Pupil Core export (gaze_positions.csv, world.mp4), "
+    "a Tobii Pro Glasses 3 recording (recording.g3, gazedata.gz, scenevideo.mp4), "
     "or one video with a gaze.csv"
 )
 
@@ -71,7 +73,7 @@ def _open(path: Path, min_confidence: float) -> Recording:
             return open_aria(path)
         if neon.is_neon(path.parent) and neon.is_scene_video(path):
             return neon.open_neon(path)
-        around = _open_pupil_labs(path.parent, min_confidence)
+        around = _open_device(path.parent, min_confidence)
         if around is not None and around.require_video().path.samefile(path):
             return around
         return open_folder(path, min_confidence=min_confidence)
@@ -81,7 +83,7 @@ def _open(path: Path, min_confidence: float) -> Recording:
         raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
     if is_aria(path):
         return open_aria(path)
-    if (recording := _open_pupil_labs(path, min_confidence)) is not None:
+    if (recording := _open_device(path, min_confidence)) is not None:
         return recording
     if (tables := find_eye_gaze(path)) and not (path / "gaze.csv").is_file():
         if is_preview(path):
@@ -92,14 +94,18 @@ def _open(path: Path, min_confidence: float) -> Recording:
     raise FileError(path, found=_contents(path), wanted=KNOWN, do="name the folder or file of one recording")
 
 
-def _open_pupil_labs(folder: Path, min_confidence: float) -> Recording | None:
-    """A folder of one of Pupil Labs' three layouts; None where it is none of them."""
+def _open_device(folder: Path, min_confidence: float) -> Recording | None:
+    """A folder as a device or its software left it; None where it is none that is known."""
     if neon.is_neon(folder):
         return neon.open_neon(folder)
     if pupil_core.is_pupil_core(folder):
         return pupil_core.open_pupil_core(folder, min_confidence=min_confidence)
     if pupil_cloud.is_pupil_cloud(folder):
         return pupil_cloud.open_pupil_cloud(folder)
+    if (folder / "gaze.csv").is_file():  # written by somebody, who wants it read
+        return None
+    if is_glasses_3(folder):
+        return open_glasses_3(folder)
     return None
 
 

@@ -1,18 +1,16 @@
-"""What a plain folder says beside its gaze: segments, faces, hands, the camera; see `regard.io.devices.folder`."""
+"""What a plain folder says beside its gaze: segments, faces, hands; see `regard.io.devices.folder`."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from regard.errors import FileError, TableError
+from regard.errors import TableError
 from regard.io.clock import require_increasing
-from regard.io.json_text import read_json
 from regard.io.tables import EMPTY, Column, read_columns, read_header, write_table
-from regard.types import Camera, FaceTrack, HandTrack, Segment
+from regard.types import FaceTrack, HandTrack, Segment
 
 MAX_DIGITS = 9
 """Of a label's class: nobody has more than a milliard."""
@@ -22,9 +20,6 @@ LANDMARKS = ("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
 
 FAR_OUTSIDE = 5.0
 """In pictures: a point this far from the corner is none, and every pixel but the first few columns is."""
-
-NUM_DISTORTION = {"pinhole": (0, 4, 5, 8), "fisheye624": (12,)}
-"""How many distortion coefficients each camera model may have."""
 
 
 def read_labels(path: Path) -> tuple[Segment, ...]:
@@ -176,47 +171,6 @@ def _in_box(place: Float64[np.ndarray, "n k 2"], box: Float64[np.ndarray, "n 4"]
     start, side = box[:, None, :2], box[:, None, 2:] - box[:, None, :2]
     seen = np.where(np.isnan(place).any(axis=2, keepdims=True), np.nan, 1.0)
     return np.concatenate([(place - start) / side, seen], axis=2)
-
-
-def read_camera(path: Path) -> Camera:
-    """camera.json as a Camera."""
-    wanted = '{"height", "width", "matrix": 3x3, optional "distortion" and "model"}'
-    do = "repair or remove the file"
-    about: Any = read_json(path, wanted=wanted, do=do)
-    try:
-        model = about.get("model", "pinhole")
-        if model not in tuple(NUM_DISTORTION):
-            raise ValueError(f"model {model!r}")
-        camera = Camera(
-            height=int(about["height"]),
-            width=int(about["width"]),
-            matrix=np.array(about["matrix"], np.float64).reshape(3, 3),
-            distortion=np.array(about.get("distortion", []), np.float64).reshape(-1),
-            model=model,
-        )
-        if wrong := _wrong_with(camera):
-            raise ValueError(wrong)
-    except (ValueError, OverflowError, KeyError, TypeError) as problem:
-        raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
-    return camera
-
-
-def _wrong_with(camera: Camera) -> str | None:
-    """Why no lens has these numbers; None where one may."""
-    allowed = NUM_DISTORTION[camera.model]
-    if len(camera.distortion) not in allowed:
-        return f"{len(camera.distortion)} distortion coefficients, {camera.model} has {' or '.join(map(str, allowed))}"
-    if camera.height < 1 or camera.width < 1:
-        return f"an image of {camera.height} x {camera.width} pixels"
-    if not (np.isfinite(camera.matrix).all() and np.isfinite(camera.distortion).all()):
-        return "a number that is not finite"
-    if camera.matrix[0, 0] <= 0 or camera.matrix[1, 1] <= 0:
-        return "a focal length (the matrix's first two diagonal numbers) that is not above 0"
-    at = camera.matrix[:2, 2] / (camera.width, camera.height)
-    if ((at < 0) | (at > 1)).any():
-        x, y = camera.matrix[:2, 2]
-        return f"a middle (matrix, last column) of ({x:g}, {y:g}), outside the image: it is of another picture's size"
-    return None
 
 
 def read_flags(path: Path, table: pd.DataFrame, column: str) -> Float64[np.ndarray, "n"]:

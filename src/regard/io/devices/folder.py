@@ -75,7 +75,6 @@ from jaxtyping import Float64, Int8
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_seconds
 from regard.io.devices.annotations import (
-    read_camera,
     read_faces,
     read_flags,
     read_hands,
@@ -83,6 +82,7 @@ from regard.io.devices.annotations import (
     require_pairs,
     require_shares,
 )
+from regard.io.devices.lens import read_camera
 from regard.io.devices.name import recording_id
 from regard.io.devices.native_core import native_times_s
 from regard.io.devices.unread import unread_gaze

@@ -1,4 +1,4 @@
-"""In which picture's pixels a Pupil Labs export counts its gaze, where the video beside it may be a smaller copy."""
+"""Which picture gaze and camera refer to, where the video beside them may be a smaller copy."""
 
 from pathlib import Path
 
@@ -38,6 +38,17 @@ def scene_size(
     raise FileError(
         path, found=f"a video of {size[1]} x {size[0]} pixels{at}", wanted=f"the scene video, {makers}", do=do
     )
+
+
+def require_shape(path: Path, size: tuple[int, int], wanted: tuple[int, int], *, do: str) -> None:
+    """Raise FileError where a video of (height, width) `size` shows another cut-out than its camera's pictures do."""
+    if abs(_shape(size) / _shape(wanted) - 1) > SAME_SHAPE:
+        raise FileError(
+            path,
+            found=f"a video of {size[1]} x {size[0]} pixels",
+            wanted=f"pictures of {wanted[1]} x {wanted[0]}, as the camera takes them, or a smaller copy",
+            do=f"this video is of another recording, or was cut: {do}",
+        )
 
 
 def _shape(size: tuple[int, int]) -> float:

@@ -1,7 +1,7 @@
-"""Gaze that lies beside a video in a form that is not read: named, so that nobody takes it for a video without."""
+"""What lies beside a video and is not read: named, so that nobody takes it for a recording without."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 LOOKS_LIKE_GAZE = re.compile(
@@ -31,3 +31,10 @@ def unread_gaze(folder: Path, *, read: Collection[Path] = ()) -> list[str]:
         f"{'is' if len(found) == 1 else 'are'} not read: to score against it, write it as gaze.csv "
         "(timestamp_s,x,y) beside the only video"
     ]
+
+
+def not_read(folder: Path, what: Mapping[str, str]) -> list[str]:
+    """A note that names what is not read, by the pattern of the files that hold it, of those that lie here."""
+    found = {pattern: sorted(p.name for p in folder.glob(pattern)) for pattern in what}
+    told = [f"{what[pattern]} ({', '.join(names[:MOST])})" for pattern, names in found.items() if names]
+    return [f"not read: {'; '.join(told)}"] if told else []
