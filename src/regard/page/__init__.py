@@ -1,0 +1,1 @@
+"""Pages in a browser: a live run as it happens, served on this machine."""
