@@ -6,6 +6,7 @@
     attention         [n, s, h, w]   where the model looked, for each of s parts of a window, in [0, 1] and 1 at its
                                      highest, NaN where it was shown nothing
     evidence          [n, s, h, w]   what spoke for its answer, likewise
+    gaze              [n, s, 2]      where the wearer looked in each of s parts of a window, normalised
     answered_s        [n]            when the answer was there, of a live run
 
 An array of another name is joined, saved, loaded and cut in the same way; whoever scores or draws one looks for it by
@@ -16,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Float64, Int64, Shaped
 
 from regard.types import FilePrint
 
@@ -130,3 +131,9 @@ def peaks(log_density: Shaped[np.ndarray, "n h w"]) -> Float64[np.ndarray, "n 2"
     n, h, w = log_density.shape
     best = log_density.reshape(n, h * w).argmax(axis=1)
     return np.stack([(best % w + 0.5) / w, (best // w + 0.5) / h], axis=1)
+
+
+def part_of(time_s: Float64[np.ndarray, "m"], start_s: float, end_s: float, parts: int) -> Int64[np.ndarray, "m"]:
+    """In which of a window's equally long parts each moment lies; before it and after it, in the nearest."""
+    along = (time_s - start_s) / max(end_s - start_s, 1e-6)
+    return np.clip(along * parts, 0, parts - 1).astype(np.int64)

@@ -171,10 +171,11 @@ class Clip:
     """Which moments make one example; no pixels.
 
     `frame_s` are the frames shown to the model, `gaze_s` the moments asked about: equal for estimation, later for
-    anticipation. Sound may be read up to `heard_until_s`, and nothing after it. `segment` is the labelled stretch that
-    the clip was cut from, if any; `person` the name of the face track that it is about, if any. `frame_valid` is False
-    where a too-short stretch was filled up by repeating its last frame; None means that every frame is real. `flow_s`
-    are the moments whose optical flow is shown, where they are others than the frames.
+    anticipation, NaN where nothing is asked about a shown frame. Sound may be read up to `heard_until_s`, and nothing
+    after it. `segment` is the labelled stretch that the clip was cut from, if any; `person` the name of the face track
+    that it is about, if any. `frame_valid` is False where a too-short stretch was filled up by repeating its last
+    frame; None means that every frame is real. `flow_s` are the moments whose optical flow is shown, where they are
+    others than the frames.
     """
 
     recording: Recording

@@ -9,7 +9,7 @@ import torch
 from clip_films import film, grey_of
 
 from regard.batch import Batch, Sample
-from regard.clips import ClipDataset, EveryClip, FirstFrames, RandomClip, SoundWindows, loader
+from regard.clips import ClipDataset, EveryClip, FirstFrames, KapidisGazeFrames, RandomClip, SoundWindows, loader
 from regard.errors import FileError, RecipeError
 from regard.transforms import HorizontalFlip, Transform
 from regard.types import MediaStream, Recording, Segment
@@ -57,6 +57,18 @@ def test_an_example_shows_the_frames_and_the_gaze_of_its_moments(recordings):
     assert data[4].gaze_valid.tolist() == [False, False, False]
     assert torch.equal(sample.observed_point, sample.gaze_point)
     assert sample.label is None
+
+
+def test_no_gaze_is_known_at_a_shown_frame_that_nothing_is_asked_about(recordings):
+    recording = replace(recordings[0], segments=(Segment(start_s=0.2, end_s=1.4, kind="action"),))
+    data = dataset((recording,), KapidisGazeFrames(), transforms=())
+    clip = data.clip(1)
+    assert len(data) == 2
+    assert np.isnan(clip.gaze_s).any()
+    sample = data[1]
+    assert len(sample.video) == len(sample.gaze_valid) == 16
+    np.testing.assert_array_equal(sample.gaze_valid, ~np.isnan(clip.gaze_s))
+    assert sample.gaze_point[~sample.gaze_valid].isnan().all()
 
 
 def test_frames_come_scaled_to_the_asked_short_side(recordings):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.clips.sampling.published_speeds import KapidisFrames
+from regard.clips.sampling.published_speeds import KapidisFrames, KapidisGazeFrames
 from regard.clips.sampling.speeds import DrawnSpeed
 from regard.errors import RecipeError
 from regard.types import Recording, Segment
@@ -29,6 +29,7 @@ TIMES_S = np.arange(240) / 24
         ("random", "test_random_seed0"),
         ("middle", "middle_window32"),
         ("block", "val_sequential_seed0"),
+        ("uniform", "uniform"),
     ],
 )
 def test_the_published_frames_are_those_of_the_published_code(place, named):
@@ -45,7 +46,28 @@ def test_published_clips_are_cut_from_segments_and_repeat_one_frame_of_a_short_o
     assert 2.0 <= short.frame_s[0] < 2.5
     assert (long.labels, short.labels) == ({"verb": 0}, {"verb": 1})
     assert sampler.left_out(RECORDING, times_s=TIMES_S) == SEGMENTS[2:]
-    assert [KapidisFrames(place=p).is_random for p in ("drawn_speed", "random", "middle", "block")] == [1, 1, 0, 0]
+    fixed = ("middle", "block", "uniform")
+    assert not any(KapidisFrames(place=p).is_random for p in fixed)
+    assert all(KapidisFrames(place=p).is_random for p in ("drawn_speed", "random"))
+
+
+def test_the_published_gaze_test_shows_frames_twice_and_asks_about_each_once():
+    sampler = KapidisGazeFrames()
+    long, short = (s.end_s - s.start_s for s in SEGMENTS[:2])
+    clips = sampler.clips(RECORDING, times_s=TIMES_S, rng=np.random.default_rng(0))
+    assert len(clips) == long * 24 / 8 + 2
+    for clip in clips:
+        np.testing.assert_array_equal(clip.frame_s[::2], clip.frame_s[1::2])
+        np.testing.assert_allclose(np.diff(clip.frame_s[::2]), 1 / 24)
+        asked = ~np.isnan(clip.gaze_s)
+        np.testing.assert_array_equal(clip.gaze_s[asked], clip.frame_s[asked])
+    of_short = [c for c in clips if c.labels == {"verb": 1}]
+    np.testing.assert_allclose(of_short[1].frame_s[-1], of_short[0].frame_s[-1] + (short * 24 - 8) / 24)
+    assert np.isnan(of_short[1].gaze_s).sum() == 2 * (16 - short * 24)
+    asked_s = np.concatenate([c.gaze_s for c in of_short])
+    np.testing.assert_allclose(np.unique(asked_s[~np.isnan(asked_s)]), 2 + np.arange(12) / 24)
+    assert [len(shown) for shown, _ in sampler.blocks(5)] == [5]
+    assert sampler.left_out(RECORDING, times_s=TIMES_S) == SEGMENTS[2:]
 
 
 @given(st.floats(0, 100), st.floats(0, 20), st.integers(0, 1000))

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from regard.batch import Batch
 from regard.metrics.crop_gaze import crop_angle_published
 from regard.ops.geometry import visual_angle_deg
+from regard.prediction import joined
 from regard.tasks import ActionRecognition, LabelScoring
-from regard.types import Camera
+from regard.types import Camera, GazeState, GazeTrack, Segment
 
 CAMERA = Camera(
     width=96, height=64, matrix=np.array([[60.0, 0, 47.5], [0, 60.0, 31.5], [0, 0, 1]]), distortion=np.zeros(5)
@@ -105,6 +106,41 @@ def test_the_published_scores_take_what_is_seen_for_their_crop():
     mean = (4 * right[0] + 3 * right[1] + wrong) / FRAMES
     assert items["gaze_angle_of_crop_deg"].tolist() == pytest.approx([float(mean)] * 2, rel=1e-5)
     assert {"gaze_angle_of_crop_deg", "gaze_auc_of_crop"} <= set(task.summarise(items)["score"])
+
+
+def test_a_saved_answer_keeps_the_mean_of_each_slot_in_the_recorded_picture():
+    half = torch.tensor([[0.0, 0.0, 0.5, 1.0]]).repeat(2, 1)
+    for given, width in ((seen(), 1.0), (seen(view=half), 0.5)):
+        task = ActionRecognition(Looks().eval())
+        saved = joined(task.predictions(task.answer(given), given))
+        assert saved["gaze"].shape == (2, 2, 2)
+        wanted = np.array([[0.125 * width, 0.25], [0.875 * width, 0.75]])
+        np.testing.assert_allclose(saved["gaze"], np.stack([wanted] * 2), atol=1e-6)
+    untaught = ActionRecognition(Looks().eval(), gaze="none")
+    assert "gaze" not in untaught.predictions(untaught.answer(seen()), seen())[0].names
+
+
+def test_saved_answers_are_scored_by_the_gaze_recorded_within_their_windows():
+    task, given = ActionRecognition(Looks().eval()), seen()
+    saved = joined(task.predictions(task.answer(given), given))
+    moments = np.concatenate([c.frame_s for c in given.clips])
+    points = np.tile([[0.125, 0.25]] * 4 + [[0.875, 0.75]] * 3 + [[0.125, 0.25]], (2, 1))
+    points[0] = np.nan
+    points[1] = [0.5, 1.5]  # lost, and beside the picture: neither counts
+    state = np.where(np.isnan(points[:, 0]), GazeState.LOST, GazeState.FIXATION).astype(np.int8)
+    track = GazeTrack(time_s=moments, point=points, state=state)
+    segments = tuple(
+        Segment(start_s=float(c.frame_s[0]), end_s=float(c.frame_s[-1]), kind="action", labels={"action": i})
+        for i, c in enumerate(given.clips)
+    )
+    of = replace(recording(), camera=CAMERA, gaze=track, segments=segments)
+    items = LabelScoring(labels=("action",)).items(saved, of, progress=lambda share: None)
+    wrong = float(visual_angle_deg(torch.tensor([0.875, 0.75]), torch.tensor([0.125, 0.25]), CAMERA))
+    np.testing.assert_allclose(items["gaze_error_deg"], [wrong / (FRAMES - 2), wrong / FRAMES], rtol=1e-4)
+    assert "gaze of 2 clips" in LabelScoring(labels=("action",)).describe(items)
+    blind = LabelScoring(labels=("action",)).items(saved, replace(of, gaze=None), progress=lambda share: None)
+    assert "gaze_error_deg" not in blind
+    assert "gaze of" not in LabelScoring(labels=("action",)).describe(blind)
 
 
 @pytest.mark.parametrize(("model", "size"), [(egohar, 32), (gaze_attention, 64)])

@@ -36,6 +36,13 @@ def test_the_mean_of_the_logits_is_the_answer_whatever_the_order_of_the_rows():
     assert "noun_top2" in table.index
 
 
+def test_the_sum_of_log_softmaxes_ranks_and_weighs_the_classes_alike():
+    joined = LabelScoring.ensemble({"a": items(ONE), "b": items(OTHER)}, None)
+    mean = torch.tensor(joined[["noun@0", "noun@1", "noun@2"]].to_numpy())
+    log_softmax = sum(torch.tensor(logits).log_softmax(dim=1) for logits in (ONE, OTHER))
+    torch.testing.assert_close((2 * mean).softmax(dim=1), log_softmax.softmax(dim=1), check_dtype=False)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

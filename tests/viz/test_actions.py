@@ -8,6 +8,7 @@ import pytest
 from regard.io.following import Following
 from regard.prediction import Prediction
 from regard.viz.actions import BAR_COLOUR, Windows, likeliest
+from regard.viz.draw import PREDICTED_COLOUR
 
 
 def prediction(*, evidence: bool = False, names: tuple[str, ...] = ()) -> Prediction:
@@ -60,6 +61,17 @@ def test_a_bar_is_as_long_as_its_class_is_likely():
     found = sorted({int(n) for n in lengths if n > 2}, reverse=True)
     assert found[0] == pytest.approx(0.6 * longest, abs=4)
     assert found[1] == pytest.approx(0.3 * longest, abs=4)
+
+
+def test_where_the_wearer_is_said_to_look_is_marked_in_the_moments_part_of_the_window():
+    gaze = np.array([[[0.7, 0.2], [0.7, 0.8]]] * 2, np.float32)
+    answers = replace(prediction(), values={**prediction().values, "gaze": gaze})
+    for time_s, there, elsewhere in ((0.1, 0.2, 0.8), (0.9, 0.8, 0.2)):
+        changed = np.abs(drawn_at(time_s, answers).astype(int) - drawn_at(time_s, prediction()).astype(int)).sum(axis=2)
+        at, other = (changed[int(240 * y) - 4 : int(240 * y) + 5, 220:229] for y in (there, elsewhere))
+        assert at.max() > 100
+        assert other.max() == 0
+    assert (drawn_at(0.1, answers) == np.array(PREDICTED_COLOUR)).all(axis=2).any()
 
 
 def test_evidence_stands_beside_the_attention():

@@ -29,7 +29,7 @@ from regard.io import open_sound, open_video
 from regard.io.media.looks import look_at_many
 from regard.sources import FrameSource, SoundSource
 from regard.transforms.place import Transform, target_size
-from regard.types import Clip, Recording
+from regard.types import Clip, GazeState, Recording
 
 __all__ = ["ClipDataset"]
 
@@ -234,10 +234,14 @@ class ClipDataset(Dataset[Sample | Skipped | RegardError]):
     def _looked(self, clip: Clip, time_s: Float64[np.ndarray, "n"]) -> tuple[Tensor, Tensor, Tensor]:
         track = clip.recording.gaze
         assert track is not None
-        moments, place = np.unique(time_s, return_inverse=True)  # a filled-up clip asks about its last frame again
+        asked = ~np.isnan(time_s)
+        moments, place = np.unique(
+            time_s[asked], return_inverse=True
+        )  # a filled-up clip asks about its last frame again
         found = (track.at if self.gaze == "nearest" else track.interpolated)(moments, max_gap_s=self.max_gap_s)
-        point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
-        return point.float(), valid, state
+        point, state = np.full((len(time_s), 2), np.nan), np.full(len(time_s), GazeState.LOST, np.int8)
+        point[asked], state[asked] = found.point[place], found.state[place]
+        return torch.from_numpy(point).float(), torch.from_numpy(state != GazeState.LOST), torch.from_numpy(state)
 
     def _held(self, clip: Clip) -> Tensor:
         """Where the hands are at the shown frames; NaN throughout where nobody followed them."""

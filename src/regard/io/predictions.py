@@ -242,7 +242,8 @@ def _shape(field: pa.Field) -> tuple[int, ...]:
         shape.append(kind.list_size)
         kind = kind.value_type
     is_numbers = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-    if not is_numbers or (field.name == "log_density" and len(shape) != 2):
+    is_other = len(shape) != 2 if field.name == "log_density" else field.name == "gaze" and shape[1:] != [2]
+    if not is_numbers or is_other:
         raise ValueError(f"{field.name} is {field.type}")
     return tuple(shape)
 

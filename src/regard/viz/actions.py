@@ -1,4 +1,7 @@
-"""What a model says the wearer does, drawn on the frames: the likeliest classes as bars, and where the model looked."""
+"""What a model says the wearer does, drawn on the frames: the likeliest classes as bars, and where it looked.
+
+Of a model that tells where the wearer looks, that is marked too.
+"""
 
 from typing import ClassVar
 
@@ -8,12 +11,12 @@ from typing_extensions import override
 
 from regard.io.following import Following
 from regard.io.predictions import Answers
-from regard.prediction import Prediction
+from regard.prediction import Prediction, part_of
 from regard.types import GazeTrack
 from regard.viz.density import lay_density
-from regard.viz.draw import Moments
+from regard.viz.draw import PREDICTED_COLOUR, Moments, mark
 from regard.viz.drawing import TRAIL_S, Drawing
-from regard.viz.ink import WHITE, Colour, unit_of, words
+from regard.viz.ink import WHITE, Colour, Layer, unit_of, words
 
 __all__ = ["Windows"]
 
@@ -49,6 +52,7 @@ class Windows(Drawing):
         self._gaze = Moments(recorded=recorded, trail_s=trail_s, said=False)
         self._following = Following(predicted)
         self._said = said
+        self._layer = Layer((0, 0))
         self.side_by_side = "evidence" in predicted.names
 
     @override
@@ -58,9 +62,12 @@ class Windows(Drawing):
             return np.concatenate([frame] * (1 + self.side_by_side), axis=1)
         left = self._looked_through(frame, time_s, answer, "attention")
         _bars(left, answer)
-        shown = "   attention" if "attention" in answer.values else ""
+        shown = [("   attention", WHITE)] if "attention" in answer.values else []
+        if "gaze" in answer.values:
+            self._mark_gaze(left, _part_at(answer, "gaze", time_s))
+            shown += [("   \u25c7 ", PREDICTED_COLOUR), ("gaze", WHITE)]
         if self._said:
-            words(left, [(f"{time_s:.2f} s   {answer.model}{shown}", WHITE)])
+            words(left, [(f"{time_s:.2f} s   {answer.model}", WHITE), *shown])
         if not self.side_by_side:
             return left
         right = self._looked_through(frame, time_s, answer, "evidence")
@@ -70,8 +77,15 @@ class Windows(Drawing):
     def _looked_through(self, frame: np.ndarray, time_s: float, answer: Prediction, name: str) -> np.ndarray:
         drawn = frame.copy()
         if name in answer.values:
-            lay_density(drawn, _map_at(answer, name, time_s), opacity=0.55)
+            lay_density(drawn, _stretched(_part_at(answer, name, time_s)), opacity=0.55)
         return self._gaze.draw(drawn, time_s)
+
+    def _mark_gaze(self, frame: np.ndarray, point: Float32[np.ndarray, "2"]) -> None:
+        """In place, as predicted gaze is marked everywhere."""
+        if self._layer.size != frame.shape[:2]:
+            self._layer = Layer(frame.shape[:2])
+        mark(self._layer, point, PREDICTED_COLOUR, recorded=False)
+        self._layer.blend(frame)
 
 
 def likeliest(answer: Prediction, count: int = SHOWN) -> list[tuple[str, float]]:
@@ -85,15 +99,15 @@ def likeliest(answer: Prediction, count: int = SHOWN) -> list[tuple[str, float]]
     return [(names[k] if k < len(names) else f"{label} {k}", float(share[k])) for k in best]
 
 
-def _map_at(answer: Prediction, name: str, time_s: float) -> Float32[np.ndarray, "h w"]:
-    """The map of the part of a window in which a moment lies, as `lay_density` draws it."""
-    start_s, end_s, maps = float(answer.begun_s[0]), float(answer.time_s[0]), answer[name][0]
-    along = max(time_s - start_s, 0.0) / max(end_s - start_s, 1e-6)
-    return _stretched(maps[min(int(along * len(maps)), len(maps) - 1)])
+def _part_at(answer: Prediction, name: str, time_s: float) -> Float32[np.ndarray, "..."]:
+    """What an answer says of the part of its window in which a moment lies."""
+    parts = answer[name][0]
+    number = part_of(np.array([time_s]), float(answer.begun_s[0]), float(answer.time_s[0]), len(parts))
+    return parts[int(number[0])]
 
 
 def _stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
-    """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `density` draws.
+    """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `lay_density` draws.
 
     Where no place stands out nothing is drawn.
     """

@@ -23,7 +23,7 @@ from regard.viz.density import lay_density
 from regard.viz.drawing import TRAIL_S, Drawing
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
 
-__all__ = ["STATE_COLOURS", "Moments", "contact_sheet", "gaze", "moment"]
+__all__ = ["STATE_COLOURS", "Moments", "contact_sheet", "gaze", "mark", "moment"]
 
 STATE_COLOURS: Mapping[GazeState, Colour] = {
     GazeState.LOST: (153, 153, 153),
@@ -159,7 +159,7 @@ class Moments(Drawing):
             self._recorded.draw_trail(self._layer, time_s)
             now = point, state = self._recorded.at(time_s)
             if state != GazeState.LOST:
-                _mark(self._layer, point, STATE_COLOURS[state], recorded=True)
+                mark(self._layer, point, STATE_COLOURS[state], recorded=True)
         ahead_s = None if self._following is None else self._draw_answer(self._following, frame, time_s)
         self._layer.blend(frame)
         if self._said:
@@ -177,7 +177,7 @@ class Moments(Drawing):
             return None
         if "log_density" in answer.names:
             lay_density(frame, answer["log_density"][0])
-        _mark(self._layer, answer.point[0], PREDICTED_COLOUR, recorded=False)
+        mark(self._layer, answer.point[0], PREDICTED_COLOUR, recorded=False)
         return float(answer.time_s[0] - answer.seen_until_s[0])
 
 
@@ -236,7 +236,7 @@ def _stroke(size: tuple[int, int]) -> tuple[int, int]:
     return max(2, round(0.55 * unit_of(size)) - 1), max(1, round(0.2 * unit_of(size)))
 
 
-def _mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) -> None:
+def mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) -> None:
     """A ring for recorded gaze, a diamond for predicted, an arrow at the border for either outside."""
     size, (width, outline) = np.array(layer.size[::-1]), _stroke(layer.size)
     radius, margin = max(6.0, 2.4 * unit_of(layer.size)), np.minimum(2 * width, size / 2)

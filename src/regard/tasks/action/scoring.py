@@ -29,7 +29,7 @@ from regard.metrics.labels import (
 )
 from regard.metrics.table import blocks_of, groups_of, summarise
 from regard.tasks.action.drawn import DRAWN, over_seeds, seed_scores, spread
-from regard.tasks.action.gaze_scores import GAZE_SCORES, told
+from regard.tasks.action.gaze_scores import GAZE_SCORES, saved_gaze_error, told
 from regard.tasks.action.late_fusion import mean_logits
 from regard.tasks.action.losses.base import labels_of
 from regard.tasks.base import Scoring
@@ -95,12 +95,14 @@ class LabelScoring(Scoring):
             return replace(self, labels=own).items(answers, recording, progress=progress)
         segments = [s for s in recording.segments if self.labels[0] in s.labels]
         middle_s, rows, done = (answers.begun_s + answers.time_s) / 2, [], 0
-        for piece in answers.pieces([name for name in answers.names if name.startswith(self.reads)]):
-            logits = {name.removeprefix(self.reads): value for name, value in piece.values.items()}
+        for piece in answers.pieces([name for name in answers.names if name.startswith((self.reads, "gaze"))]):
             for i in range(len(piece)):
-                said = {name: value[i] for name, value in logits.items()}
-                at_s = middle_s[done + i]
-                rows += [self._row(recording, s, s.labels, said) for s in segments if s.start_s <= at_s < s.end_s]
+                said = {n.removeprefix(self.reads): v[i] for n, v in piece.values.items() if n.startswith(self.reads)}
+                at_s, looked = middle_s[done + i], {}
+                if "gaze" in piece.names:
+                    looked = saved_gaze_error(piece["gaze"][i], piece.begun_s[i], piece.time_s[i], recording)
+                about = [s for s in segments if s.start_s <= at_s < s.end_s]
+                rows += [self._row(recording, s, s.labels, said) | looked for s in about]
             done += len(piece)
             progress(done / max(1, len(answers)))
         if not rows:

@@ -16,6 +16,7 @@ from regard.models.grad_cam import grad_cam
 from regard.ops.direct_optimisation import gumbel_noise
 from regard.ops.geometry import inside
 from regard.ops.heatmap import log_density, onto_whole
+from regard.ops.soft_argmax import mean_point
 from regard.prediction import Prediction
 from regard.tasks.action.drawn import seed_of
 from regard.tasks.action.gaze_scores import gaze_scores
@@ -166,10 +167,15 @@ class ActionRecognition(Task):
         return f"{self.scoring.describe(items)}; gaze: {self.gaze}"
 
     def predictions(self, answer: ActionAnswer, batch: Batch) -> list[Prediction]:
-        """One window each: logits of every label; attention, or else the gaze, and evidence, where there are some."""
+        """One window each: logits of every label; where there are some, attention, or else the gaze's, and evidence.
+
+        Of a model that answers where the wearer looks, and was taught it: that too, the mean of each slot's map.
+        """
         logits = label_logits(answer.own, self.scoring.labels, batch.frame_valid)
         values = {f"logits/{name}": value.detach().float().cpu().numpy() for name, value in logits.items()}
         maps = _looked_at(answer.own)
+        gaze = None if self.gaze == "none" else getattr(answer.own, "gaze_logits", None)
+        points = None if gaze is None else mean_point(log_density(gaze.detach().float())).cpu()
         evidence = self._evidence(batch, next(iter(logits.values())))
         answers = []
         for i, clip in enumerate(batch.clips):
@@ -177,6 +183,8 @@ class ActionRecognition(Task):
             if evidence is not None:
                 whole = in_picture(evidence[i : i + 1], batch, i)
                 shown["evidence"] = whole / whole.nan_to_num(0.0).amax().clamp_min(1e-12)
+            if points is not None:
+                shown["gaze"] = batch.views[i].undo(points[i : i + 1])
             real_s = clip.frame_s[batch.frame_valid[i, : len(clip.frame_s)].cpu().numpy()]
             answers.append(
                 Prediction(
