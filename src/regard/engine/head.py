@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from regard.io import open_video
-from regard.ops.events import HeadTurns, turn_between
+from regard.ops.events import HeadTurns, turns_between
 from regard.ops.events.head import PICTURE_HEIGHT
 from regard.types import Camera, Recording
 
@@ -30,15 +30,14 @@ def head_turns(
         times_s = times_s[:last]
     h, w = source.size
     size = (min(h, PICTURE_HEIGHT), max(1, round(w * min(h, PICTURE_HEIGHT) / h)))
-    turn_rad, before = np.full((max(len(times_s) - 1, 0), 3), np.nan), None
+    turn_rad, pictures = np.full((max(len(times_s) - 1, 0), 3), np.nan), []
     for start in range(0, len(times_s), CHUNK):
         shown_s = times_s[start : start + CHUNK]
-        for number, frame in enumerate(source.frames_at(shown_s, size=size), start):
-            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-            if before is not None and times_s[number] - times_s[number - 1] <= MAX_FRAME_GAP_S:
-                turn_rad[number - 1] = turn_between(before, grey, camera)
-            before = grey
+        pictures += [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.frames_at(shown_s, size=size)]
+        turn_rad[start + len(shown_s) - len(pictures) : start + len(shown_s) - 1] = turns_between(pictures, camera)
+        pictures = pictures[-1:]
         if progress is not None:
             progress(start + len(shown_s), len(times_s))
+    turn_rad[np.diff(times_s) > MAX_FRAME_GAP_S] = np.nan
     source.close()
     return HeadTurns(time_s=times_s, turn_rad=turn_rad)

@@ -3,7 +3,7 @@
 `label_movements` is for any recording; `label_ivt` and `label_idt` are the classic methods as published.
 """
 
-from regard.ops.events.head import turn_between
+from regard.ops.events.head import turns_between
 from regard.ops.events.movements import Movements, Rules, label_movements
 from regard.ops.events.path import HeadTurns
 from regard.ops.events.salvucci import FieldOfView, label_idt, label_ivt
@@ -18,5 +18,5 @@ __all__ = [
     "label_idt",
     "label_ivt",
     "label_movements",
-    "turn_between",
+    "turns_between",
 ]

@@ -1,5 +1,8 @@
 """How far the head turned from one picture of the scene camera to the next: the rotation that most of it makes."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import torch
@@ -22,10 +25,8 @@ LEAST_AGREEING = 0.5
 """Share of the corners that go with the turn, without which nobody knows how the head turned."""
 
 
-def turn_between(
-    before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], camera: Camera
-) -> Float64[np.ndarray, "3"]:
-    """Rotation vector in camera axes (radians) by which the still world went from one grey picture to the next.
+def turns_between(pictures: Sequence[UInt8[np.ndarray, "h w"]], camera: Camera) -> Float64[np.ndarray, "k 3"]:
+    """Rotation vectors in camera axes (radians) by which the still world went from each grey picture to the next one.
 
     A world point seen in direction r is seen in r + turn x r afterwards. NaN where too little can be followed (blank,
     blurred or cut) or less than half of it agrees. A moving camera that does not turn counts as turning, as far as what
@@ -33,30 +34,58 @@ def turn_between(
     Corners by Shi and Tomasi (1994) are followed by Lucas and Kanade's method in a pyramid; the turn is their robust
     least-squares fit (Geman-McClure weights).
     """
-    unknown = np.full(3, np.nan)
+    followed = [_followed(before, after) for before, after in pairwise(pictures)]
+    turns = np.full((len(followed), 3), np.nan)
+    if not followed:
+        return turns
+    ray = camera_rays(torch.from_numpy(np.concatenate(followed)), camera).numpy()
+    parts = np.split(ray, np.cumsum([len(pair) for pair in followed])[:-1])
+    seen = [part[np.isfinite(part).all(axis=(1, 2))] for part in parts]
+    told = np.array([len(part) >= LEAST_CORNERS for part in seen], bool)
+    if told.any():
+        turns[told] = _fitted([part for part, is_told in zip(seen, told, strict=True) if is_told])
+    return turns
+
+
+def _followed(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> Float64[np.ndarray, "n 2 2"]:
+    """Where corners are before and after, normalised; none where there are too few."""
     h, w = before.shape
     corner = cv2.goodFeaturesToTrack(before, MOST_CORNERS, CORNER_QUALITY, max(5, h // 30))
     if corner is None or len(corner) < LEAST_CORNERS:
-        return unknown
+        return np.zeros((0, 2, 2))
     followed, found, _ = cv2.calcOpticalFlowPyrLK(
         before, after, corner, np.zeros_like(corner), winSize=(WINDOW_PX,) * 2
     )
     pixel = np.concatenate([corner, followed], axis=1)[found[:, 0] == 1].astype(np.float64)
-    ray = camera_rays(torch.from_numpy((pixel + 0.5) / [w, h]), camera).numpy()
-    start, end = ray[np.isfinite(ray).all(axis=(1, 2))].transpose(1, 0, 2)
-    if len(start) < LEAST_CORNERS:
-        return unknown
-    x, y, z = start.T
-    none = np.zeros_like(x)
-    # turn x start, as a matrix that multiplies the turn
-    across = np.stack([none, z, -y, -z, none, x, y, -x, none], axis=1).reshape(-1, 3, 3)
-    moved, missed, turn = end - start, none, np.zeros(3)
+    return (pixel + 0.5) / [w, h]
+
+
+def _fitted(rays: Sequence[Float64[np.ndarray, "_ 2 3"]]) -> Float64[np.ndarray, "k 3"]:
+    """The turn between each pair of pictures from unit directions before and after; NaN where too few agree."""
+    count = np.array([len(ray) for ray in rays])
+    is_ray = np.arange(count.max()) < count[:, None]
+    before, moved = np.zeros((2, *is_ray.shape, 3))
+    before[is_ray], after = np.concatenate([ray[:, 0] for ray in rays]), np.concatenate([ray[:, 1] for ray in rays])
+    moved[is_ray] = after - before[is_ray]
+    pulled, pair = np.cross(before, moved), np.arange(len(rays))
+    missed, turn = np.where(is_ray, 0.0, np.inf), np.zeros((len(rays), 3))
     for _ in range(ROUNDS):
-        scale = max(1.5 * float(np.median(missed)), NEAR_RAD / 10)
-        weight = 1 / (1 + (missed / scale) ** 2) ** 2
-        turn = np.linalg.solve(
-            np.einsum("n,nij,nik->jk", weight, across, across), np.einsum("n,nij,ni->j", weight, across, moved)
-        )
-        missed = np.linalg.norm(moved - across @ turn, axis=1)
-    agreeing = np.mean(missed < NEAR_RAD + NEAR_SHARE * np.linalg.norm(turn))
-    return turn if agreeing >= LEAST_AGREEING else unknown
+        ordered = np.sort(missed, axis=1)
+        median = (ordered[pair, (count - 1) // 2] + ordered[pair, count // 2]) / 2
+        scale = np.maximum(1.5 * median, NEAR_RAD / 10)
+        weight = 1 / (1 + (missed / scale[:, None]) ** 2) ** 2
+        # of a unit direction r, the matrix that makes turn x r has the square 1 - r r'
+        square = weight.sum(axis=1)[:, None, None] * np.eye(3)
+        square -= (before * weight[..., None]).transpose(0, 2, 1) @ before
+        turn = np.linalg.solve(square, (weight[:, None] @ pulled).transpose(0, 2, 1))[..., 0]
+        missed = np.where(is_ray, np.linalg.norm(moved - before @ _across(turn), axis=-1), np.inf)
+    near = NEAR_RAD + NEAR_SHARE * np.linalg.norm(turn, axis=1)
+    agreeing = (missed < near[:, None]).sum(axis=1) / count
+    return np.where(agreeing[:, None] >= LEAST_AGREEING, turn, np.nan)
+
+
+def _across(turn: Float64[np.ndarray, "k 3"]) -> Float64[np.ndarray, "k 3 3"]:
+    """The matrices M for which r M = turn x r."""
+    x, y, z = turn.T
+    none = np.zeros_like(x)
+    return np.stack([none, z, -y, -z, none, x, y, -x, none], axis=1).reshape(-1, 3, 3)
