@@ -20,7 +20,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What is watched, who is asked, and where it is saved."""
     parser.add_argument(
         "source",
-        help="a recording's folder or file, a camera's number, an address (rtsp, http, udp, tcp, ...), or -: raw rgb24",
+        help="a recording's folder or file, a camera's number, an address (rtsp, http, udp, tcp, ...), "
+        "Neon's glasses (neon://HOST; neon:// finds them), or -: raw rgb24",
     )
     parser.add_argument(
         "--model",

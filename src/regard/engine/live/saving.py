@@ -5,13 +5,13 @@ out/
 ├── film.mp4             as it was seen, with gaze and answers on it
 ├── MODEL.parquet        every answer: its moment (`time_s`), its newest picture (`seen_until_s`), when it was there
 │                        (`answered_s`), as `regard predict` writes them otherwise
-└── recording/           of a camera, a stream or glasses: the bare film, and the gaze that came with it
+└── recording/           of a camera, a stream or glasses: the bare film, and the gaze and the lens that came with it
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ class Saved:
         """What was written, live.json last, once the run is over."""
         if not self._source.is_kept:
             self._write_gaze(counted.until_s)
+            self._write_camera()
         video = self._source.recording.video
         about: dict[str, Any] = {
             "source": self._source.name,
@@ -115,6 +116,13 @@ class Saved:
             }
         )
         write_table(table, self.folder / OWN / "gaze.csv")
+
+    def _write_camera(self) -> None:
+        if (camera := self._source.recording.camera) is None:
+            return
+        with writing(self.folder / OWN / "camera.json") as part:
+            numbers = {"matrix": camera.matrix.tolist(), "distortion": camera.distortion.tolist()}
+            part.write_text(json.dumps({**asdict(camera), **numbers}), encoding="utf-8")
 
 
 def is_live_run(path: Path) -> bool:

@@ -116,12 +116,16 @@ def _require_increasing(path: Path, time_ns: Int64[np.ndarray, "n"], what: str) 
 
 def read_calibration(path: Path) -> Camera:
     """The scene camera in calibration.bin: OpenCV's pinhole model with eight coefficients. Raises FileError."""
-    content = path.read_bytes()
+    return calibration_of(path.read_bytes(), path)
+
+
+def calibration_of(content: bytes, where: Path | str) -> Camera:
+    """The same of the file's bytes, from `where`."""
     whole = len(content) == CALIBRATION.itemsize
     data = np.frombuffer(content, CALIBRATION)[0] if whole else None
     if data is None or int(data["crc32"]) != zlib.crc32(content[:-4]):
         raise FileError(
-            path,
+            where,
             found="a checksum that does not fit" if whole else f"{len(content)} bytes",
             wanted=f"Neon's calibration, {CALIBRATION.itemsize} bytes",
             do=COPY_AGAIN + "; or remove calibration.bin and go without angles",

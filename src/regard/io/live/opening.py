@@ -1,4 +1,4 @@
-"""From what a user names (a file, 0, rtsp://..., -) to a live source."""
+"""From what a user names (a file, 0, rtsp://..., neon://..., -) to a live source."""
 
 import os
 import re
@@ -7,11 +7,13 @@ from pathlib import Path
 
 from regard.errors import FileError
 from regard.io.live.grabbed import LiveSource
+from regard.io.live.neon import Neon
 from regard.io.live.played import Played
 from regard.io.live.raw import Raw
 from regard.io.live.stream import SCHEMES, Stream, without_password
 from regard.io.recording import MIN_CONFIDENCE, open_recording
 
+NEON = "neon"
 CAMERA = re.compile(r"\d{1,3}|/dev/video\d+")
 
 
@@ -23,7 +25,7 @@ def open_live(
     rate_hz: float | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> LiveSource:
-    """A recording's folder or file, played; a camera's number; an address; or "-": raw rgb24 from standard input.
+    """A recording's folder or file, played; a camera's number; an address; glasses (neon://HOST); or "-": raw rgb24.
 
     `fast` lets pictures wait until they are asked for. `size` (height, width) and `rate_hz` are those of raw pictures.
     Raises FileError for what is none of these, or lacks something.
@@ -58,11 +60,13 @@ def open_live(
         return _camera(f"/dev/video{said}" if said.isdigit() else said)
     if scheme is None:
         return Played(open_recording(source, min_confidence=min_confidence), fast=fast)
+    if scheme[1].lower() == NEON:
+        return Neon(said)
     if scheme[1].lower() not in SCHEMES:
         raise FileError(
             without_password(said),
             found=f"an address of {scheme[1]}",
-            wanted=f"one of {', '.join(SCHEMES)}",
+            wanted=f"one of {', '.join((*SCHEMES, NEON))}",
             do="name the file or folder itself, or another address",
         )
     return Stream(said)

@@ -4,6 +4,7 @@ One thread owns the container and never waits without a limit. FFmpeg tells a se
 film in the same way; where the stream does not say how long it is, it is looked for again.
 """
 
+import struct
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import av
 from av.container import InputContainer
 from av.error import ExitError, FFmpegError, InvalidDataError
+from av.packet import Packet
 from av.video.stream import VideoStream
 from typing_extensions import override
 
@@ -21,7 +23,7 @@ from regard.errors import FileError
 from regard.io.live.grabbed import Clock, Grabbed, LiveSource, Tell
 from regard.io.live.stamps import Stamps
 from regard.io.media.container import packets_of, video_streams
-from regard.io.media.upright import Turn, turn_of
+from regard.io.media.upright import turn_of
 from regard.types import Recording
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "rtp", "srt")
@@ -31,7 +33,8 @@ GIVE_UP_S = 30.0
 """A stream that shows nothing for so long has ended."""
 AGAIN_S = 0.5
 """Between one attempt and the next."""
-OPTIONS: Mapping[str, str] = {"rtsp_flags": "prefer_tcp", "overrun_nonfatal": "1"}
+OPTIONS: Mapping[str, str] = {"rtsp_flags": "prefer_tcp", "overrun_nonfatal": "1", "fpsprobesize": "0"}
+"""The last: no second of pictures is awaited to find their rate, which each picture's own time makes needless."""
 DAMAGED_TOLD_S = 5.0
 """Damage is told at most so often."""
 
@@ -44,23 +47,32 @@ class Stream(LiveSource):
     """An address that FFmpeg opens, or with `camera` a device of video4linux.
 
     Its clock goes on while it is away. Where it says how long it is, it is a film: it is played at its own clock, once.
-    Another one has ended when it shows nothing for `give_up_s`.
+    Another one has ended when it shows nothing for `give_up_s`. With `on_wall_clock` its stamps are what its sender's
+    clock showed, and pictures wait until it tells (RTCP); so they can be put beside what is sent otherwise.
     """
 
     def __init__(
-        self, address: str, *, camera: bool = False, stall_s: float = STALL_S, give_up_s: float = GIVE_UP_S
+        self,
+        address: str,
+        *,
+        camera: bool = False,
+        on_wall_clock: bool = False,
+        stall_s: float = STALL_S,
+        give_up_s: float = GIVE_UP_S,
     ) -> None:
         self.name = address if camera else without_password(address)
         self.recording = Recording(id=self.name, subject="live")
+        self.stamps = Stamps()
         self._address, self._camera, self._stall_s, self._give_up_s = address, camera, stall_s, give_up_s
+        self._on_wall_clock = on_wall_clock
 
     @override
     def frames(self, stop: Event, tell: Tell) -> Iterator[Grabbed]:
-        stamps, size, lost_s, is_away = Stamps(), None, time.monotonic(), False
+        size, lost_s, is_away = None, time.monotonic(), False
         while not stop.is_set():
             why = ""
             try:
-                with closing(self._connected(stamps, stop, tell)) as connected:
+                with closing(self._connected(stop, tell)) as connected:
                     for grabbed in connected:
                         if is_away and size is not None:
                             tell(f"it is back after {time.monotonic() - lost_s:.1f} s")
@@ -72,7 +84,7 @@ class Stream(LiveSource):
             except _EndedError:
                 return
             except (FFmpegError, OSError, NothingShownError) as error:
-                why = _why(error, self._stall_s)
+                why = why_of(error, self._stall_s)
                 if size is None and not isinstance(error, InvalidDataError):
                     raise self._refused(why) from error
             if stop.is_set():
@@ -87,7 +99,7 @@ class Stream(LiveSource):
             is_away = True
             stop.wait(AGAIN_S)
 
-    def _connected(self, stamps: Stamps, stop: Event, tell: Tell) -> Generator[Grabbed]:
+    def _connected(self, stop: Event, tell: Tell) -> Generator[Grabbed]:
         """Until the stream breaks off. Raises FFmpegError, and _EndedError at the end of one that says its length."""
         container = av.open(
             self._address,
@@ -99,13 +111,47 @@ class Stream(LiveSource):
         with closing(container):
             streams = video_streams(container)
             if not streams:
-                raise NothingShownError
-            decoded = _decoded(container, streams[0], stamps, stop, tell)
+                raise NothingShownError("it has no video")
+            decoded = self._decoded(container, streams[0], stop, tell)
             if self._camera or (container.duration or 0) <= 0:
                 yield from decoded
                 return
             yield from _played(decoded, stop)
             raise _EndedError
+
+    def _decoded(self, container: InputContainer, stream: VideoStream, stop: Event, tell: Tell) -> Iterator[Grabbed]:
+        stream.codec_context.thread_count = 1
+        damaged, told_s, known = 0, 0.0, False
+        size, turn = (0, 0), (False, False, False)
+        ahead_s, opened_s = None if self._on_wall_clock else 0.0, time.monotonic()
+        for packet in packets_of(container, stream):
+            if stop.is_set():
+                return
+            began_s = time.monotonic()
+            if self._on_wall_clock:
+                ahead_s = wall_ahead_s(packet) or ahead_s
+                if ahead_s is None and began_s - opened_s > self._stall_s:
+                    raise NothingShownError("it does not tell the time of its pictures (RTCP)")
+            try:
+                frames = packet.decode()
+            except InvalidDataError:
+                damaged += known  # before the first whole picture, one has joined in the middle
+                if damaged and began_s - told_s > DAMAGED_TOLD_S:
+                    tell(f"{damaged} damaged packets are left out")
+                    damaged, told_s = 0, began_s
+                continue
+            for frame in frames:
+                now_s = time.monotonic()
+                if (frame.width, frame.height) != size:
+                    size, turn = (frame.width, frame.height), turn_of(frame)
+                if self._on_wall_clock and (ahead_s is None or frame.time is None):
+                    continue
+                stamp_s = None if frame.time is None else frame.time + (ahead_s or 0.0)
+                time_s, due_s, jumped = self.stamps.place(stamp_s, now_s)
+                if jumped and known:
+                    tell(f"its clock jumped; it goes on from {time_s:.2f} s")
+                yield Grabbed(time_s=time_s, due_s=due_s, decode_s=now_s - began_s, frame=frame, turn=turn)
+                known, began_s = True, time.monotonic()
 
     def _refused(self, why: str) -> FileError:
         if self._camera:
@@ -124,32 +170,6 @@ class _EndedError(Exception):
     """A film came to its end."""
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, stamps: Stamps, stop: Event, tell: Tell
-) -> Iterator[Grabbed]:
-    stream.codec_context.thread_count = 1
-    damaged, told_s, known = 0, 0.0, False
-    size, turn = (0, 0), (False, False, False)
-    for packet in packets_of(container, stream):
-        if stop.is_set():
-            return
-        began_s = time.monotonic()
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            damaged += known  # before the first whole picture, one has joined in the middle
-            if damaged and began_s - told_s > DAMAGED_TOLD_S:
-                tell(f"{damaged} damaged packets are left out")
-                damaged, told_s = 0, began_s
-            continue
-        for frame in frames:
-            now_s = time.monotonic()
-            if (frame.width, frame.height) != size:
-                size, turn = (frame.width, frame.height), turn_of(frame)
-            yield _placed(frame, turn, stamps, now_s, decode_s=now_s - began_s, known=known, tell=tell)
-            known, began_s = True, time.monotonic()
-
-
 def _played(decoded: Iterator[Grabbed], stop: Event) -> Iterator[Grabbed]:
     """The pictures of a film, which come as quickly as they can, each at its own time."""
     clock, began_s = Clock(), None
@@ -163,13 +183,12 @@ def _played(decoded: Iterator[Grabbed], stop: Event) -> Iterator[Grabbed]:
         yield replace(grabbed, due_s=due_s)
 
 
-def _placed(
-    frame: av.VideoFrame, turn: Turn, stamps: Stamps, now_s: float, *, decode_s: float, known: bool, tell: Tell
-) -> Grabbed:
-    time_s, due_s, jumped = stamps.place(frame.time, now_s)
-    if jumped and known:
-        tell(f"its clock jumped; it goes on from {time_s:.2f} s")
-    return Grabbed(time_s=time_s, due_s=due_s, decode_s=decode_s, frame=frame, turn=turn)
+def wall_ahead_s(packet: Packet) -> float | None:
+    """By how much the sender's clock (seconds since 1970) is ahead of the packets' stamps; None where nobody said."""
+    if packet.pts is None or not packet.has_sidedata("prft"):
+        return None
+    (wall_us,) = struct.unpack_from("=q", bytes(packet.get_sidedata("prft")))
+    return wall_us / 1e6 - float(packet.pts * packet.time_base)
 
 
 def without_password(address: str) -> str:
@@ -184,9 +203,8 @@ def _said(size: tuple[int, int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _why(error: Exception, stall_s: float) -> str:
-    if isinstance(error, NothingShownError):
-        return "it has no video"
+def why_of(error: Exception, stall_s: float) -> str:
+    """What went wrong with a stream that was given so long, in a user's words."""
     if isinstance(error, ExitError):
         return f"it sent nothing for {stall_s:g} s"
     if isinstance(error, InvalidDataError):
