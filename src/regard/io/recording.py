@@ -1,8 +1,9 @@
 """Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from regard.io.devices import neon, pupil_cloud, pupil_core
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
-from regard.io.devices.folder import open_folder, video_files
+from regard.io.devices.folder import VIDEO_SUFFIXES, open_folder, video_files
 from regard.io.devices.native_core import native_times_s
 from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
 from regard.io.media.container import unchanged
@@ -37,6 +38,10 @@ KNOWN = (
     "a Tobii Pro Glasses 3 recording (recording.g3, gazedata.gz, scenevideo.mp4), "
     "or one video with a gaze.csv"
 )
+
+
+class NotOneRecordingError(FileError):
+    """A folder of no layout that regard reads."""
 
 
 def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) -> Recording:
@@ -67,45 +72,69 @@ def _with_what_is_missing(recording: Recording) -> Recording:
     return replace(recording, notes=(*recording.notes, *(note for note in (look.missing, late) if note is not None)))
 
 
-def _open(path: Path, min_confidence: float) -> Recording:
+def is_recording(path: Path) -> bool:
+    """Whether a path looks like one recording, whole or broken; nothing but names is read, and few first lines."""
     if path.is_file():
-        if _is_vrs(path):
-            return open_aria(path)
-        if neon.is_neon(path.parent) and neon.is_scene_video(path):
-            return neon.open_neon(path)
-        around = _open_device(path.parent, min_confidence)
-        if around is not None and around.require_video().path.samefile(path):
-            return around
-        return open_folder(path, min_confidence=min_confidence)
+        return path.suffix.lower() in (".vrs", *VIDEO_SUFFIXES)
+    if not path.is_dir():
+        return False
+    try:
+        _reader(path, MIN_CONFIDENCE)
+    except NotOneRecordingError:
+        return False
+    except FileError:
+        return True
+    return (path / "gaze.csv").is_file() or len(video_files(path)) <= 1 or _device_reader(path, 0) is not None
+
+
+def _open(path: Path, min_confidence: float) -> Recording:
+    if not path.is_file():
+        return _reader(path, min_confidence)(path)
+    if _is_vrs(path):
+        return open_aria(path)
+    if neon.is_neon(path.parent) and neon.is_scene_video(path):
+        return neon.open_neon(path)
+    read = _device_reader(path.parent, min_confidence)
+    around = None if read is None else read(path.parent)
+    if around is not None and around.require_video().path.samefile(path):
+        return around
+    return open_folder(path, min_confidence=min_confidence)
+
+
+Reader = Callable[[Path], Recording]
+
+
+def _reader(path: Path, min_confidence: float) -> Reader:
+    """What opens this folder. Raises NotOneRecordingError where it is of no known layout."""
     if not path.is_dir():
         if path.exists():
             raise FileError(path, found="a pipe or a device", wanted=KNOWN, do="save it as a file first")
         raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
     if is_aria(path):
-        return open_aria(path)
-    if (recording := _open_device(path, min_confidence)) is not None:
-        return recording
+        return open_aria
+    if (reader := _device_reader(path, min_confidence)) is not None:
+        return reader
     if (tables := find_eye_gaze(path)) and not (path / "gaze.csv").is_file():
         if is_preview(path):
-            return open_preview(path)
+            return open_preview
         raise vrs_missing(path, tables[0])
     if video_files(path):
-        return open_folder(path, min_confidence=min_confidence)
-    raise FileError(path, found=_contents(path), wanted=KNOWN, do="name the folder or file of one recording")
+        return partial(open_folder, min_confidence=min_confidence)
+    raise NotOneRecordingError(path, found=_contents(path), wanted=KNOWN, do="name the folder or file of one recording")
 
 
-def _open_device(folder: Path, min_confidence: float) -> Recording | None:
-    """A folder as a device or its software left it; None where it is none that is known."""
+def _device_reader(folder: Path, min_confidence: float) -> Reader | None:
+    """What opens a folder as a device or its software left it; None where it is none that is known."""
     if neon.is_neon(folder):
-        return neon.open_neon(folder)
+        return neon.open_neon
     if pupil_core.is_pupil_core(folder):
-        return pupil_core.open_pupil_core(folder, min_confidence=min_confidence)
+        return partial(pupil_core.open_pupil_core, min_confidence=min_confidence)
     if pupil_cloud.is_pupil_cloud(folder):
-        return pupil_cloud.open_pupil_cloud(folder)
+        return pupil_cloud.open_pupil_cloud
     if (folder / "gaze.csv").is_file():  # written by somebody, who wants it read
         return None
     if is_glasses_3(folder):
-        return open_glasses_3(folder)
+        return open_glasses_3
     return None
 
 
