@@ -176,6 +176,15 @@ def _tobii(source: Path, folder: Path) -> Iterator[Whole]:
             file.write(json.dumps({"type": "gaze", "timestamp": k / 100, "data": data}) + "\n")
     yield Whole("json", three, "recording.g3")
     yield Whole("gz", three, "gazedata.gz")
+    two = folder / "two" / "segments" / "1"
+    two.mkdir(parents=True)
+    shutil.copy(source, two / "fullstream.mp4")
+    with gzip.open(two / "livedata.json.gz", "wt") as file:
+        file.write('{"ts": 5000000, "s": 0, "vts": 0}\n')
+        for k in range(120):
+            gaze = [round(0.3 + k / 1000, 4), round(0.4 + k / 900, 4)]
+            file.write(json.dumps({"ts": 4_900_000 + 20_000 * k, "s": int(k % 9 == 0), "gidx": k, "gp": gaze}) + "\n")
+    yield Whole("gz", two.parents[1], "segments/1/livedata.json.gz")
 
 
 def _answers(source: Path, folder: Path) -> Iterator[Whole]:

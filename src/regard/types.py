@@ -87,7 +87,8 @@ class MediaStream:
     `start_s` is the moment on the recording's clock at which the stream's own zero lies: 0 for the video itself and for
     the sound in the video's file. `state` is that of the file when the recording was opened, from which gaze and clock
     were made; reading another one is refused. None: nothing was made from it. `rate_hz` is how many pictures a
-    folder of pictures shows a second; files say it themselves.
+    folder of pictures shows a second; files say it themselves. `then` are the files that go on with it, in time order,
+    each from its own `start_s` on, where a recording was interrupted.
     """
 
     path: Path
@@ -95,6 +96,12 @@ class MediaStream:
     start_s: float = 0.0
     state: FileState | None = None
     rate_hz: float = 30.0
+    then: tuple["MediaStream", ...] = ()
+
+    @property
+    def parts(self) -> tuple["MediaStream", ...]:
+        """This file and those that go on with it."""
+        return (self, *self.then)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,16 +1,13 @@
 """Recognising what a path is, and opening it as a Recording, its pictures and its sound."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from av import Packet
-from av.audio.stream import AudioStream
-from jaxtyping import Float, Float32, Float64, UInt8
+from jaxtyping import Float64
 
 from regard.errors import FileError
 from regard.io.clock import gaze_after_video
@@ -20,7 +17,9 @@ from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.devices.folder import VIDEO_SUFFIXES, open_folder, video_files
 from regard.io.devices.native_core import native_times_s
+from regard.io.devices.tobii_glasses_2 import is_glasses_2, open_glasses_2
 from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
+from regard.io.joined import JoinedSound, JoinedVideo
 from regard.io.media.container import unchanged
 from regard.io.media.looks import video_look
 from regard.io.media.pictures import Pictures
@@ -35,7 +34,7 @@ MIN_CONFIDENCE = 0.6
 KNOWN = (
     "a video file; or a folder that holds a Project Aria .vrs, a Neon recording (Neon Scene Camera*.mp4, gaze*.raw), "
     "a Pupil Cloud export (gaze.csv, world_timestamps.csv), a Pupil Core export (gaze_positions.csv, world.mp4), "
-    "a Tobii Pro Glasses 3 recording (recording.g3, gazedata.gz, scenevideo.mp4), "
+    "a Tobii Pro Glasses recording (3: recording.g3, gazedata.gz, scenevideo.mp4; 2: segments/*/livedata.json.gz), "
     "or one video with a gaze.csv"
 )
 
@@ -67,9 +66,10 @@ def _with_what_is_missing(recording: Recording) -> Recording:
     video, gaze = recording.require_video(), recording.gaze
     if _is_vrs(video.path):  # whose library tells it
         return recording
-    look = video_look(video.path, video.index)
-    late = gaze_after_video(gaze, float(look.index.time_s[-1]))
-    return replace(recording, notes=(*recording.notes, *(note for note in (look.missing, late) if note is not None)))
+    looks = [video_look(part.path, part.index) for part in video.parts]
+    late = gaze_after_video(gaze, video.parts[-1].start_s + float(looks[-1].index.time_s[-1]))
+    told = (*(look.missing for look in looks), late)
+    return replace(recording, notes=(*recording.notes, *(note for note in told if note is not None)))
 
 
 def is_recording(path: Path) -> bool:
@@ -135,40 +135,51 @@ def _device_reader(folder: Path, min_confidence: float) -> Reader | None:
         return None
     if is_glasses_3(folder):
         return open_glasses_3
+    if is_glasses_2(folder):
+        return open_glasses_2
     return None
 
 
-def open_video(stream: MediaStream) -> "Video | AriaVideo | RetimedVideo | Pictures | LaterVideo":
+def open_video(stream: MediaStream) -> Video | AriaVideo | RetimedVideo | Pictures | JoinedVideo:
     """The pictures of a stream, on the recording's clock: a FrameSource that can be closed.
 
-    Raises FileError where the file has changed since the recording was opened.
+    Raises FileError where a file has changed since the recording was opened.
     """
+    sources = [_open_video(part) for part in stream.parts]
+    starts_s = [part.start_s for part in stream.parts]
+    return sources[0] if starts_s == [0] else JoinedVideo(sources, starts_s)
+
+
+def _open_video(stream: MediaStream) -> Video | AriaVideo | RetimedVideo | Pictures:
+    """On the file's own clock."""
     _require_unchanged(stream)
     if _is_vrs(stream.path):
         _require_default(stream)
-        source = AriaVideo(stream.path)
-    elif stream.path.is_dir():
-        source = Pictures(stream.path, rate_hz=stream.rate_hz)
-    else:
-        source = Video(stream.path, stream=stream.index)
-        taken_s = native_times_s(stream.path)
-        if taken_s is not None and len(taken_s) == len(source.times_s):
-            source = RetimedVideo(source, taken_s)
-    return source if stream.start_s == 0 else LaterVideo(source, stream.start_s)
+        return AriaVideo(stream.path)
+    if stream.path.is_dir():
+        return Pictures(stream.path, rate_hz=stream.rate_hz)
+    source = Video(stream.path, stream=stream.index)
+    taken_s = native_times_s(stream.path)
+    return source if taken_s is None or len(taken_s) != len(source.times_s) else RetimedVideo(source, taken_s)
 
 
-def open_sound(stream: MediaStream) -> "Sound | AriaSound | LaterSound":
+def open_sound(stream: MediaStream) -> Sound | AriaSound | JoinedSound:
     """The sound of a stream, on the recording's clock: a SoundSource that can be closed.
 
-    Raises FileError where the file has changed since the recording was opened.
+    Raises FileError where a file has changed since the recording was opened.
     """
+    sources = [_open_sound(part) for part in stream.parts]
+    starts_s = [part.start_s for part in stream.parts]
+    return sources[0] if starts_s == [0] else JoinedSound(sources, starts_s)
+
+
+def _open_sound(stream: MediaStream) -> Sound | AriaSound:
+    """On the file's own clock."""
     _require_unchanged(stream)
     if _is_vrs(stream.path):
         _require_default(stream)
-        source = AriaSound(stream.path)
-    else:
-        source = Sound(stream.path, stream=stream.index)
-    return source if stream.start_s == 0 else LaterSound(source, stream.start_s)
+        return AriaSound(stream.path)
+    return Sound(stream.path, stream=stream.index)
 
 
 def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None:
@@ -176,72 +187,18 @@ def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None
 
     None where nothing but the file says it. `check_recording` compares the two clocks.
     """
-    if _is_vrs(stream.path):
+    parts = [(part, _stamped_s(part.path)) for part in stream.parts]
+    stamped_s = [part.start_s + times_s for part, times_s in parts if times_s is not None]
+    return np.concatenate(stamped_s) if len(stamped_s) == len(parts) else None
+
+
+def _stamped_s(path: Path) -> Float64[np.ndarray, "m"] | None:
+    if _is_vrs(path):
         return None
     for reader in (neon, pupil_core, pupil_cloud):
-        if (times_s := reader.frame_clock_s(stream.path)) is not None:
+        if (times_s := reader.frame_clock_s(path)) is not None:
             return times_s
     return None
-
-
-class LaterVideo:
-    """A video whose own zero lies at `start_s` on the recording's clock."""
-
-    def __init__(self, source: Video | AriaVideo | RetimedVideo | Pictures, start_s: float) -> None:
-        self._source, self._start_s = source, start_s
-
-    def close(self) -> None:
-        """Give the file back; asking again opens it again."""
-        self._source.close()
-
-    @property
-    def times_s(self) -> Float64[np.ndarray, "n"]:
-        """Presentation time of each shown frame, in order; the first is `start_s`."""
-        return self._source.times_s + self._start_s
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of the upright picture in pixels."""
-        return self._source.size
-
-    def frames_at(
-        self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int] | None = None
-    ) -> UInt8[np.ndarray, "n h w 3"]:
-        """The RGB frame shown at each asked moment, scaled to (height, width) `size` where given."""
-        return self._source.frames_at(times_s - self._start_s, size=size)
-
-
-class LaterSound:
-    """A sound whose own zero lies at `start_s` on the recording's clock."""
-
-    def __init__(self, source: Sound | AriaSound, start_s: float) -> None:
-        self._source, self._start_s = source, start_s
-
-    def close(self) -> None:
-        """Give the file back; asking again opens it again."""
-        self._source.close()
-
-    @property
-    def duration_s(self) -> float:
-        """Moment on the recording's clock at which the sound ends."""
-        return self._source.duration_s + self._start_s
-
-    @property
-    def channels(self) -> int:
-        """How many were recorded; two of an Aria, see AriaSound."""
-        return getattr(self._source, "channels", 2)
-
-    def packets_from(self, start_s: float) -> tuple[AudioStream, Iterator[Packet]] | None:
-        """The packets as they are coded, see Sound; None of an Aria."""
-        return self._source.packets_from(start_s - self._start_s) if isinstance(self._source, Sound) else None
-
-    def samples_between(
-        self, start_s: float, end_s: float, *, rate_hz: int, channels: Literal[1, 2] = 1
-    ) -> Float32[np.ndarray, "c n"]:
-        """round((end_s - start_s) * rate_hz) samples in [-1, 1]; silence (0) outside the recorded sound."""
-        return self._source.samples_between(
-            start_s - self._start_s, end_s - self._start_s, rate_hz=rate_hz, channels=channels
-        )
 
 
 def _is_vrs(path: Path) -> bool:

@@ -73,7 +73,11 @@ class FoundFaces(Making):
     @override
     def make(self, recording: Recording, file: Path) -> dict[str, object]:
         video = recording.require_video()
-        about = json.dumps([fingerprint(video.path), video.index, self.settings()], sort_keys=True, default=str)
+        about = json.dumps(
+            [*(fingerprint(part.path) for part in video.parts), video.index, self.settings()],
+            sort_keys=True,
+            default=str,
+        )
         kept = cache_folder("faces", f"{hashlib.sha256(about.encode()).hexdigest()[:24]}.csv")
         if not kept.is_file():
             write_faces(kept, face_tracks(*self._followed(recording)))

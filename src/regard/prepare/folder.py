@@ -26,7 +26,7 @@ from regard.io import writing
 from regard.prepare.film import Settings
 from regard.prepare.making import Making, Size, kinds
 from regard.prepare.pool import Engine, Finished, Work, in_processes, in_ray
-from regard.types import Recording
+from regard.types import MediaStream, Recording
 
 PROBE_BYTES = 1 << 20
 """A file's fingerprint covers this much of its beginning, middle and end, and its length: copying keeps it, and
@@ -180,11 +180,11 @@ def film_of(
             wanted="the film that the manifest promises" if entry else "a film of every recording",
             do="run regard prepare again with this dataset",
         )
-    source = recording.require_video().path
-    if source.exists() and _fingerprint(source) != entry["fingerprint"]:
+    source = recording.require_video()
+    if source.path.exists() and _fingerprint(source) != entry["fingerprint"]:
         raise FileError(
             film,
-            found=f"a film made from another file than {source}, which has changed since",
+            found=f"a film made from another file than {source.path}, which has changed since",
             wanted="a film of that file",
             do="run regard prepare again",
         )
@@ -217,7 +217,7 @@ def _describe(recording: Recording, settings: Making) -> dict:
         "id": recording.id,
         "source": str(source.path),
         "stream": source.index,
-        "fingerprint": _fingerprint(source.path),
+        "fingerprint": _fingerprint(source),
         "settings": settings.settings(),
         "from": settings.made_from(recording),
     }
@@ -264,16 +264,18 @@ def _noted(root: Path, settings: Making) -> dict[str, dict]:
     return notes
 
 
-def _fingerprint(path: Path) -> str:
-    if not path.is_file():
-        return "no file"
+def _fingerprint(source: MediaStream) -> str:
+    """Of all its files."""
     digest = sha256()
-    with path.open("rb") as file:
-        length = file.seek(0, 2)
-        digest.update(str(length).encode())
-        for start in sorted({0, max(0, (length - PROBE_BYTES) // 2), max(0, length - PROBE_BYTES)}):
-            file.seek(start)
-            digest.update(file.read(PROBE_BYTES))
+    for part in source.parts:
+        if not part.path.is_file():
+            return "no file"
+        with part.path.open("rb") as file:
+            length = file.seek(0, 2)
+            digest.update(str(length).encode())
+            for start in sorted({0, max(0, (length - PROBE_BYTES) // 2), max(0, length - PROBE_BYTES)}):
+                file.seek(start)
+                digest.update(file.read(PROBE_BYTES))
     return digest.hexdigest()
 
 

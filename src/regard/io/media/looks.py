@@ -1,9 +1,9 @@
 """First looks at media files, each had once: in this process and, where there are many files, in the next one too."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -65,6 +65,16 @@ def media_streams(path: Path) -> tuple[MediaStream, MediaStream | None]:
     seen = video_look(path, None)
     picture = MediaStream(path=path, state=seen.state)
     return picture, picture if seen.has_sound else None
+
+
+def joined_streams(paths: Sequence[Path], starts_s: Sequence[float]) -> tuple[MediaStream, MediaStream | None]:
+    """The same of several files, one after the other, whose own zeros lie at `starts_s`."""
+    found = [media_streams(path) for path in paths]
+    pictures = [replace(picture, start_s=at_s) for (picture, _), at_s in zip(found, starts_s, strict=True)]
+    sounds = [replace(sound, start_s=at_s) for (_, sound), at_s in zip(found, starts_s, strict=True) if sound]
+    picture, sound = (replace(some[0], then=tuple(some[1:])) if some else None for some in (pictures, sounds))
+    assert picture is not None
+    return picture, sound
 
 
 def look_at_many(streams: Iterable[MediaStream]) -> None:
