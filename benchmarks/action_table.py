@@ -3,18 +3,22 @@
 Each model's packaged recipe is trained with and without gaze (those that know gaze), with every seed, and evaluated on
 the same test worlds by the same scores. All see pictures of 64x96 pixels in batches of 16 for the same number of steps,
 so the same number of clips; what a recipe counts in steps shrinks with them. Nothing is searched: a recipe's numbers
-were chosen before, no checkpoint is chosen, the last one counts. A run that is there is not made again.
+were chosen before, no checkpoint is chosen, the last one counts. A run that is there is not made again. Each is also
+scored on the clips that it was trained on: where those are answered rightly and others are not, worlds are lacking, not
+steps. Several of these commands may share a folder as long as they are about other models or seeds.
 
     python benchmarks/action_table.py --out FOLDER [--steps 300] [--seeds 0 1] [--worlds 120 20 100]
 """
 
 import argparse
 import copy
+import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +49,8 @@ class Effort:
     train_clips: int
     test_cpu_s: float
     test_windows: int
+    seen: float
+    """Accuracy on the clips of training."""
     parameters: int
 
 
@@ -67,9 +73,22 @@ def content_of(model: str, steps: int, worlds: Sequence[int], seed: int, gaze: s
     return content
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Within it no other process makes the same run, which would delete what this one writes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "in_use").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SystemExit(
+                f"{folder}: another process makes this run; wait for it, or choose another --out"
+            ) from None
+        yield
+
+
 def one_run(folder: Path, content: dict[str, Any], prepared: Path | None) -> None:
     """Train and evaluate by the command line, and note what it took."""
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{folder.name}.yaml"
     if prepared is not None:
         content = copy.deepcopy(content)
@@ -83,12 +102,17 @@ def one_run(folder: Path, content: dict[str, Any], prepared: Path | None) -> Non
     weights = folder / "run" / "checkpoints" / "last.ckpt"
     if regard(["evaluate", str(folder / "run"), "--weights", str(weights), "--out", str(folder)]):
         raise SystemExit(f"{folder.name} was not evaluated")
+    tested = time.process_time()
+    on_seen = ["--data.eval.test", "train", "--out", str(folder / "seen")]
+    if regard(["evaluate", str(folder / "run"), "--weights", str(weights), *on_seen]):
+        raise SystemExit(f"{folder.name} was not evaluated on its training clips")
     items = pd.read_parquet(folder / "items.parquet")
     effort = Effort(
         train_cpu_s=trained - begun,
         train_clips=content["training"]["max_steps"] * BATCH,
-        test_cpu_s=time.process_time() - trained,
+        test_cpu_s=tested - trained,
         test_windows=int(items["windows"].sum()),
+        seen=float(pd.read_parquet(folder / "seen" / "items.parquet")["noun_correct"].mean()),
         parameters=sum(p.numel() for p in read_recipe(file).task.model.parameters()),
     )
     (folder / "effort.json").write_text(json.dumps(asdict(effort), indent=1))
@@ -115,7 +139,7 @@ def said(correct: np.ndarray, items: pd.DataFrame) -> tuple[str, str]:
 
 def print_table(out: Path, models: Sequence[str], seeds: Sequence[int]) -> None:
     """A row a model and gaze, with the seeds' mean; then what gaze changes, clip by clip."""
-    columns = ("model", "gaze", "noun, %", "mean class, %", "each seed, %", "gaze error, degrees")
+    columns = ("model", "gaze", "noun, %", "mean class, %", "each seed, %", "trained clips, %", "gaze error, degrees")
     columns += ("clips a CPU s, training", "test", "parameters")
     print(f"\n| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     found: dict[tuple[str, str], pd.DataFrame] = {}
@@ -131,11 +155,12 @@ def print_table(out: Path, models: Sequence[str], seeds: Sequence[int]) -> None:
             each = [f"{100 * table['noun_correct'].mean():.1f}" for table in tables]
             errors = [table["gaze_error_deg"].mean() for table in tables if "gaze_error_deg" in table]
             error = f"{np.mean(errors):.1f}" if errors else ""
+            seen = 100 * np.mean([e.seen for e in efforts])
             accuracy, mean_class = said(items["noun_correct"].to_numpy(np.float64), items)
             train = sum(e.train_clips for e in efforts) / sum(e.train_cpu_s for e in efforts)
             test = sum(e.test_windows for e in efforts) / sum(e.test_cpu_s for e in efforts)
             print(
-                f"| {model} | {gaze} | {accuracy} | {mean_class} | {', '.join(each)} | {error} "
+                f"| {model} | {gaze} | {accuracy} | {mean_class} | {', '.join(each)} | {seen:.1f} | {error} "
                 f"| {train:.1f} | {test:.1f} | {efforts[0].parameters:,} |"
             )
     print("\n| what gaze changes | noun, % | mean class, % |\n|---|---|---|")
@@ -164,7 +189,9 @@ def main() -> None:
         for model in options.models:
             for gaze in gazes_of(model):
                 folder = options.out / f"{model}-{gaze}-{seed}"
-                if not (folder / "effort.json").exists():
+                if (folder / "effort.json").exists():
+                    continue
+                with alone_in(folder):
                     one_run(folder, content_of(model, options.steps, options.worlds, seed, gaze), options.prepared)
     print_table(options.out, options.models, options.seeds)
     print(f"\nload at the end {os.getloadavg()[0]:.0f}")

@@ -61,6 +61,15 @@ def test_an_export_is_recognised_by_its_tables(walk):
         assert open_recording(path).gaze.point.tolist() == [[0.5, 0.25]]
 
 
+def test_tables_of_somebody_elses_in_a_devices_folder_are_named_as_not_read(walk):
+    (walk / "gaze.csv").write_text("timestamp [ns],gaze x [px],gaze y [px]\n7000000000,800,300\n")
+    (walk / "world_timestamps.csv").write_text("timestamp [ns]\n7000000000\n")
+    assert not any("not read" in note for note in open_recording(walk).notes)
+    (walk / "hands.csv").write_text("timestamp_s,left_x,left_y,right_x,right_y\n0,0.1,0.2,,\n")
+    for path in (walk, walk / "walk.mp4"):
+        assert "not read: hands (hands.csv)" in open_recording(path).notes
+
+
 def test_eye_gaze_without_its_vrs_says_what_is_needed(walk):
     (walk / "general_eye_gaze.csv").write_text("tracking_timestamp_us,yaw_rads_cpf,pitch_rads_cpf\n1,0,0\n")
     with pytest.raises(FileError, match="calibration"):

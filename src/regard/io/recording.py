@@ -19,6 +19,7 @@ from regard.io.devices.folder import VIDEO_SUFFIXES, open_folder, video_files
 from regard.io.devices.native_core import native_times_s
 from regard.io.devices.tobii_glasses_2 import is_glasses_2, open_glasses_2
 from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
+from regard.io.devices.unread import ANNOTATIONS, not_read
 from regard.io.joined import JoinedSound, JoinedVideo
 from regard.io.media.container import unchanged
 from regard.io.media.looks import video_look
@@ -93,11 +94,11 @@ def _open(path: Path, min_confidence: float) -> Recording:
     if _is_vrs(path):
         return open_aria(path)
     if neon.is_neon(path.parent) and neon.is_scene_video(path):
-        return neon.open_neon(path)
+        return _with_tables_named(neon.open_neon(path), path.parent)
     read = _device_reader(path.parent, min_confidence)
     around = None if read is None else read(path.parent)
     if around is not None and around.require_video().path.samefile(path):
-        return around
+        return _with_tables_named(around, path.parent)
     return open_folder(path, min_confidence=min_confidence)
 
 
@@ -110,10 +111,9 @@ def _reader(path: Path, min_confidence: float) -> Reader:
         if path.exists():
             raise FileError(path, found="a pipe or a device", wanted=KNOWN, do="save it as a file first")
         raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
-    if is_aria(path):
-        return open_aria
-    if (reader := _device_reader(path, min_confidence)) is not None:
-        return reader
+    device = open_aria if is_aria(path) else _device_reader(path, min_confidence)
+    if device is not None:
+        return lambda folder: _with_tables_named(device(folder), folder)
     if (tables := find_eye_gaze(path)) and not (path / "gaze.csv").is_file():
         if is_preview(path):
             return open_preview
@@ -121,6 +121,11 @@ def _reader(path: Path, min_confidence: float) -> Reader:
     if video_files(path):
         return partial(open_folder, min_confidence=min_confidence)
     raise NotOneRecordingError(path, found=_contents(path), wanted=KNOWN, do="name the folder or file of one recording")
+
+
+def _with_tables_named(recording: Recording, folder: Path) -> Recording:
+    """What somebody laid beside a device's files, which alone are read."""
+    return replace(recording, notes=(*recording.notes, *not_read(folder, ANNOTATIONS)))
 
 
 def _device_reader(folder: Path, min_confidence: float) -> Reader | None:

@@ -87,7 +87,7 @@ class Recorded:
         edges = np.flatnonzero(np.diff(kind, prepend=0, append=0)).tolist()
         pieces = [(slice(a - 1, b), *divmod(int(kind[a]), len(GazeState))) for a, b in pairwise(edges) if kind[a]]
         points = np.nan_to_num(self._track.point[shown]) * layer.size[::-1]
-        width, outline = _stroke(layer.size)
+        width, outline = stroke(layer.size)
         dark = [(part, width + 2 * outline, ink(BLACK, OUTLINE_OPACITY * step / FADES)) for part, step, _ in pieces]
         light = [
             (part, width, ink(STATE_COLOURS[GazeState(state)], 0.15 + 0.85 * step / FADES))
@@ -231,14 +231,14 @@ def contact_sheet(
     return sheet
 
 
-def _stroke(size: tuple[int, int]) -> tuple[int, int]:
+def stroke(size: tuple[int, int]) -> tuple[int, int]:
     """Width of a line, and of the dark outline on either side of it; OpenCV's smooth edge adds a pixel."""
     return max(2, round(0.55 * unit_of(size)) - 1), max(1, round(0.2 * unit_of(size)))
 
 
 def mark(layer: Layer, point: np.ndarray, colour: Colour, *, recorded: bool) -> None:
     """A ring for recorded gaze, a diamond for predicted, an arrow at the border for either outside."""
-    size, (width, outline) = np.array(layer.size[::-1]), _stroke(layer.size)
+    size, (width, outline) = np.array(layer.size[::-1]), stroke(layer.size)
     radius, margin = max(6.0, 2.4 * unit_of(layer.size)), np.minimum(2 * width, size / 2)
     at = point * size if ((point >= 0) & (point <= 1)).all() else (point * size).clip(margin, size - margin)
     dark, bright = ink(BLACK, OUTLINE_OPACITY), ink(colour)

@@ -9,6 +9,7 @@ from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource, PlanarSource
 from regard.types import Recording
 from regard.viz.drawing import TRAIL_S, drawing_of
+from regard.viz.hands import Hands
 
 CHUNK_BYTES = 4 * 2**20
 """Decoded frames held at a time: few, so that they are drawn on while they lie in the processor's cache."""
@@ -23,7 +24,7 @@ def film(
     trail_s: float = TRAIL_S,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write an mp4 of the recording with its gaze, and with what a prediction says, in memory or in a file.
+    """Write an mp4 of the recording with its gaze and hands, and with what a prediction says, in memory or in a file.
 
     A density is drawn with its point; recognised classes as bars, with where the model looked, and where its answer has
     evidence too, the picture is shown twice: attention on the left, evidence for the class on the right.
@@ -33,6 +34,7 @@ def film(
     Nothing is left under it when writing fails, which raises FileError.
     """
     drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)
+    hands = None if recording.hands is None else Hands(recording.hands)
     path = Path(path)
     source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
@@ -43,6 +45,8 @@ def film(
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
             for time_s, frame in zip(shown_s.tolist(), frames_at(shown_s, size=size), strict=True):
+                if hands is not None:
+                    hands.draw(frame, time_s)
                 writer.write(drawing.draw(frame, time_s), time_s)
             if progress is not None:
                 progress(min(start + chunk, len(times_s)), len(times_s))

@@ -16,6 +16,9 @@ MAKERS = {
     "gaze ps1.raw": "a native Pupil Invisible folder",
 }
 
+ANNOTATIONS = {"labels.csv": "segments", "faces.csv": "people in view", "hands.csv": "hands"}
+"""Tables that are read beside a plain video, and not in a device's own folder."""
+
 MOST = 4
 
 
