@@ -26,6 +26,7 @@ VERBS = {
     "events": "fixations, saccades, pursuit and blinks: a table as csv, a film and a report",
     "predict": "say where the wearer looks, or what they do: a table as parquet, and a film",
     "live": "answers about a camera, a stream or a recording as it happens, and how late they come",
+    "view": "a page in the browser that goes through a recording with gaze, answers, events, faces and scores",
     "evaluate": "score a model on a recording, a trained run or a recipe",
     "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from regard.cli.options import OUT
 from regard.errors import FileError
-from regard.io.files import make_folder, one_at_a_time
+from regard.io.files import OWNER, make_folder, one_at_a_time, owner_of
 from regard.types import Recording
-
-OWNER = ".recording"
-"""Says in a folder of results which video they are about."""
 
 MAX_NAME = 100
 
@@ -38,11 +35,9 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
                 do="name another folder with --out, or remove this one",
             )
     else:
-        folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
+        folder, marked = _usual(recording, video)
         if _claimed(folder, video) != video:
-            mark = hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()[:6]
-            folder = folder.with_name(f"{folder.name}-{mark}")
-            _claimed(folder, video)
+            _claimed(folder := marked, video)
     try:
         yield folder
     except BaseException:
@@ -54,14 +49,24 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
         raise
 
 
+def results_of(recording: Recording) -> Path | None:
+    """Where `results_folder` put this recording's results when no folder was asked for; None where there are none."""
+    video = str(recording.require_video().path.resolve())
+    return next((folder for folder in _usual(recording, video) if owner_of(folder) == video), None)
+
+
+def _usual(recording: Recording, video: str) -> tuple[Path, Path]:
+    """The folder named after the recording, and the one for another recording of the same name."""
+    folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
+    mark = hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()[:6]
+    return folder, folder.with_name(f"{folder.name}-{mark}")
+
+
 def _claimed(folder: Path, video: str) -> str:
     """Whose folder it is from now on: of this video, where it was nobody's or holds nothing."""
     make_folder(folder)
     with one_at_a_time(folder / OWNER):
-        try:
-            owner = (folder / OWNER).read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
-            owner = video
+        owner = owner_of(folder) or video
         if owner == video or _holds_nothing(folder):
             (folder / OWNER).write_text(video, encoding="utf-8", errors="surrogateescape")
             return video

@@ -41,7 +41,7 @@ def evaluate(
     Raises NothingToScoreError where the recording lacks what is compared, the two never meet, or the prediction is
     about another recording, also one of the same name.
     """
-    _require_about(prediction, recording)
+    require_about(prediction, recording)
     scoring = _scoring_of(prediction) if scoring is None else scoring
     items = scoring.items(prediction, recording, progress=progress or (lambda _: None))
     return Scores(
@@ -52,7 +52,8 @@ def evaluate(
     )
 
 
-def _require_about(prediction: Answers, recording: Recording) -> None:
+def require_about(prediction: Answers, recording: Recording) -> None:
+    """Raises NothingToScoreError where a prediction is about another recording, also one of the same name."""
     if prediction.recording != recording.id:
         raise NothingToScoreError(
             recording.id,

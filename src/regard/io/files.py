@@ -26,6 +26,17 @@ MAX_STEM = 180
 MAX_AGE_S = 7 * 86400
 """Nobody writes a file for longer."""
 
+OWNER = ".recording"
+"""Says in a folder of results which video they are about."""
+
+
+def owner_of(folder: Path) -> str | None:
+    """The video that the results in a folder are about; None where nothing says so."""
+    try:
+        return (folder / OWNER).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return None
+
 
 @contextmanager
 def writing(path: Path | str) -> Iterator[Path]:

@@ -77,7 +77,7 @@ class Windows(Drawing):
     def _looked_through(self, frame: np.ndarray, time_s: float, answer: Prediction, name: str) -> np.ndarray:
         drawn = frame.copy()
         if name in answer.values:
-            lay_density(drawn, _stretched(_part_at(answer, name, time_s)), opacity=0.55)
+            lay_density(drawn, stretched(_part_at(answer, name, time_s)), opacity=0.55)
         return self._gaze.draw(drawn, time_s)
 
     def _mark_gaze(self, frame: np.ndarray, point: Float32[np.ndarray, "2"]) -> None:
@@ -106,7 +106,7 @@ def _part_at(answer: Prediction, name: str, time_s: float) -> Float32[np.ndarray
     return parts[int(number[0])]
 
 
-def _stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
+def stretched(level: Float32[np.ndarray, "h w"]) -> Float32[np.ndarray, "h w"]:
     """A map's contrast from its lowest place (NaN too) to its highest, as the logarithms that `lay_density` draws.
 
     Where no place stands out nothing is drawn.

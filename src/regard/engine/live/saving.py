@@ -135,16 +135,21 @@ def scored(folder: Path, *, min_confidence: float) -> Iterator[tuple[str, str, S
 
     Raises FileError where the run cannot be read, and NothingToScoreError as `evaluate` does.
     """
-    about = _read(folder)
-    recording = _recorded(folder, about, min_confidence)
-    for name, file in about["models"].items():
+    recording = recorded(folder, min_confidence=min_confidence)
+    for name, file in _read(folder)["models"].items():
         if (folder / file).is_file():
             answers = open_prediction(folder / file)
             yield name, Path(file).stem, evaluate(answers, replace(recording, id=answers.recording))
 
 
-def _recorded(folder: Path, about: dict[str, Any], min_confidence: float) -> Recording:
-    return open_recording(folder / about["recording"], min_confidence=min_confidence)
+def watched(folder: Path) -> Path:
+    """What a saved run watched, or, where that left nothing else behind, what it kept of it. Raises FileError."""
+    return folder / _read(folder)["recording"]
+
+
+def recorded(folder: Path, *, min_confidence: float) -> Recording:
+    """The recording that a saved run was about. Raises FileError where either cannot be read."""
+    return open_recording(watched(folder), min_confidence=min_confidence)
 
 
 def _read(folder: Path) -> dict[str, Any]:
