@@ -1,8 +1,12 @@
 """Options that several verbs share."""
 
 import shlex
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from regard.page.serving import Serving
 
 OUT = Path("regard-out")
 DEFAULT_MODEL = "saliency"
@@ -46,6 +50,25 @@ def add_model(parser: ArgumentParser) -> None:
         default="auto",
         choices=["auto", "32-true", "bf16-mixed", "16-mixed"],
         help="of the model's products; auto tries whether bfloat16 is faster here (default: auto)",
+    )
+
+
+def add_serving(parser: ArgumentParser) -> None:
+    """Where a page is served."""
+    parser.add_argument(
+        "--host",
+        help="serve the page on this address of the machine (0.0.0.0: all); beyond the machine itself it is shown only "
+        "to whoever has the address that is printed, which holds a token (default: 127.0.0.1, this machine alone)",
+    )
+    parser.add_argument("--port", type=_port, help="of the page; 0: any that is free (default: 8321)")
+
+
+def serving_of(options: Namespace) -> "Serving":
+    """The page's server, with its port taken. Raises ServingError, and MissingExtraError without the extra."""
+    from regard.page.serving import HOST, PORT, Serving
+
+    return Serving(
+        host=HOST if options.host is None else options.host, port=PORT if options.port is None else options.port
     )
 
 
@@ -120,3 +143,9 @@ def file_stem(model: str) -> str:
 def command(*words: str | Path) -> str:
     """`regard` with these words, quoted where a shell would otherwise split or change them."""
     return shlex.join(["regard", *map(str, words)])
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise ArgumentTypeError(f"found {text}, wanted a port from 0 to 65535")
+    return int(text)

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regard.cli.options import add_recording
+from regard.cli.options import add_recording, add_serving, serving_of
 
 if TYPE_CHECKING:
     from regard.page.serving import Serving
@@ -22,15 +22,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a folder that predict, evaluate, events or live --save wrote, or a table in it (default: what lies in "
         "regard-out/<recording>)",
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8321)
+    add_serving(parser)
 
 
 def run(options: Namespace) -> int:
     """Serve the page until Ctrl-C."""
-    from regard.page.serving import Serving
-
-    with Serving(host=options.host, port=options.port) as page:
+    with serving_of(options) as page:
         _start(options, page)
         print("Ctrl-C ends it", flush=True)
         try:

@@ -32,11 +32,11 @@ export function drawMarks(surface, marks, shown, colourOf) {
   }
 }
 
-// gaze = {time_s: [...] increasing, x: [...], y: [...] null where lost, state: [...] numbers of STATES, near_s}: a ring at
+// gaze = {time_s: [...] increasing, x: [...], y: [...] null or NaN where lost, state: [...] numbers of STATES, near_s}: a ring at
 // the measurement nearest to the moment, nothing where none is within near_s.
 export function drawGaze(surface, gaze, timeS) {
   const k = nearest(gaze.time_s, timeS);
-  if (k < 0 || Math.abs(gaze.time_s[k] - timeS) > gaze.near_s || gaze.x[k] === null || !gaze.state[k]) return;
+  if (k < 0 || Math.abs(gaze.time_s[k] - timeS) > gaze.near_s || !gaze.state[k]) return;
   drawPoint(surface, [gaze.x[k], gaze.y[k]], STATE_COLOURS[gaze.state[k]], true);
 }
 
@@ -48,7 +48,7 @@ export function drawTrail(surface, gaze, timeS, trailS = 1) {
   for (const [wide, isOutline] of [[0.95 * unit, true], [0.55 * unit, false]]) {
     context.lineWidth = wide;
     for (let k = first + 1; k < gaze.time_s.length && gaze.time_s[k] <= timeS; k++) {
-      const isJoined = gaze.x[k] !== null && gaze.x[k - 1] !== null && gaze.time_s[k] - gaze.time_s[k - 1] <= gapS;
+      const isJoined = gaze.state[k] && gaze.state[k - 1] && gaze.time_s[k] - gaze.time_s[k - 1] <= gapS;
       if (!isJoined) continue;
       const freshness = 1 - (timeS - gaze.time_s[k]) / trailS;
       context.globalAlpha = isOutline ? 0.5 * freshness : 0.15 + 0.85 * freshness;
@@ -88,16 +88,20 @@ export function drawPoint(surface, [x, y], colour, isRecorded = false) {
   else dot(context, px, py, 0.6 * unit, colour, 0.25 * unit);
 }
 
-// density = {h, w, levels}: base64 of a byte a cell, rows from the top, 255 at the peak: the density to the power CONTRAST.
+// density = {h, w, levels}: a byte a cell (or base64 of them), rows from the top, 255 at the peak: density to the power CONTRAST.
 export function drawDensity(surface, density) {
   const { context, width, height } = surface;
-  const levels = Uint8Array.from(atob(density.levels), (letter) => letter.charCodeAt(0));
+  const levels = density.levels instanceof Uint8Array ? density.levels : bytesOf(density.levels);
   const small = new OffscreenCanvas(density.w, density.h), pixels = new ImageData(density.w, density.h);
   levels.forEach((level, k) => pixels.data.set(INKS.subarray(4 * level, 4 * level + 4), 4 * k));
   small.getContext("2d").putImageData(pixels, 0, 0);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
   context.drawImage(small, 0, 0, width, height);
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
 // faces = [{name, box: [x0, y0, x1, y1], looking: 0..1 or null}, ...]

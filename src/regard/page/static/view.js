@@ -65,7 +65,7 @@ function start({ about, whole, frames }) {
   function changed() {
     draw();
     lanes.now(shown.timeS);
-    $("clock").textContent = `${clock(shown.timeS, 0.01)} / ${clock(about.end_s)} s`;
+    $("clock").textContent = `${clock(shown.timeS, 0.01)} / ${clock(about.end_s, 0.01)} s`;
     $("scrubber").value = shown.timeS;
     if (video.paused) remember();
   }
