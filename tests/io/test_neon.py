@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from regard.errors import ClockError, FileError, TableError
-from regard.io.devices.neon import frame_clock_s, is_neon, open_neon, read_calibration
+from regard.io import check_recording
+from regard.io.devices.companion_app import frame_clock_s
+from regard.io.devices.neon import open_neon, read_calibration
 from regard.io.devices.pupil_cloud import open_pupil_cloud
 from regard.io.devices.scene_size import scene_size
 from regard.io.media.video import Video
-from regard.io.recording import open_recording
+from regard.io.recording import open_recording, open_video
 from regard.types import GazeState
 
 FIRST_NS = 1_728_546_108_163_313_160
@@ -174,7 +176,7 @@ def test_frame_times_that_do_not_increase_are_refused(neon):
 
 
 def test_one_part_of_a_recording_opens_by_its_video(neon):
-    shutil.copy(neon / f"{SCENE}.mp4", neon / "Neon Scene Camera v1 ps2.mp4")
+    add_film(neon, 2, FIRST_NS + 5_000_000_000)
     recording = open_recording(neon / f"{SCENE}.mp4")
     assert recording.id == "walk-ps1"
     assert any("recording in 2 parts" in note for note in recording.notes)
@@ -209,11 +211,59 @@ def test_the_picture_that_pixels_are_counted_in_is_the_makers_whose_middle_is_th
         assert scene_size(Path("v.mp4"), size, principal=principal, do="export again")[0] == expected
 
 
-def test_a_recording_in_parts_says_what_to_open_instead(neon):
-    shutil.copy(neon / f"{SCENE}.mp4", neon / "Neon Scene Camera v1 ps2.mp4")
-    assert is_neon(neon)
-    with pytest.raises(FileError, match="2 parts"):
+def add_film(folder, number, first_ns):
+    shutil.copy(folder / f"{SCENE}.mp4", folder / f"Neon Scene Camera v1 ps{number}.mp4")
+    stamps = np.fromfile(folder / f"{SCENE}.time", "<i8") - FIRST_NS + first_ns
+    stamps.tofile(folder / f"Neon Scene Camera v1 ps{number}.time")
+
+
+def test_all_parts_are_shown_on_the_phones_clock_with_their_gaze(neon):
+    add_film(neon, 2, FIRST_NS + 5_000_000_000)
+    add_film(neon, 10, FIRST_NS + 8_000_000_000)
+    add_part(neon, 2, FIRST_NS + 5_100_000_000, 20)
+    recording = open_recording(neon)
+    assert len(recording.gaze) == 120
+    assert any("recording in 3 parts" in note for note in recording.notes)
+    np.testing.assert_allclose(recording.gaze.time_s[100], 5.1, atol=1e-4)
+    video = open_video(recording.video)
+    assert len(video.times_s) == 135
+    np.testing.assert_allclose(video.times_s[[0, 45, 90]], [0, 5, 8], atol=1e-4)
+    shown = video.frames_at(np.array([1.0, 4.0, 6.0, 9.0]))
+    np.testing.assert_array_equal(shown[2], shown[0])
+    np.testing.assert_array_equal(shown[3], shown[0])
+    np.testing.assert_array_equal(shown[1], video.frames_at(video.times_s[44:45])[0])
+    check = check_recording(recording)
+    assert check["clocks"].level == "ok"
+    assert check["frames"].value == 135
+
+
+def test_parts_of_the_video_whose_times_overlap_or_are_lacking_are_refused(neon):
+    add_film(neon, 2, FIRST_NS + 1_000_000_000)
+    with pytest.raises(ClockError, match="at frame"):
         open_neon(neon)
+    (neon / "Neon Scene Camera v1 ps2.time").unlink()
+    with pytest.raises(FileError, match=r"ps2\.time"):
+        open_neon(neon)
+
+
+def test_another_recordings_gaze_or_video_is_refused(neon):
+    (neon / "info.json").write_text('{"duration": 500000000}')
+    with pytest.raises(ClockError, match="video is of another recording"):
+        open_neon(neon)
+    (neon / "info.json").unlink()
+    (np.fromfile(neon / "gaze ps1.time", "<i8") + 10**12).tofile(neon / "gaze ps1.time")
+    with pytest.raises(ClockError, match="gaze is of another recording"):
+        open_neon(neon)
+
+
+def test_what_is_not_read_and_an_offset_are_told(neon):
+    (neon / "eye_state ps1.raw").touch()
+    (neon / "info.json").write_text('{"gaze_offset": [0.0, 44.0]}')
+    (neon / "wearer.json").write_text('{"name": "Bea"}')
+    recording = open_neon(neon)
+    assert recording.subject == "Bea"
+    assert "not read: pupil sizes and eyeballs (eye_state ps1.raw)" in recording.notes
+    assert any("(0.0, 44.0) pixels, which is not added" in note for note in recording.notes)
 
 
 CLOUD_HEAD = "recording id,timestamp [ns],gaze x [px],gaze y [px],worn,fixation id,blink id,azimuth [deg]\n"

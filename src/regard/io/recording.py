@@ -11,12 +11,14 @@ from jaxtyping import Float64
 
 from regard.errors import FileError
 from regard.io.clock import gaze_after_video
-from regard.io.devices import neon, pupil_cloud, pupil_core
+from regard.io.devices import companion_app, pupil_cloud, pupil_core
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
 from regard.io.devices.folder import VIDEO_SUFFIXES, open_folder, video_files
 from regard.io.devices.native_core import native_times_s
+from regard.io.devices.neon import NEON, open_neon
+from regard.io.devices.pupil_invisible import INVISIBLE, open_invisible
 from regard.io.devices.tobii_glasses_2 import is_glasses_2, open_glasses_2
 from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
 from regard.io.devices.unread import ANNOTATIONS, not_read
@@ -33,7 +35,8 @@ MIN_CONFIDENCE = 0.6
 """Pupil Labs' own default: "results are acceptable" from here on (Pupil Core documentation, pupil data)."""
 
 KNOWN = (
-    "a video file; or a folder that holds a Project Aria .vrs, a Neon recording (Neon Scene Camera*.mp4, gaze*.raw), "
+    "a video file; or a folder that holds a Project Aria .vrs, a native folder of Neon or Pupil "
+    "Invisible (Neon Scene Camera*.mp4 or PI world*.mp4, gaze*.raw), "
     "a Pupil Cloud export (gaze.csv, world_timestamps.csv), a Pupil Core export (gaze_positions.csv, world.mp4), "
     "a Tobii Pro Glasses recording (3: recording.g3, gazedata.gz, scenevideo.mp4; 2: segments/*/livedata.json.gz), "
     "or one video with a gaze.csv"
@@ -93,8 +96,9 @@ def _open(path: Path, min_confidence: float) -> Recording:
         return _reader(path, min_confidence)(path)
     if _is_vrs(path):
         return open_aria(path)
-    if neon.is_neon(path.parent) and neon.is_scene_video(path):
-        return _with_tables_named(neon.open_neon(path), path.parent)
+    for glasses in (NEON, INVISIBLE):
+        if glasses.is_scene_video(path) and glasses.is_folder(path.parent):
+            return _with_tables_named(companion_app.open_native(path, glasses), path.parent)
     read = _device_reader(path.parent, min_confidence)
     around = None if read is None else read(path.parent)
     if around is not None and around.require_video().path.samefile(path):
@@ -130,8 +134,10 @@ def _with_tables_named(recording: Recording, folder: Path) -> Recording:
 
 def _device_reader(folder: Path, min_confidence: float) -> Reader | None:
     """What opens a folder as a device or its software left it; None where it is none that is known."""
-    if neon.is_neon(folder):
-        return neon.open_neon
+    if NEON.is_folder(folder):
+        return open_neon
+    if INVISIBLE.is_folder(folder):
+        return open_invisible
     if pupil_core.is_pupil_core(folder):
         return partial(pupil_core.open_pupil_core, min_confidence=min_confidence)
     if pupil_cloud.is_pupil_cloud(folder):
@@ -200,7 +206,7 @@ def device_frame_times_s(stream: MediaStream) -> Float64[np.ndarray, "m"] | None
 def _stamped_s(path: Path) -> Float64[np.ndarray, "m"] | None:
     if _is_vrs(path):
         return None
-    for reader in (neon, pupil_core, pupil_cloud):
+    for reader in (companion_app, pupil_core, pupil_cloud):
         if (times_s := reader.frame_clock_s(path)) is not None:
             return times_s
     return None

@@ -10,10 +10,7 @@ LOOKS_LIKE_GAZE = re.compile(
 )
 
 MAKERS = {
-    "gazedata.gz": "Tobii Pro Glasses 3",
-    "livedata.json.gz": "Tobii Pro Glasses 2",
     "gaze.pldata": "a native Pupil Core folder",
-    "gaze ps1.raw": "a native Pupil Invisible folder",
 }
 
 ANNOTATIONS = {"labels.csv": "segments", "faces.csv": "people in view", "hands.csv": "hands"}
