@@ -4,16 +4,28 @@ import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regard.cli.options import DEFAULT_MODEL, add_runtime, add_trust, command, file_stem
+from regard.cli.options import (
+    DEFAULT_MODEL,
+    add_runtime,
+    add_serving,
+    add_trust,
+    command,
+    file_stem,
+    serving_of,
+)
+from regard.errors import FileError
 
 if TYPE_CHECKING:
     from regard.engine.live.asking import Asking
     from regard.io.live.grabbed import LiveSource
+    from regard.page.live import LivePage
+    from regard.page.serving import Serving
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,6 +50,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--size", type=_size, metavar="WxH", help="of raw pictures")
     parser.add_argument("--rate_hz", type=_not_negative, help="of raw pictures")
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep a film, and every answer as parquet")
+    parser.add_argument("--serve", action="store_true", help="show it on a page in a browser (extra 'serve')")
+    add_serving(parser)
     parser.add_argument("--min_confidence", type=float, default=0.6, help="of gaze, as in predict")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (default: cpu)")
     parser.add_argument("--precision", default="auto", choices=["auto", "32-true", "bf16-mixed", "16-mixed"])
@@ -48,6 +62,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Watch until it ends or Ctrl-C, tell every few seconds how it goes, and then in all."""
+    if not options.serve and (options.host, options.port) != (None, None):
+        raise FileError(
+            options.source,
+            found="--host or --port without a page",
+            wanted="these with --serve only",
+            do="add --serve, or take them out",
+        )
+    with serving_of(options) if options.serve else nullcontext() as serving:
+        return _watch(options, serving)
+
+
+def _watch(options: Namespace, serving: "Serving | None") -> int:
     import torch
 
     from regard.cli.console import out, plain, table, wrote
@@ -63,9 +89,12 @@ def run(options: Namespace) -> int:
         rate_hz=options.rate_hz,
         min_confidence=options.min_confidence,
     )
+    page = None if serving is None else _page(source, serving)
 
     def tell(sentence: str) -> None:
         print(f"note: {plain(sentence)}", file=sys.stderr, flush=True)
+        if page is not None:
+            page.tell(sentence)
 
     for note in source.recording.notes:
         tell(note)
@@ -73,14 +102,17 @@ def run(options: Namespace) -> int:
     models = _asking(named, options, source, tell)
     stems = _told_apart([file_stem(model) for model in named])
     saved = options.save and Saved(options.save, source, list(zip((m.name for m in models), stems, strict=True)))
+    listeners = [*(saved.listeners if saved else ()), *([] if page is None else [page])]
     live = Live(
         source,
         models,
-        saved.listeners if saved else (),
+        listeners,
         tell=tell,
-        every=lambda tally: print(tally.line(), flush=True),
+        every=lambda tally: print(tally.line(), *([] if page is None else [page.line()]), sep="   ", flush=True),
         threads=options.threads,
     )
+    if page is not None:
+        page.follow(live.total)
     counted = live.run()
     print(f"\n{plain(source.name)}, in all: {counted.line().strip()}")
     table(counted.table(), digits=1)
@@ -90,6 +122,17 @@ def run(options: Namespace) -> int:
     if saved:
         wrote(saved.finish(counted), then=command("evaluate", options.save))
     return 0
+
+
+def _page(source: "LiveSource", serving: "Serving") -> "LivePage":
+    """Served from now on, so that a browser may be opened while models are loaded."""
+    from regard.cli.console import out, plain
+    from regard.page.live import LivePage
+
+    page = LivePage(source)
+    serving.start(page.routes)
+    out.print(f"[dim]open:[/] {plain(serving.url)}", soft_wrap=True)
+    return page
 
 
 def _asking(

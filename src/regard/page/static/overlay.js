@@ -3,11 +3,12 @@
 
 export const STATES = ["lost", "tracked", "fixation", "saccade", "pursuit"];
 export const STATE_COLOURS = ["#999999", "#f0e442", "#56b4e9", "#e69f00", "#009e73"];
-export const MODEL_COLOURS = ["#ff5e3a", "#cc79a7", "#4f9dff", "#ffffff"]; // models in their order, then from the first on
+export const MODEL_COLOURS = ["#ff5e3a", "#cc79a7", "#4f9dff", "#a6761d"]; // models in their order, then from the first on
 const DENSITY_COLOURS = [[88, 28, 180], [168, 40, 214], [232, 66, 190], [255, 150, 214]];
 const LOOKS_COLOUR = "#00c878", AWAY_COLOUR = "#a0a0a0";
 const BAR_COLOUR = "#56b4e9", DARK = "rgba(0, 0, 0, 0.7)", BOX = "rgba(0, 0, 0, 0.62)";
 const CONTRAST = 0.75, OPACITY = 0.65, LOOKS_FROM = 0.5;
+const FADES = 8; // steps in which the trail fades
 
 // A canvas to draw on: its size in its own pixels, and the unit by which lines and letters grow with it.
 // `pixels`: how many of them are one on the screen, so that words stay legible however small the canvas is shown.
@@ -43,19 +44,22 @@ export function drawGaze(surface, gaze, timeS) {
 // The last trailS seconds of the same gaze, fading with age, broken where it was lost.
 export function drawTrail(surface, gaze, timeS, trailS = 1) {
   const { context, width, height, unit } = surface;
-  const first = firstFrom(gaze.time_s, timeS - trailS), gapS = Math.max(0.1, 3 * gaze.near_s);
-  context.lineCap = "round";
+  const pieces = [], gapS = Math.max(0.1, 3 * gaze.near_s);
+  for (let k = firstFrom(gaze.time_s, timeS - trailS) + 1; k < gaze.time_s.length && gaze.time_s[k] <= timeS; k++) {
+    const isJoined = gaze.state[k] && gaze.state[k - 1] && gaze.time_s[k] - gaze.time_s[k - 1] <= gapS;
+    if (!isJoined) continue;
+    const fresh = Math.ceil(FADES * (1 - (timeS - gaze.time_s[k]) / trailS)) / FADES, piece = pieces.at(-1);
+    if (piece?.end === k - 1 && piece.fresh === fresh && piece.state === gaze.state[k]) piece.end = k;
+    else pieces.push({ start: k - 1, end: k, fresh, state: gaze.state[k] });
+  }
+  context.lineJoin = "round";
   for (const [wide, isOutline] of [[0.95 * unit, true], [0.55 * unit, false]]) {
     context.lineWidth = wide;
-    for (let k = first + 1; k < gaze.time_s.length && gaze.time_s[k] <= timeS; k++) {
-      const isJoined = gaze.state[k] && gaze.state[k - 1] && gaze.time_s[k] - gaze.time_s[k - 1] <= gapS;
-      if (!isJoined) continue;
-      const freshness = 1 - (timeS - gaze.time_s[k]) / trailS;
-      context.globalAlpha = isOutline ? 0.5 * freshness : 0.15 + 0.85 * freshness;
-      context.strokeStyle = isOutline ? "#000" : STATE_COLOURS[gaze.state[k]];
+    for (const { start, end, fresh, state } of pieces) {
+      context.globalAlpha = isOutline ? 0.5 * fresh : 0.15 + 0.85 * fresh;
+      context.strokeStyle = isOutline ? "#000" : STATE_COLOURS[state];
       context.beginPath();
-      context.moveTo(gaze.x[k - 1] * width, gaze.y[k - 1] * height);
-      context.lineTo(gaze.x[k] * width, gaze.y[k] * height);
+      for (let k = start; k <= end; k++) context.lineTo(gaze.x[k] * width, gaze.y[k] * height);
       context.stroke();
     }
   }
