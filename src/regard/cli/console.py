@@ -36,11 +36,13 @@ def table(frame: pd.DataFrame, *, digits: int = 3) -> None:
     out.print(grid)
 
 
-def wrote(files: Sequence[Path], *, then: str) -> None:
-    """Where each written file lies, and the next command to try."""
+def wrote(files: Sequence[Path], *, then: str, look: str = "") -> None:
+    """Where each written file lies, the command that shows them together in a browser, and the next one to try."""
     heading("wrote")
     for file in files:
         out.print(f"  {plain(str(file))}", soft_wrap=True)
+    if look:
+        out.print(f"[dim]look:[/] {plain(look)}", soft_wrap=True)
     suggest(then)
 
 

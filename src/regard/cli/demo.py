@@ -8,7 +8,7 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import OUT, add_out, add_recording, command
+from regard.cli.options import OUT, add_out, add_recording, command, look_at
 from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
@@ -44,12 +44,12 @@ def run(options: Namespace) -> int:
     if not found.usable:
         return EXIT_UNUSABLE
     with results_folder(options, recording) as folder:
-        files = _everything(options.path, recording, found, folder)
-    wrote(files, then=_next(options.path, recording))
+        files = _everything(options, recording, found, folder)
+    wrote(files, look=look_at(options.path, options.out), then=_next(options.path, recording))
     return 0
 
 
-def _everything(path: str, recording: Recording, found: RecordingCheck, folder: Path) -> list[Path]:
+def _everything(options: Namespace, recording: Recording, found: RecordingCheck, folder: Path) -> list[Path]:
     """Predictions, scores, a film and a report; where they lie."""
     predictions = {model: _predict(recording, model, folder) for model in MODELS}
     files = [folder / f"{model}.parquet" for model in MODELS]
@@ -69,7 +69,8 @@ def _everything(path: str, recording: Recording, found: RecordingCheck, folder: 
         prediction=shown,
         findings=findings_table(found),
         scores=summary,
-        command=command("demo", path),
+        command=command("demo", options.path),
+        look=look_at(options.path, options.out),
     )
     return [folder / "film.mp4", folder / "report.html", *files]
 

@@ -17,6 +17,7 @@ from regard.cli.options import (
     add_runtime,
     command,
     file_stem,
+    look_at,
     on_error_words,
     trust_words,
 )
@@ -101,7 +102,7 @@ def _recording(options: Namespace) -> int:
                 answers.unlink()
         print_scores(f"{options.model} on {recording.id}", scores)
         files = save_scores(scores, folder, f"{stem}_")
-    wrote(files, then=command("recipes"))
+    wrote(files, look=look_at(options.path, options.out), then=command("recipes"))
     return 0
 
 
@@ -110,7 +111,7 @@ def _live(what: Path, options: Namespace) -> int:
     for name, stem, scores in scored(what, min_confidence=options.min_confidence):
         print_scores(f"{name}, live", scores)
         files += save_scores(scores, options.out or what, f"{stem}_")
-    wrote(files, then=command("recipes"))
+    wrote(files, look=look_at(what, options.out), then=command("recipes"))
     return 0
 
 

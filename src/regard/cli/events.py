@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, heading, remarks, table, wrote
-from regard.cli.options import add_out, add_recording, command
+from regard.cli.options import add_out, add_recording, command, look_at
 from regard.cli.results import results_folder
 from regard.engine.events import eye_movements
 from regard.io.check import check_recording
@@ -57,6 +57,7 @@ def run(options: Namespace) -> int:
     if found.scores is not None:
         heading("against the states in the recording's own files")
         table(found.scores.filter(items=SCORES))
+    look = look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
         files = [folder / "events.csv", folder / "events.html"]
         write_table(found.table, files[0])
@@ -67,10 +68,11 @@ def run(options: Namespace) -> int:
             scores=found.scores,
             findings=findings_table(check_recording(recording)),
             command=command("events", options.path),
+            look=look,
         )
         if not options.no_film:
             files.append(folder / "events.mp4")
             with frames_progress("film") as bar:
                 film(found.recording, None, files[-1], progress=bar)
-    wrote(files, then=command("predict", options.path, "--model", "saliency"))
+    wrote(files, then=command("predict", options.path, "--model", "saliency"), look=look)
     return 0

@@ -17,6 +17,7 @@ from regard.cli.options import (
     add_trust,
     command,
     file_stem,
+    look_at,
     serving_of,
 )
 from regard.errors import FileError
@@ -120,7 +121,7 @@ def _watch(options: Namespace, serving: "Serving | None") -> int:
         if who and number:
             out.print(f"the {who} lacks {number} pictures, for it was too slow")
     if saved:
-        wrote(saved.finish(counted), then=command("evaluate", options.save))
+        wrote(saved.finish(counted), look=look_at(options.save), then=command("evaluate", options.save))
     return 0
 
 

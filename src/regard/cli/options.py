@@ -145,6 +145,11 @@ def command(*words: str | Path) -> str:
     return shlex.join(["regard", *map(str, words)])
 
 
+def look_at(path: str | Path, out: Path | None = None) -> str:
+    """The command that shows a recording in a browser with its results: those in `out`, or where they usually are."""
+    return command("view", path, *([] if out is None else [out]))
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise ArgumentTypeError(f"found {text}, wanted a port from 0 to 65535")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, add_runtime, command, file_stem, model_words
+from regard.cli.options import add_model, add_out, add_recording, add_runtime, command, file_stem, look_at, model_words
 from regard.cli.results import results_folder
 from regard.engine.predict import predict
 from regard.errors import RecipeError
@@ -50,7 +50,8 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
             files.append(files[0].with_suffix(".mp4"))
             with frames_progress("film") as bar:
                 film(recording, prediction, files[-1], progress=bar)
-    wrote(files, then=_next(options, recording, prediction.names, told_more=bool(more)))
+    look = look_at(options.path, options.out)
+    wrote(files, look=look, then=_next(options, recording, prediction.names, told_more=bool(more)))
     return 0
 
 
@@ -78,7 +79,8 @@ def told(options: Namespace, recording: Recording, prediction: PredictionFile, b
     if tellings:
         files.append(beside.with_suffix(".html"))
         made = command("predict", options.path, *model_words(options))
-        report(recording, files[-1], prediction=prediction, command=made)
+        look = look_at(options.path, options.out)
+        report(recording, files[-1], prediction=prediction, command=made, look=look)
     return files
 
 

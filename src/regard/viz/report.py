@@ -73,13 +73,14 @@ def report(
     movements: "pd.DataFrame | None" = None,
     scores: "pd.DataFrame | None" = None,
     command: str = "",
+    look: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Write a one-page HTML report of a recording; returns its path.
 
     `findings`, `movements` (of the eye) and `scores` are shown as they are, a row a line, with numbers to three
-    places. `command` is what made the page. `progress` is told the share done. Nothing is left under `path` when
-    writing fails, which raises FileError.
+    places. `command` is what made the page, `look` what shows the recording frame by frame. `progress` is told the
+    share done. Nothing is left under `path` when writing fails, which raises FileError.
     """
     path = Path(path)
     source = open_video(recording.require_video())
@@ -96,10 +97,11 @@ def report(
     ]
     made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
     title = escape(recording.id)
+    frame_by_frame = f'<p class="dim">Frame by frame: <code>{escape(look)}</code></p>\n' if look else ""
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title} &middot; regard</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f'<body>\n<h1>{title}</h1>\n<p class="dim">worn by {escape(recording.subject)}</p>\n'
+        f'<body>\n<h1>{title}</h1>\n<p class="dim">worn by {escape(recording.subject)}</p>\n{frame_by_frame}'
         f"{''.join(parts)}<footer>{made}</footer>\n</body>\n</html>\n"
     )
     with writing(path) as part:

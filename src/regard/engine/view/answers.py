@@ -11,13 +11,18 @@ from regard.engine.view.gaze import CHUNK_S, class_colours
 from regard.engine.view.lanes import Lane, band, line
 from regard.io.following import has_points_in
 from regard.io.predictions import PredictionFile
-from regard.types import MIN_GAP_S
+from regard.models.fpn_rim import PHASES
+from regard.types import MIN_GAP_S, GazeState
 from regard.viz.actions import LOGITS, SHOWN, stretched
 from regard.viz.density import CONTRAST
+from regard.viz.draw import STATE_COLOURS
+from regard.viz.timeline import hex_of
 
 MAX_SIDE = 96
 """Of a map as it is sent: finer ones look the same once they are drawn smoothly."""
 MAPS = ("attention", "evidence")
+PHASE_STATES = (GazeState.LOST, GazeState.FIXATION, GazeState.SACCADE, GazeState.PURSUIT)
+PHASE_CODES = [(name, hex_of(STATE_COLOURS[state])) for name, state in zip(PHASES, PHASE_STATES, strict=True)]
 DEEPEST = -30.0
 """Logarithms below the peak that are as good as none."""
 
@@ -42,7 +47,7 @@ class AnswersView:
             "file": answers.path.name,
             "answers": len(answers),
             "arrays": list(answers.names),
-            "has_points": has_points_in(answers),
+            "has_points": has_points_in(answers) or "gaze" in answers.names,
             "has_windows": self._has_windows,
             "reach_s": None if self._has_windows else self._reach_s,
             "ahead_s": float(np.median(answers.time_s - answers.seen_until_s)) if len(answers) else 0.0,
@@ -66,9 +71,9 @@ class AnswersView:
     def chunk(self, number: int) -> dict[str, np.ndarray]:
         """The answers whose middle lies in the stretch that begins at `number` times CHUNK_S, and one on either side.
 
-        `time_s`, `begun_s`, `seen_until_s`; `answered_s`, `x`, `y`, `density`, `attention`, `evidence`, `phase`,
-        `looking`, `box`, `who`, and of each label `class/LABEL` and `share/LABEL`, the likeliest first, where there
-        are such answers. Maps are levels from 0 to 255.
+        `time_s`, `begun_s`, `seen_until_s`; and where there are such answers `answered_s`, `x`, `y`, `density`,
+        `attention`, `evidence`, `phase`, `gaze`, `looking`, `box`, `who`, and of each label `class/LABEL` and
+        `share/LABEL`, the likeliest first. Maps are levels from 0 to 255.
         """
         reach_s = 0.0 if self._has_windows else self._reach_s
         within = np.flatnonzero(
@@ -94,7 +99,7 @@ class AnswersView:
                 arrays[name] = _stretched_levels(values)
             elif name.startswith(LOGITS):
                 arrays |= _likeliest(name.removeprefix(LOGITS), values)
-            elif name in ("looking", "box", "phase"):
+            elif name in ("looking", "box", "phase", "gaze"):
                 arrays[name] = values.astype(np.float32)
             elif name == "answered_s":
                 arrays[name] = values.astype(np.float64)
@@ -111,6 +116,10 @@ class AnswersView:
             sure = line("probability of the likeliest", "ink", self._middle_s, share)
             bands = [band(label, class_colours(names), _joined(codes))]
             lanes.append(self._lane(label, lines=[sure], bands=bands))
+        if "phase" in self.answers.names:
+            best, _ = self._over_time("phase")
+            spans = [(start_s, end_s, int(k)) for start_s, end_s, k in zip(*self._spans_s(), best, strict=True)]
+            lanes.append(self._lane("phase", bands=[band("phase", PHASE_CODES, _joined(spans))]))
         return lanes
 
     def _lane(self, name: str, **parts: Any) -> Lane:

@@ -73,9 +73,10 @@ function answerAt(rows, about, timeS) {
   const answer = { timeS: rows.time_s[k], begunS: rows.begun_s[k], aheadS: rows.time_s[k] - rows.seen_until_s[k] };
   if (rows.answered_s) answer.lateS = rows.answered_s[k] - rows.seen_until_s[k];
   if (rows.x && !Number.isNaN(rows.x[k])) answer.point = [rows.x[k], rows.y[k]];
+  if (rows.gaze) answer.point = pointAt(rows.gaze, k, answer, timeS);
   if (rows.density) answer.density = map(rows.density, k);
   for (const name of ["attention", "evidence"]) {
-    if (rows[name]) answer[name] = partAt(rows[name], k, answer, timeS);
+    if (rows[name]) answer[name] = map(rows[name], partOf(rows[name], k, answer, timeS));
   }
   answer.actions = Object.entries(about.classes).map(([label, names]) => ({ label, likeliest: likeliest(rows, label, names, k) }));
   if (rows.phase) answer.phase = [...rows.phase.subarray(k * rows.phase.shape[1], (k + 1) * rows.phase.shape[1])];
@@ -92,10 +93,15 @@ function map(levels, number) {
   return { h, w, levels: levels.subarray(number * h * w, (number + 1) * h * w) };
 }
 
-// The map of the part of a window in which a moment lies.
-function partAt(levels, k, { begunS, timeS: endS }, timeS) {
-  const parts = levels.shape[1], along = Math.max(timeS - begunS, 0) / Math.max(endS - begunS, 1e-6);
-  return map(levels, k * parts + Math.min(Math.floor(along * parts), parts - 1));
+// Number of the part of a window in which a moment lies, of all parts of all windows.
+function partOf(rows, k, { begunS, timeS: endS }, timeS) {
+  const parts = rows.shape[1], along = Math.max(timeS - begunS, 0) / Math.max(endS - begunS, 1e-6);
+  return k * parts + Math.min(Math.floor(along * parts), parts - 1);
+}
+
+function pointAt(points, k, answer, timeS) {
+  const part = partOf(points, k, answer, timeS), place = [points[2 * part], points[2 * part + 1]];
+  return place.some(Number.isNaN) ? undefined : place;
 }
 
 function scoresAt(rows, about, timeS) {
