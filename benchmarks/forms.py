@@ -5,6 +5,7 @@ The median of the rounds counts, and CPU time is what to trust on a shared machi
 
 import argparse
 import importlib.util
+import logging
 import os
 import platform
 import statistics
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +70,7 @@ def take_turns(forms: Sequence[Form], rounds: int) -> None:
 def openvino_forms(
     model: nn.Module, inputs: tuple[Tensor, ...], threads: int, *, name: str = "OpenVINO", fixed: bool = True
 ) -> list[Form]:
-    """A model's first answer in OpenVINO, in both precisions; nothing where it is not installed.
+    """A model's first answer in OpenVINO, in both precisions, and in 8 bits by NNCF; nothing where it is not installed.
 
     `fixed`: it is told that inputs always have these sizes.
     """
@@ -81,12 +83,19 @@ def openvino_forms(
         converted = openvino.convert_model(model, example_input=inputs, **sizes)
     given = [x.numpy() for x in inputs]
 
-    def form(precision: str, hint: str) -> Form:
+    def form(precision: str, hint: str, model: Any) -> Form:
         options = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads}
-        compiled = openvino.compile_model(converted, "CPU", options)
+        compiled = openvino.compile_model(model, "CPU", options)
         return Form(name=name, precision=precision, answer=lambda: torch.from_numpy(compiled(given)[0].copy()))
 
-    return [form("fp32", "f32"), form("bf16", "bf16")]
+    forms = [form("fp32", "f32", converted), form("bf16", "bf16", converted)]
+    if importlib.util.find_spec("nncf") is not None:
+        import nncf  # pyright: ignore[reportMissingImports]: an extra
+
+        logging.getLogger("nncf").setLevel(logging.ERROR)
+        small = nncf.quantize(converted, nncf.Dataset([given]), subset_size=1)
+        forms.append(form("int8", "f32", small))
+    return forms
 
 
 def peak_gb() -> float:
