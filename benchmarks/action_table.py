@@ -7,7 +7,7 @@ were chosen before, no checkpoint is chosen, the last one counts. A run that is 
 scored on the clips that it was trained on: where those are answered rightly and others are not, worlds are lacking, not
 steps. Several of these commands may share a folder as long as they are about other models or seeds.
 
-    python benchmarks/action_table.py --out FOLDER [--steps 300] [--seeds 0 1] [--worlds 120 20 100]
+    python benchmarks/action_table.py --out FOLDER [--steps 1000] [--seeds 0 1] [--worlds 200 40 200]    # hours
 """
 
 import argparse
@@ -180,9 +180,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--prepared", type=Path, help="what `regard prepare` wrote for these worlds; flow needs it")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--worlds", type=int, nargs=3, default=[120, 20, 100], metavar=("TRAIN", "VAL", "TEST"))
+    parser.add_argument("--worlds", type=int, nargs=3, default=[200, 40, 200], metavar=("TRAIN", "VAL", "TEST"))
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     options = parser.parse_args()
     for seed in options.seeds:
