@@ -127,7 +127,7 @@ def main() -> None:
             by_how = paths_of(run, group, asked)
             for how, predictions in by_how.items():
                 scored = [
-                    regard.evaluate(p, r, scoring=ObserverScoring()).items
+                    regard.evaluate(r, p, scoring=ObserverScoring()).items
                     for p, r in zip(predictions, group, strict=True)
                 ]
                 items.setdefault(how, []).extend(scored)

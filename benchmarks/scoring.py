@@ -190,7 +190,7 @@ def half_an_hour() -> pd.DataFrame:
     track = GazeTrack(time_s=time_s, point=point, state=np.full(len(point), GazeState.FIXATION, np.int8))
     recording = Recording(id="r", subject="s", video=MediaStream(path=Path("none.mp4")), gaze=track)
     before, start = peak_gb(), time.process_time()
-    scores = evaluate(prediction, recording)
+    scores = evaluate(recording, prediction)
     took = time.process_time() - start
     print(f"\n54,000 frames, intervals included: {took:.1f} s of CPU, {1e3 * took / HALF_AN_HOUR:.2f} ms a frame; peak")
     print(f"memory grew by {peak_gb() - before:.2f} GB beyond the maps. NSS {scores.items['nss'].mean():.3f}")

@@ -66,7 +66,7 @@ def looked_at(folder: Path, name: str) -> Seen:
     try:
         prediction = regard.predict(recording, model="saliency")
         if recording.gaze is not None:
-            regard.evaluate(prediction, recording)
+            regard.evaluate(recording, prediction)
         if len(prediction) != len(times_s):
             told.add("not every frame was answered about")
     except RegardError as refused:
@@ -90,7 +90,7 @@ def read(folder: Path, name: str) -> Seen:
 def scored(folder: Path, name: str) -> Seen:
     """A saved prediction, scored."""
     prediction = open_prediction(folder / name)
-    scores = regard.evaluate(prediction, regard.open(folder / "walk.mp4"))
+    scores = regard.evaluate(regard.open(folder / "walk.mp4"), prediction)
     return Seen(rows=len(prediction), values=_sum(scores.items["nss"].to_numpy()))
 
 

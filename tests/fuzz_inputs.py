@@ -195,7 +195,7 @@ def _answers(source: Path, folder: Path) -> Iterator[Whole]:
     recording = regard.open(folder / "walk.mp4")
     prediction = regard.predict(recording, model="saliency")
     write_prediction(prediction, folder / "saliency.parquet")
-    items = regard.evaluate(prediction, recording).items
+    items = regard.evaluate(recording, prediction).items
     for name in ("items.parquet", "other.parquet"):
         write_table(items, folder / name)
     yield Whole("parquet", folder, "saliency.parquet", "saliency.parquet", "prediction", holds="rows")

@@ -2,7 +2,7 @@
 
     rec = regard.open("my_recording/")
     pred = regard.predict(rec, model="saliency")
-    print(regard.evaluate(pred, rec).summary)
+    print(regard.evaluate(rec, pred))
     regard.film(rec, pred, "film.mp4")
 
 The nouns come with the package; everything that needs torch, FFmpeg or pandas is imported when it is first used.

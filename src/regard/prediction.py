@@ -15,6 +15,7 @@ its name.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
@@ -58,6 +59,9 @@ class Prediction:
     def __len__(self) -> int:
         return len(self.time_s)
 
+    def __repr__(self) -> str:
+        return told_of(self, {name: value.shape[1:] for name, value in self.values.items()})
+
     def __getitem__(self, name: str) -> np.ndarray:
         """The array of that name."""
         return self.values[name]
@@ -98,6 +102,13 @@ class Prediction:
     def load(self) -> "Prediction":
         """Itself: it is in memory."""
         return self
+
+
+def told_of(answers: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """In a line: whose answers about what, how many, when, and the shape of a row of each array."""
+    when = f", {answers.time_s[0]:.2f} to {answers.time_s[-1]:.2f} s" if len(answers) else ""
+    arrays = ", ".join(f"{name} {list(shape)}" if shape else name for name, shape in shapes.items())
+    return f"Prediction of {answers.model} about {answers.recording}: {len(answers)} answers{when}; {arrays}"
 
 
 def joined(parts: Sequence[Prediction]) -> Prediction:

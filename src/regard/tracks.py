@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int8, Int64
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_GAP_S = 1 / 60
 """Half of a frame at 30 frames a second: a measurement this near to a frame is always near enough."""
@@ -49,6 +53,13 @@ class GazeTrack:
 
     def __len__(self) -> int:
         return len(self.time_s)
+
+    def __repr__(self) -> str:
+        if not len(self):
+            return "GazeTrack of no measurements"
+        rate = f" at {1 / self.interval_s:.3g} Hz" if len(self) > 1 else ""
+        when = f"{self.time_s[0]:.2f} to {self.time_s[-1]:.2f} s"
+        return f"GazeTrack of {len(self)} measurements{rate}, {when}, {self.valid.mean():.0%} valid"
 
     @property
     def valid(self) -> Bool[np.ndarray, "n"]:
@@ -100,6 +111,14 @@ class GazeTrack:
             state=np.where(lost, GazeState.LOST, nearest.state).astype(np.int8),
         )
 
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words; confidence where there is one."""
+        import pandas as pd
+
+        names = np.array([state.name.lower() for state in GazeState])
+        columns = {"time_s": self.time_s, "x": self.point[:, 0], "y": self.point[:, 1], "state": names[self.state]}
+        return pd.DataFrame(columns if self.confidence is None else columns | {"confidence": self.confidence})
+
     @classmethod
     def lost(cls, time_s: Float64[np.ndarray, "n"]) -> "GazeTrack":
         """Nothing known at any of these moments."""
@@ -148,6 +167,11 @@ class FaceTrack:
             raise ValueError(f"{len(self.time_s)} moments of {self.name}, but {wrong} rows")
         if not np.isfinite(self.time_s).all() or (np.diff(self.time_s) <= 0).any():
             raise ValueError(f"the times of {self.name} must be finite and strictly increasing")
+
+    def __repr__(self) -> str:
+        when = f", {self.time_s[0]:.2f} to {self.time_s[-1]:.2f} s" if len(self.time_s) else ""
+        known = f", looking known of {self.looking_known.sum()}"
+        return f"FaceTrack {self.name}: {len(self.time_s)} boxes{when}{known}"
 
     @property
     def name(self) -> str:

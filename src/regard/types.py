@@ -8,13 +8,13 @@ One frame of reference: a point is (x, y) with (0, 0) the top-left corner of the
 bottom-right corner, so pixel column c covers x in [c / width, (c + 1) / width].
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64, UInt8
 
 from regard.errors import FileError
 from regard.tracks import MIN_GAP_S, FaceTrack, GazeState, GazeTrack, HandTrack
@@ -155,6 +155,23 @@ class Recording:
     face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        from regard.io.reading import in_a_line
+
+        return in_a_line(self)
+
+    def frames(
+        self, times_s: Float[np.ndarray, "n"] | None = None, *, size: tuple[int, int] | None = None
+    ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
+        """Every shown frame, or the one shown at each of these moments: its time in seconds, and the picture in RGB.
+
+        Pictures are scaled to (height, width) `size` where given. A few are decoded at a time. Raises FileError where
+        the recording has no video, or a damaged one, and ClockError for moments outside it.
+        """
+        from regard.io.reading import frames_of
+
+        return frames_of(self, times_s, size=size)
 
     def light(self, *kept: str) -> "Recording":
         """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`."""

@@ -136,7 +136,7 @@ def test_the_demo_without_a_path_makes_its_own_world_once(say, silent_video, mon
 def test_python_does_the_same_in_four_lines(tiny_world, tmp_path):
     rec = regard.open(tiny_world)
     pred = regard.predict(rec, model="saliency")
-    scores = regard.evaluate(pred, rec)
+    scores = regard.evaluate(rec, pred)
     path = regard.film(rec, pred, tmp_path / "film.mp4")
     assert list(scores.summary["score"][:4]) == ["f1", "recall", "precision", "nss"]
     assert len(scores.items) == len(pred.time_s) == len(Video(path).times_s)

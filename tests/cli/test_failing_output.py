@@ -35,7 +35,7 @@ def writers(tiny_world: Path) -> dict[str, Callable[[Path], object]]:
     """Each kind of file that regard writes."""
     recording = regard.open(tiny_world)
     prediction = regard.predict(recording, model="centre-prior")
-    items = regard.evaluate(prediction, recording).items
+    items = regard.evaluate(recording, prediction).items
     return {
         "prediction.parquet": lambda path: write_prediction(prediction, path),
         "items.parquet": lambda path: write_table(items, path),

@@ -20,7 +20,7 @@ def neon(real_data: Path) -> Recording:
 @pytest.fixture(scope="module")
 def scores(neon: Recording) -> dict[str, Scores]:
     """Of both training-free estimators on the Neon recording."""
-    return {m: regard.evaluate(regard.predict(neon, model=m), neon) for m in ("centre-prior", "saliency")}
+    return {m: regard.evaluate(neon, regard.predict(neon, model=m)) for m in ("centre-prior", "saliency")}
 
 
 def value(scores: Scores, score: str) -> float:
@@ -71,7 +71,7 @@ def test_a_prediction_of_an_aria_recording_is_scored_in_degrees(real_data):
     pytest.importorskip("projectaria_tools", reason="VRS needs regard[aria]")
     rec = regard.open(real_data / "aria_everyday")
     for model in ("centre-prior", "saliency"):
-        of_model = regard.evaluate(regard.predict(rec, model=model), rec)
+        of_model = regard.evaluate(rec, regard.predict(rec, model=model))
         assert len(of_model.items) == 8
         assert of_model.items["counted"].any()
         assert 0 < value(of_model, "angle_deg") < 60
@@ -85,7 +85,7 @@ def test_a_plain_film_is_predicted_and_cannot_be_scored(say, real_data):
     pred = pd.read_parquet("regard-out/dog_eating_854132/centre-prior.parquet")
     np.testing.assert_allclose(pred["time_s"], open_video(rec.video).times_s)
     with pytest.raises(NothingToScoreError, match="a recording without gaze"):
-        regard.evaluate(regard.predict(rec, model="centre-prior"), rec)
+        regard.evaluate(rec, regard.predict(rec, model="centre-prior"))
 
 
 def test_a_corrupt_film_is_found_out_and_refused(say, refused, real_data):

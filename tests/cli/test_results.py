@@ -52,18 +52,18 @@ def test_a_prediction_about_another_recording_of_the_same_name_is_not_scored(say
         assert say("predict", folder, "--model", "centre-prior", "--no_film", "--out", out).code == 0
     ann, ben = (read_prediction(f"{out}/centre-prior.parquet") for out in ("a", "b"))
     assert ann.recording == ben.recording
-    assert len(regard.evaluate(ann, regard.open(two[0])).items) == 6
+    assert len(regard.evaluate(regard.open(two[0]), ann).items) == 6
     with pytest.raises(NothingToScoreError, match=r"about another video \(walk.mp4, [\d,]+ bytes\)"):
-        regard.evaluate(ann, regard.open(two[1]))
+        regard.evaluate(regard.open(two[1]), ann)
     in_memory = regard.predict(regard.open(two[1]), model="centre-prior")
     with pytest.raises(NothingToScoreError, match="about another video"):
-        regard.evaluate(in_memory, regard.open(two[0]))
+        regard.evaluate(regard.open(two[0]), in_memory)
 
 
 def test_a_copy_of_a_recording_is_known_again(tmp_path, two):
     copy = shutil.copytree(two[0], tmp_path / "elsewhere" / "walk")
     prediction = regard.predict(regard.open(two[0]), model="centre-prior")
-    assert len(regard.evaluate(prediction, regard.open(copy)).items) == 6
+    assert len(regard.evaluate(regard.open(copy), prediction).items) == 6
     renamed = (copy / "walk.mp4").rename(copy / "other.mp4")
     first, second = fingerprint(two[0] / "walk.mp4"), fingerprint(renamed)
     assert first != second

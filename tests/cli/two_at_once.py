@@ -56,7 +56,7 @@ def inputs(folder: Path, verb: str) -> None:
     write_world(folder / "world", seed=7, duration_s=1.0, size=(96, 128))
     if verb == "compare":
         recording = regard.open(folder / "world")
-        items = regard.evaluate(regard.predict(recording, model="centre-prior"), recording).items
+        items = regard.evaluate(recording, regard.predict(recording, model="centre-prior")).items
         items.to_parquet(folder / "items.parquet", index=False)
     if verb in ("prepare", "train"):
         from regard.recipe.packaged import find

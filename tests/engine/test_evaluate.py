@@ -50,13 +50,13 @@ def points() -> np.ndarray:
 
 
 def test_a_perfect_answer_scores_perfectly_and_a_wrong_one_does_not(points):
-    scores = evaluate(pointing(points), recording(points, camera=CAMERA)).summary.set_index("score")["value"]
+    scores = evaluate(recording(points, camera=CAMERA), pointing(points)).summary.set_index("score")["value"]
     assert scores["distance"] == pytest.approx(0, abs=1e-6)
     assert scores["angle_deg"] == pytest.approx(0, abs=0.05)
     assert scores["auc"] == pytest.approx(1, abs=1e-3)
     assert scores["nss"] > 15
     assert scores["information_gain_bits"] > 3
-    wrong = evaluate(pointing(1 - points), recording(points)).summary.set_index("score")["value"]
+    wrong = evaluate(recording(points), pointing(1 - points)).summary.set_index("score")["value"]
     assert wrong["nss"] < 1
     assert wrong["auc"] < 0.7
     assert wrong["distance"] > 0.3
@@ -65,7 +65,7 @@ def test_a_perfect_answer_scores_perfectly_and_a_wrong_one_does_not(points):
 
 def test_each_row_is_the_nearest_measurement_at_its_moment(points):
     rec, answer = recording(points), pointing(points, ahead_s=0.3)
-    items = evaluate(replace(answer, time_s=answer.time_s + 0.02), rec).items
+    items = evaluate(rec, replace(answer, time_s=answer.time_s + 0.02)).items
     np.testing.assert_allclose(items[["x", "y"]], points, atol=1e-6)
     np.testing.assert_allclose(items[["predicted_x", "predicted_y"]], points, atol=1e-6)
     np.testing.assert_allclose(items["time_s"], np.arange(40) / 10 + 0.02)
@@ -75,7 +75,7 @@ def test_each_row_is_the_nearest_measurement_at_its_moment(points):
 
 def test_the_distance_and_the_angle_of_one_answer_worked_by_hand():
     target, told = np.array([[0.525, 0.525]] * 2), np.array([[0.775, 0.525]] * 2)
-    items = evaluate(pointing(told), recording(target, camera=CAMERA)).items
+    items = evaluate(recording(target, camera=CAMERA), pointing(told)).items
     assert items["distance"].tolist() == pytest.approx([0.25, 0.25], abs=1e-6)
     first, second, down = (0.525 * 200 - 100) / 100, (0.775 * 200 - 100) / 100, (0.525 * 100 - 50) / 100
     a, b = np.array([first, down, 1]), np.array([second, down, 1])
@@ -84,7 +84,7 @@ def test_the_distance_and_the_angle_of_one_answer_worked_by_hand():
 
 
 def test_without_a_camera_there_is_no_angle_in_the_table(points):
-    scores = evaluate(pointing(points), recording(points))
+    scores = evaluate(recording(points), pointing(points))
     assert "angle_deg" not in set(scores.summary["score"])
     assert scores.items["angle_deg"].isna().all()
     assert {"f1", "nss", "distance"} <= set(scores.summary["score"])
@@ -95,7 +95,7 @@ def test_lost_gaze_and_gaze_off_the_image_do_not_count(points):
     looked = points.copy()
     state[:5], looked[:5] = GazeState.LOST, np.nan
     looked[5:8] = (1.2, 0.5)
-    scores = evaluate(pointing(points), recording(looked, state))
+    scores = evaluate(recording(looked, state), pointing(points))
     assert scores.items["counted"].tolist() == [False] * 8 + [True] * 32
     measured = scores.items.drop(columns=["recording", "time_s", "ahead_s", "counted", "predicted_x", "predicted_y"])
     assert measured.iloc[:8].isna().all(axis=None)
@@ -105,22 +105,22 @@ def test_lost_gaze_and_gaze_off_the_image_do_not_count(points):
 
 def test_moments_without_gaze_near_them_do_not_count(points):
     late = pointing(points)
-    scores = evaluate(replace(late, time_s=late.time_s + 2.0), recording(points))
+    scores = evaluate(recording(points), replace(late, time_s=late.time_s + 2.0))
     assert int(scores.items["counted"].sum()) == 21
 
 
 def test_only_the_wanted_states_count(points):
     state = np.tile([GazeState.FIXATION, GazeState.SACCADE], 20).astype(np.int8)
-    scores = evaluate(pointing(points), recording(points, state), scoring=replace(FEW, states=("fixation",)))
+    scores = evaluate(recording(points, state), pointing(points), scoring=replace(FEW, states=("fixation",)))
     assert scores.items["counted"].tolist() == [True, False] * 20
 
 
 def test_long_recordings_are_scored_in_pieces_as_in_one(monkeypatch, points):
     told: list[float] = []
-    whole = evaluate(pointing(points), recording(points, camera=CAMERA))
+    whole = evaluate(recording(points, camera=CAMERA), pointing(points))
     assert PIECE >= 40
     monkeypatch.setattr("regard.prediction.PIECE", 16)
-    pieces = evaluate(pointing(points), recording(points, camera=CAMERA), progress=told.append)
+    pieces = evaluate(recording(points, camera=CAMERA), pointing(points), progress=told.append)
     pd.testing.assert_frame_equal(pieces.items, whole.items)
     pd.testing.assert_frame_equal(pieces.summary, whole.summary)
     assert told == [0.4, 0.8, 1.0]
@@ -136,4 +136,4 @@ def test_what_cannot_be_scored_says_why(points):
     }
     for found, (answer, rec) in cases.items():
         with pytest.raises(NothingToScoreError, match=found):
-            evaluate(answer, rec)
+            evaluate(rec, answer)

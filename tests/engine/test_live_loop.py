@@ -233,7 +233,7 @@ def test_a_saved_run_is_scored_against_its_recording(tiny_world: Path, tmp_path:
     assert [f.name for f in files] == ["film.mp4", "live.json", "saliency.parquet"]
     ((name, stem, scores),) = scored(tmp_path / "out", min_confidence=0.6)
     assert (name, stem) == ("saliency", "saliency")
-    wanted = regard.evaluate(heard.prediction, source.recording)
+    wanted = regard.evaluate(source.recording, heard.prediction)
     np.testing.assert_allclose(scores.summary["value"], wanted.summary["value"])
     assert Video(tmp_path / "out" / "film.mp4").size == (96, 128)
 

@@ -181,7 +181,7 @@ def test_a_corrupt_video_met_by_a_worker_stops_the_run_which_then_goes_on_withou
     said = refused("train", damaged, "--data.workers=2", "--out", "there")
     assert "train-0001/video.mp4" in said.splitlines()[0]
     assert "cannot be decoded at" in said
-    assert main(["train", str(damaged), "--data.workers=2", "--out", "there", "--on-error", "skip"]) == 0
+    assert main(["train", str(damaged), "--data.workers=2", "--out", "there", "--on_error", "skip"]) == 0
     out = capsys.readouterr().out
     assert "could not be read and were skipped" in out
     assert "train-0001 [" in out

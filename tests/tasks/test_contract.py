@@ -96,7 +96,7 @@ def test_what_is_predicted_is_saved_read_scored_and_drawn(name, recording, tmp_p
     np.testing.assert_array_equal(again.time_s, whole.time_s)
     for array in whole.names:
         np.testing.assert_allclose(again[array], whole[array], rtol=1e-5, atol=1e-6)
-    scores = evaluate(saved, recording, scoring=task.scoring)
+    scores = evaluate(recording, saved, scoring=task.scoring)
     assert {"score", "value", "low", "high", "num_items"} <= set(scores.summary)
     assert len(scores.items)
     assert film(recording, saved, tmp_path / "film.mp4").stat().st_size > 10_000

@@ -38,7 +38,7 @@ def said(**values: np.ndarray) -> Prediction:
 
 
 def score(prediction: Prediction, recording: Recording):
-    return evaluate(prediction, recording, scoring=ObserverScoring())
+    return evaluate(recording, prediction, scoring=ObserverScoring())
 
 
 def test_a_path_that_goes_where_people_look_reaches_them_and_the_centre_does_not(watched: Recording) -> None:

@@ -113,7 +113,7 @@ def test_scores_of_a_saved_prediction_are_those_of_the_logits(tmp_path: Path):
     point = batch().gaze_point[0].double().numpy()
     gaze = GazeTrack(time_s=said.time_s, point=point, state=np.full(2, GazeState.FIXATION, np.int8))
     recording = Recording(id="r", subject="s", video=batch().clips[0].recording.video, gaze=gaze)
-    rows, items = task.score(logits(), batch())[:2], evaluate(said, recording).items
+    rows, items = task.score(logits(), batch())[:2], evaluate(recording, said).items
     for score in ("nss", "auc", "recall@0.006", "precision@0.02", "recall@0.51"):
         np.testing.assert_allclose(items[score], rows[score], rtol=1e-4)
 

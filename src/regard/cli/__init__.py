@@ -5,6 +5,7 @@ block and exits with 2; `--debug` shows the traceback instead. `regard check` ex
 """
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -96,6 +97,7 @@ def _answer(words: list[str]) -> int:
         print(f"regard: no verb {verb!r}\n\n{overview()}", file=sys.stderr)
         return EXIT_USER_ERROR
     words.remove(verb)
+    words = [re.sub(r"^--[\w.-]+", lambda name: f"--{name[0][2:].replace('-', '_')}", word) for word in words]
     debug = "--debug" in words
     try:
         room = import_module(f"regard.cli.{verb}")

@@ -98,7 +98,7 @@ def _predict(recording: Recording, model: str, folder: Path) -> PredictionFile:
 def _scores(predictions: dict[str, PredictionFile], recording: Recording) -> dict[str, Scores]:
     """The models' scores; none, and a line that says why, where there is no gaze on the image to score against."""
     try:
-        return {model: evaluate(prediction, recording) for model, prediction in predictions.items()}
+        return {model: evaluate(recording, prediction) for model, prediction in predictions.items()}
     except NothingToScoreError as why:
         out.print(f"no scores: {why.found}; {why.do}", soft_wrap=True, markup=False)
         return {}

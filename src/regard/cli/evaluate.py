@@ -66,7 +66,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         return _live(what, options)
     only_recipes = {
         "--threshold_from": options.threshold_from,
-        "--on-error": options.on_error,
+        "--on_error": options.on_error,
         "--print_config": options.print_config or None,
     }
     overrides = [*overrides, *(name for name, value in only_recipes.items() if value is not None)]
@@ -96,7 +96,7 @@ def _recording(options: Namespace) -> int:
         answers = temporary_name(folder / f"{stem}_answers.parquet")
         try:
             with progress("scores") as bar:
-                scores = evaluate(predicted(options, recording, answers), recording, progress=bar)
+                scores = evaluate(recording, predicted(options, recording, answers), progress=bar)
         finally:
             if answers.is_file():
                 answers.unlink()

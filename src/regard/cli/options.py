@@ -123,7 +123,6 @@ def model_words(options: Namespace) -> list[str]:
 def add_on_error(parser: ArgumentParser) -> None:
     """What an unreadable file does."""
     parser.add_argument(
-        "--on-error",
         "--on_error",
         choices=["raise", "skip"],
         help="what an unreadable video does: stop with its name (raise), or be left out, counted and listed (skip)",

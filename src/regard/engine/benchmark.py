@@ -9,7 +9,7 @@ import torch
 
 from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import TestBatches
-from regard.engine.evaluate import Scores, signed
+from regard.engine.evaluate import Scores, directed, signed
 from regard.errors import RecipeError, RegardError
 from regard.metrics.table import ITEM
 from regard.recipe.data import Data
@@ -50,7 +50,7 @@ def score_recipe(
     )
     return Scores(
         items=signed(items, task.scoring),
-        summary=_beside(task.summarise(items), recipe.published),
+        summary=directed(_beside(task.summarise(items), recipe.published), task.scoring),
         protocol=protocol,
         details=task.details(items, getattr(data.dataset, "classes", {})),
     )

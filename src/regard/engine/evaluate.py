@@ -1,24 +1,32 @@
 """Score answers against what was recorded: a row for each item, and a table that says what was measured and how."""
 
+import textwrap
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from regard import tasks
 from regard.errors import NothingToScoreError
 from regard.io.fingerprint import fingerprint
+from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.tasks.base import Scoring
 from regard.types import Recording
 
+ARROWS = {"higher": "↑", "lower": "↓"}
 SCORING = "scoring"
 """The note of a table of items that says which class made it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """`items`: one row per moment, from which everything else can be recomputed. `summary`: one row per score."""
+    """`items`: one row per moment, from which everything else can be recomputed. `summary`: one row per score.
+
+    Printed, it is the summary: what each score is, with its interval, and an arrow to where better ones lie.
+    """
 
     items: pd.DataFrame
     summary: pd.DataFrame
@@ -27,29 +35,54 @@ class Scores:
     details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Longer tables by name, such as the scores for each horizon or class; which ones is the scoring's matter."""
 
+    def __repr__(self) -> str:
+        widths = self.summary["score"].str.len().max()
+        lines = [
+            f"{row.score:<{widths}} {ARROWS.get(row.better, ' ')} {_number(row.value):>9}{_interval(row.low, row.high)}"
+            for row in self.summary.itertuples()
+        ]
+        return "\n".join([*lines, *textwrap.wrap(self.protocol, 80)])
+
 
 def evaluate(
-    prediction: Answers,
-    recording: Recording,
+    recording: Recording | Path | str | Answers,
+    prediction: Answers | Path | str | Recording,
     *,
     scoring: Scoring | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Scores:
     """Compare a prediction, in memory or in a file, with what was recorded at the same moments.
 
-    Without `scoring`, the one that reads the prediction's arrays, with its defaults. `progress` is told the share done.
+    Either may be given by its path. Without `scoring`, the one that reads the prediction's arrays, with its defaults. `progress` is told the share done.
     Raises NothingToScoreError where the recording lacks what is compared, the two never meet, or the prediction is
     about another recording, also one of the same name.
     """
+    if isinstance(prediction, Recording):
+        warnings.warn("regard.evaluate takes the recording first, then the prediction", FutureWarning, stacklevel=2)
+        recording, prediction = prediction, recording
+    recording, prediction = recording_of(recording), answers_of(prediction)
     require_about(prediction, recording)
     scoring = _scoring_of(prediction) if scoring is None else scoring
     items = scoring.items(prediction, recording, progress=progress or (lambda _: None))
     return Scores(
         items=signed(items, scoring),
-        summary=scoring.summarise(items),
+        summary=directed(scoring.summarise(items), scoring),
         protocol=scoring.describe(items),
         details=scoring.details(items, prediction.class_names),
     )
+
+
+def directed(summary: pd.DataFrame, scoring: type[Scoring] | Scoring) -> pd.DataFrame:
+    """The summary with a column that says which values of a score are better: "higher", "lower"."""
+    return summary.assign(better=[scoring.better(score) for score in summary["score"]])
+
+
+def _number(value: float) -> str:
+    return "-" if pd.isna(value) else f"{value:.3f}"
+
+
+def _interval(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f" [{_number(low)}, {_number(high)}]"
 
 
 def require_about(prediction: Answers, recording: Recording) -> None:

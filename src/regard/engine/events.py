@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from jaxtyping import Float64
 from regard.engine.head import head_turns
 from regard.errors import RegardError
 from regard.io import open_video
+from regard.io.given import recording_of
 from regard.metrics.events import event_f1, sample_f1
 from regard.ops.events import Movements, events_of, label_movements
 from regard.ops.events.table import COLUMNS, KINDS
@@ -51,7 +53,7 @@ class EyeMovements:
 
 
 def eye_movements(
-    recording: Recording,
+    recording: Recording | Path | str,
     *,
     watched: bool = False,
     look: bool = True,
@@ -70,6 +72,7 @@ def eye_movements(
     Raises NoEventsError for a recording without gaze, with fewer than 3 measurements or fewer than 9 a second, or
     without the states that `recorded` asks for; FileError where the video cannot be read.
     """
+    recording = recording_of(recording)
     gaze = _gaze_of(recording)
     camera, known = _camera_of(recording, field_deg)
     head = head_turns(recording, camera, progress=progress) if look and not watched and recording.video else None
@@ -95,7 +98,7 @@ def eye_movements(
 
 
 def fixations(
-    recording: Recording,
+    recording: Recording | Path | str,
     *,
     watched: bool = False,
     look: bool = True,

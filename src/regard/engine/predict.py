@@ -20,6 +20,7 @@ from regard.engine.export.folder import Choice
 from regard.errors import RegardError
 from regard.io import open_video
 from regard.io.fingerprint import fingerprint
+from regard.io.given import recording_of
 from regard.io.predictions import PredictionFile, open_prediction, prediction_writer
 from regard.prediction import Prediction, joined
 from regard.prepare.making import completed
@@ -37,7 +38,7 @@ class DeviceError(RegardError):
 
 @overload
 def predict(
-    recording: Recording,
+    recording: Recording | Path | str,
     *,
     model: str | Path = ...,
     horizon_s: float | None = ...,
@@ -52,7 +53,7 @@ def predict(
 ) -> Prediction: ...
 @overload
 def predict(
-    recording: Recording,
+    recording: Recording | Path | str,
     *,
     model: str | Path = ...,
     horizon_s: float | None = ...,
@@ -66,7 +67,7 @@ def predict(
     progress: Callable[[float], None] | None = ...,
 ) -> PredictionFile: ...
 def predict(
-    recording: Recording,
+    recording: Recording | Path | str,
     *,
     model: str | Path = "saliency",
     horizon_s: float | None = None,
@@ -79,7 +80,7 @@ def predict(
     out: Path | str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Prediction | PredictionFile:
-    """What a model says over the whole recording: where the wearer looks or will look, what they do, ...
+    """What a model says over the whole recording, or the one at a path: where the wearer looks or will look, what they do, ...
 
     `model` is a name that `regard recipes` lists ("saliency", "glc"), a recipe's file, or a folder that `regard
     train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or
@@ -90,6 +91,7 @@ def predict(
     memory than a minute. `progress` is told the share done. What the model reads, the recording lacks and regard can
     make, such as optical flow, is made first. Raises a RegardError where the recording lacks what the model reads.
     """
+    recording = recording_of(recording)
     asked = ask(
         model,
         horizon_s=horizon_s,

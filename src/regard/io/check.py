@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from regard.errors import RegardError
 from regard.io.clock import gaze_after_video
 from regard.io.devices.aria_media import AriaVideo
 from regard.io.finding import Finding, Level
+from regard.io.given import recording_of
 from regard.io.joined import JoinedVideo
 from regard.io.media.pictures import Pictures
 from regard.io.media.retimed import RetimedVideo
@@ -68,12 +70,13 @@ class RecordingCheck:
         raise KeyError(name)
 
 
-def check_recording(recording: Recording, *, thorough: bool = False) -> RecordingCheck:
-    """Look at a recording's pictures, times, clocks, sound and gaze.
+def check_recording(recording: Recording | Path | str, *, thorough: bool = False) -> RecordingCheck:
+    """Look at the pictures, times, clocks, sound and gaze of a recording, or of the one at a path.
 
     Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`.
     A file that cannot be read is a finding here, not an exception.
     """
+    recording = recording_of(recording)
     stream = recording.require_video()
     findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
     try:

@@ -20,7 +20,7 @@ from jaxtyping import Float64, Shaped
 
 from regard.errors import FileError
 from regard.io.files import writing
-from regard.prediction import PIECE, Prediction, joined, peaks
+from regard.prediction import PIECE, Prediction, joined, peaks, told_of
 from regard.types import FilePrint
 
 TIMES = ("start_s", "time_s", "seen_until_s")
@@ -106,6 +106,9 @@ class PredictionFile:
 
     def __len__(self) -> int:
         return len(self.time_s)
+
+    def __repr__(self) -> str:
+        return f"{told_of(self, self.shapes)}; in {self.path}"
 
     @property
     def names(self) -> tuple[str, ...]:

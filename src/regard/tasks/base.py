@@ -177,6 +177,8 @@ class Scoring(ABC):
 
     reads: ClassVar[str]
     """The array of a Prediction that it scores, or how the names of several begin ("logits/")."""
+    errors: ClassVar[tuple[str, ...]] = ()
+    """Its scores that are better the lower they are."""
 
     @abstractmethod
     def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:
@@ -193,6 +195,11 @@ class Scoring(ABC):
     @abstractmethod
     def best(self) -> tuple[str, Literal["max", "min"]]:
         """The score that decides which checkpoint is best, if a recipe does not say, and which way is better."""
+
+    @classmethod
+    def better(cls, score: str) -> Literal["higher", "lower"]:
+        """Which values of a score are better."""
+        return "lower" if score in cls.errors else "higher"
 
     def summarise(self, items: pd.DataFrame) -> pd.DataFrame:
         """One row a score: score, value, low, high, num_items, policy. Scores that no item has are left out."""

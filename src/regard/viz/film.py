@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from regard.io import FilmWriter
+from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource, PlanarSource
@@ -16,15 +17,15 @@ CHUNK_BYTES = 4 * 2**20
 
 
 def film(
-    recording: Recording,
-    prediction: Answers | None,
+    recording: Recording | Path | str,
+    prediction: Answers | Path | str | None,
     path: Path | str,
     *,
     max_height: int | None = 720,
     trail_s: float = TRAIL_S,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write an mp4 of the recording with its gaze and hands, and with what a prediction says, in memory or in a file.
+    """Write an mp4 of the recording with its gaze and hands, and with what a prediction says; both may be paths.
 
     A density is drawn with its point; recognised classes as bars, with where the model looked, and where its answer has
     evidence too, the picture is shown twice: attention on the left, evidence for the class on the right.
@@ -33,6 +34,7 @@ def film(
     pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
     Nothing is left under it when writing fails, which raises FileError.
     """
+    recording, prediction = recording_of(recording), None if prediction is None else answers_of(prediction)
     drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)
     hands = None if recording.hands is None else Hands(recording.hands)
     path = Path(path)

@@ -16,6 +16,7 @@ from PIL import Image
 
 from regard.io import writing
 from regard.io.following import has_points_in
+from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_video
 from regard.ops.states import lost_share, off_screen_share, runs
@@ -65,10 +66,10 @@ footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--lin
 
 
 def report(
-    recording: Recording,
+    recording: Recording | Path | str,
     path: Path | str,
     *,
-    prediction: Answers | None = None,
+    prediction: Answers | Path | str | None = None,
     findings: "pd.DataFrame | None" = None,
     movements: "pd.DataFrame | None" = None,
     scores: "pd.DataFrame | None" = None,
@@ -76,13 +77,14 @@ def report(
     look: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> Path:
-    """Write a one-page HTML report of a recording; returns its path.
+    """Write a one-page HTML report of a recording; returns its path. Recording and prediction may be paths.
 
     `findings`, `movements` (of the eye) and `scores` are shown as they are, a row a line, with numbers to three
     places. `command` is what made the page, `look` what shows the recording frame by frame. `progress` is told the
     share done. Nothing is left under `path` when writing fails, which raises FileError.
     """
-    path = Path(path)
+    path, recording = Path(path), recording_of(recording)
+    prediction = None if prediction is None else answers_of(prediction)
     source = open_video(recording.require_video())
     sheet = _sheet(recording, source, prediction, progress)
     parts = [

@@ -139,7 +139,7 @@ def scored(folder: Path, *, min_confidence: float) -> Iterator[tuple[str, str, S
     for name, file in _read(folder)["models"].items():
         if (folder / file).is_file():
             answers = open_prediction(folder / file)
-            yield name, Path(file).stem, evaluate(answers, replace(recording, id=answers.recording))
+            yield name, Path(file).stem, evaluate(replace(recording, id=answers.recording), answers)
 
 
 def watched(folder: Path) -> Path:

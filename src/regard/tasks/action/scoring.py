@@ -55,6 +55,7 @@ class LabelScoring(Scoring):
     """
 
     reads: ClassVar[str] = "logits/"
+    errors = ("gaze_error_deg", "gaze_angle_of_crop_deg")
 
     labels: tuple[str, ...] = LABELS
     top: int = 5

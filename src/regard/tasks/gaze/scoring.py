@@ -55,6 +55,7 @@ class DensityScoring(Scoring):
     """
 
     reads: ClassVar[str] = "log_density"
+    errors = ("kl", "distance", "angle_deg", "angle_of_centre_deg")
 
     thresholds: tuple[float, ...] = FINE_THRESHOLDS
     policy: Policy = "oracle"

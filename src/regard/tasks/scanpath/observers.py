@@ -49,6 +49,7 @@ class ObserverScoring(Scoring):
     """
 
     reads: ClassVar[str] = "log_density"
+    errors = ("step_wasserstein_deg", "way_wasserstein_deg")
 
     @override
     def items(self, answers: Answers, recording: Recording, *, progress: Callable[[float], None]) -> pd.DataFrame:

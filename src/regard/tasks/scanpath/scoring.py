@@ -39,6 +39,7 @@ class ScanpathScoring(Scoring):
     """
 
     reads: ClassVar[str] = "point"
+    errors = ("distance", "angle_deg")
 
     states: tuple[str, ...] = ("tracked", "fixation", "saccade", "pursuit")
 
