@@ -112,7 +112,7 @@ class GazeTrack:
         )
 
     def to_pandas(self) -> "pd.DataFrame":
-        """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words; confidence where there is one."""
+        """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words, and confidence if known."""
         import pandas as pd
 
         names = np.array([state.name.lower() for state in GazeState])

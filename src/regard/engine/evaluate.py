@@ -37,9 +37,10 @@ class Scores:
 
     def __repr__(self) -> str:
         widths = self.summary["score"].str.len().max()
+        columns = self.summary[["score", "better", "value", "low", "high"]]
         lines = [
-            f"{row.score:<{widths}} {ARROWS.get(row.better, ' ')} {_number(row.value):>9}{_interval(row.low, row.high)}"
-            for row in self.summary.itertuples()
+            f"{score:<{widths}} {ARROWS.get(better, ' ')} {_number(value):>9}{_interval(low, high)}"
+            for score, better, value, low, high in columns.itertuples(index=False)
         ]
         return "\n".join([*lines, *textwrap.wrap(self.protocol, 80)])
 
@@ -53,9 +54,9 @@ def evaluate(
 ) -> Scores:
     """Compare a prediction, in memory or in a file, with what was recorded at the same moments.
 
-    Either may be given by its path. Without `scoring`, the one that reads the prediction's arrays, with its defaults. `progress` is told the share done.
-    Raises NothingToScoreError where the recording lacks what is compared, the two never meet, or the prediction is
-    about another recording, also one of the same name.
+    Either may be given by its path. Without `scoring`, the one that reads the prediction's arrays, with its defaults.
+    `progress` is told the share done. Raises NothingToScoreError where the recording lacks what is compared, the two
+    never meet, or the prediction is about another recording, also one of the same name.
     """
     if isinstance(prediction, Recording):
         warnings.warn("regard.evaluate takes the recording first, then the prediction", FutureWarning, stacklevel=2)

@@ -80,7 +80,7 @@ def predict(
     out: Path | str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Prediction | PredictionFile:
-    """What a model says over the whole recording, or the one at a path: where the wearer looks or will look, what they do, ...
+    """What a model says over the whole recording, or that at a path: where the wearer looks, what they do, ...
 
     `model` is a name that `regard recipes` lists ("saliency", "glc"), a recipe's file, or a folder that `regard
     train` wrote. `horizon_s` is how far ahead one that anticipates is asked. `weights` are a network's: a file, or
