@@ -43,7 +43,7 @@ def answers(recording: Recording) -> Prediction:
 @pytest.fixture
 def folder(tmp_path: Path, recorded: Recording) -> Path:
     write_prediction(answers(recorded), tmp_path / "run" / "middle.parquet")
-    write_table(evaluate(answers(recorded), recorded).items, tmp_path / "run" / "middle_items.parquet")
+    write_table(evaluate(recorded, answers(recorded)).items, tmp_path / "run" / "middle_items.parquet")
     return tmp_path / "run"
 
 
