@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from regard.engine.view.packed import packed
 from regard.engine.view.playable import Playable
 from regard.engine.view.scene import Scene
+from regard.errors import RegardError
 from regard.io.media.container import state_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def view_routes(scene: Scene, video: Playable) -> "list[BaseRoute]":
                 return Response(found(request), media_type="application/octet-stream")
             except (LookupError, ValueError) as error:
                 return PlainTextResponse(f"there is no such thing: {error}\n", 404)
+            except RegardError as error:  # a file is gone, or another one by now
+                return PlainTextResponse(f"{error}\n", 410)
 
         return answer
 

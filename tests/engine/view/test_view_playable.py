@@ -111,3 +111,11 @@ def test_real_videos_are_played_or_copied(real_data: Path):
         video = playable(open_recording(real_data / name))
         assert bool(video.copied) == is_copied, name
         assert len(video.shown_s) == len(video.taken_s)
+
+
+def test_a_video_in_parts_becomes_one(tmp_path: Path):
+    later = MediaStream(path=filmed(tmp_path / "b.mp4"), start_s=5.0)
+    video = playable(recording(filmed(tmp_path / "a.mp4"), then=(later,)))
+    assert video.copied == "in 2 files"
+    np.testing.assert_allclose(video.taken_s, np.append(TIMES_S, TIMES_S + 5), atol=1e-4)
+    np.testing.assert_allclose(video.shown_s, video.taken_s, atol=1e-4)

@@ -73,6 +73,8 @@ def playable(recording: Recording, *, progress: Callable[[int, int], None] | Non
 def _why_not(stream: MediaStream, num_frames: int) -> str:
     """Why a browser would not show this file as we do, in words; empty where it would."""
     path = stream.path
+    if len(stream.parts) > 1:
+        return f"in {len(stream.parts)} files"
     if path.is_dir():
         return "a folder of pictures"
     if path.suffix.lower() == ".vrs":
@@ -99,8 +101,8 @@ def _why_not(stream: MediaStream, num_frames: int) -> str:
 def _copy(recording: Recording, source: FrameSource, why: str, progress: Callable[[int, int], None] | None) -> Path:
     """The copy in the cache, made where there is none or it has other times."""
     stream, audio = recording.require_video(), recording.audio
-    heard = None if audio is None else (fingerprint(audio.path), audio.index, audio.start_s)
-    about = repr((fingerprint(stream.path)[1:], stream.index, stream.rate_hz, stream.start_s, heard))
+    seen, heard = (None if media is None else [_print(part) for part in media.parts] for media in (stream, audio))
+    about = repr((seen, heard))
     folder = cache_folder("view")
     make_folder(folder)
     path = folder / f"{sha256(about.encode()).hexdigest()[:24]}.mp4"
@@ -108,6 +110,11 @@ def _copy(recording: Recording, source: FrameSource, why: str, progress: Callabl
         if not _has_times(path, source.times_s):
             _write(recording, source, path, progress)
     return path
+
+
+def _print(part: MediaStream) -> tuple[object, ...]:
+    """What tells it from others, wherever it lies and whatever it is called."""
+    return *fingerprint(part.path)[1:], part.index, part.rate_hz, part.start_s
 
 
 def _has_times(path: Path, times_s: Float64[np.ndarray, "n"]) -> bool:

@@ -26,6 +26,7 @@ export class Lanes {
     canvas.addEventListener("pointerleave", () => (tip.hidden = true));
     canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     new ResizeObserver(() => this.refresh()).observe(canvas.parentElement);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
   get rows() {
@@ -48,7 +49,7 @@ export class Lanes {
     this.nowS = timeS;
     const longS = this.untilS - this.fromS;
     if (timeS < this.fromS || timeS > this.untilS) this.#show(timeS - 0.1 * longS, longS);
-    else this.draw();
+    else if (this.still) this.#mark();
   }
 
   // Asks for the numbers of what is seen, and draws them when they are there.
@@ -102,28 +103,38 @@ export class Lanes {
     return { left, wide: wide - left - 6, rows, high: top + AXIS, isNarrow };
   }
 
+  // Everything, kept as a picture that the moment is marked on.
   draw() {
-    const { canvas } = this, layout = this.#layout(), { left, wide, high } = layout;
+    const layout = this.#layout(), { left, wide, high } = layout;
     const scale = devicePixelRatio || 1, width = Math.round((left + wide + 6) * scale), height = Math.round(high * scale);
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    canvas.style.height = `${high}px`;
-    const context = canvas.getContext("2d"), style = getComputedStyle(canvas);
-    const ink = { ink: style.getPropertyValue("--ink"), dim: style.getPropertyValue("--dim"), line: style.getPropertyValue("--line"), accent: style.getPropertyValue("--accent") };
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, left + wide + 6, high);
-    const x = (timeS) => left + ((timeS - this.fromS) / (this.untilS - this.fromS)) * wide;
+    const style = getComputedStyle(this.canvas);
+    const ink = Object.fromEntries(["ink", "dim", "line", "accent"].map((name) => [name, style.getPropertyValue(`--${name}`)]));
+    const still = new OffscreenCanvas(width, height), context = still.getContext("2d");
+    context.scale(scale, scale);
     context.font = "12px system-ui, sans-serif";
     context.textBaseline = "middle";
+    const x = (timeS) => left + ((timeS - this.fromS) / (this.untilS - this.fromS)) * wide;
     drawAxis(context, layout, ink, this.fromS, this.untilS, x);
     for (const row of layout.rows) this.#drawRow(context, row, layout, ink, x);
-    context.fillStyle = ink.accent;
-    const at = x(this.nowS);
-    if (at >= left - 1 && at <= left + wide + 1) {
-      context.fillRect(at - 1, 0, 2, high - AXIS + 3);
-      context.beginPath();
-      context.arc(at, high - AXIS + 5, 4, 0, 2 * Math.PI);
-      context.fill();
-    }
+    Object.assign(this, { still, x, accent: ink.accent, high, scale });
+    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
+    this.canvas.style.height = `${high}px`;
+    this.#mark();
+  }
+
+  #mark() {
+    const { canvas, still, scale, high } = this, context = canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(still, 0, 0);
+    if (this.nowS < this.fromS || this.nowS > this.untilS) return;
+    const at = this.x(this.nowS);
+    context.scale(scale, scale);
+    context.fillStyle = this.accent;
+    context.fillRect(at - 1, 0, 2, high - AXIS + 3);
+    context.beginPath();
+    context.arc(at, high - AXIS + 5, 4, 0, 2 * Math.PI);
+    context.fill();
   }
 
   #drawRow(context, row, { left, wide, isNarrow }, ink, x) {

@@ -3,6 +3,7 @@
 import { drawActions, drawDensity, drawFaces, drawGaze, drawPoint, drawTrail, firstFrom, nearest } from "./overlay.js";
 
 const FACE_REACH_S = 1 / 60;
+const SCORE_REACH_S = 0.5; // a window's score is that of its middle and of a while around it
 const OTHERS_COLOUR = "#ffffff";
 
 // {timeS, gaze, others, event, segments, faces, runs: [{run, answer, scores}]}; null where nothing is known, or not yet.
@@ -34,8 +35,10 @@ export function sampleAt(gaze, timeS) {
   return { x: gaze.x[k], y: gaze.y[k], state: gaze.state[k] };
 }
 
+// The event that lasts at a moment; two may, a blink and what it interrupts: the one that began last.
 function eventAt(events, timeS) {
-  for (let k = firstFrom(events.start_s, timeS + 1e-6) - 1; k >= Math.max(0, firstFrom(events.start_s, timeS + 1e-6) - 3); k--) {
+  const begun = firstFrom(events.start_s, timeS + 1e-6);
+  for (let k = begun - 1; k >= Math.max(0, begun - 3); k--) {
     if (events.end_s[k] <= timeS) continue;
     const number = (name) => (Number.isNaN(events[name][k]) ? null : events[name][k]);
     return {
@@ -106,7 +109,7 @@ function pointAt(points, k, answer, timeS) {
 
 function scoresAt(rows, about, timeS) {
   const k = rows ? nearest(rows.time_s, timeS) : -1;
-  if (k < 0 || Math.abs(rows.time_s[k] - timeS) > 0.5) return null;
+  if (k < 0 || Math.abs(rows.time_s[k] - timeS) > SCORE_REACH_S) return null;
   return about.names.map((name) => ({ name, value: rows[name][k] }));
 }
 
