@@ -69,7 +69,7 @@ def page(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Iter
         values={"log_density": logs.astype(np.float32)},
     )
     write_prediction(said, run / "a.parquet")
-    write_table(evaluate(said, recording).items, run / "a_items.parquet")
+    write_table(evaluate(recording, said).items, run / "a_items.parquet")
     scene = Scene(recording, found_in([run], recording), end_s=float(TIMES_S[-1]))
     with Serving(port=0) as serving:
         serving.start([*page_routes("view.html"), *view_routes(scene, playable(recording))])

@@ -114,7 +114,7 @@ class AnswersView:
             names = [self._names(label)[k] for k in shown]
             codes = [(start, end, shown.index(k)) for start, end, k in zip(*self._spans_s(), best, strict=True)]
             sure = line("probability of the likeliest", "ink", self._middle_s, share)
-            bands = [band(label, class_colours(names), _joined(codes))]
+            bands = [band(label, class_colours(names), _joined(codes), is_named=True)]
             lanes.append(self._lane(label, lines=[sure], bands=bands))
         if "phase" in self.answers.names:
             best, _ = self._over_time("phase")

@@ -119,7 +119,7 @@ def _segments(recording: Recording, kind: str) -> Band:
     segments = [s for s in recording.segments if s.kind == kind]
     names = list(dict.fromkeys(s.name or kind for s in segments))
     spans = [(s.start_s, s.end_s, names.index(s.name or kind)) for s in segments]
-    return band(kind, class_colours(names), spans)
+    return band(kind, class_colours(names), spans, is_named=True)
 
 
 def class_colours(names: list[str]) -> list[tuple[str, str]]:

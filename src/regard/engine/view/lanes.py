@@ -60,13 +60,17 @@ def line(name: str, colour: str, time_s: Float64[np.ndarray, "n"], value: Shaped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """Stretches [start, end) in order of their starts, each of a code; `codes` are name and colour of each."""
+    """Stretches [start, end) in order of their starts, each of a code; `codes` are name and colour of each.
+
+    `is_named`: the names are to be read in the band itself.
+    """
 
     name: str
     codes: Sequence[tuple[str, str]]
     start_s: Float64[np.ndarray, "n"]
     end_s: Float64[np.ndarray, "n"]
     code: UInt16[np.ndarray, "n"]
+    is_named: bool = False
 
     def shown(self, from_s: float, until_s: float, columns: int) -> dict[str, np.ndarray]:
         """What is seen of it: `start_s`, `end_s`, `code`. Of more than a screen shows, one of each column."""
@@ -79,10 +83,23 @@ class Band:
         return {"start_s": self.start_s[seen], "end_s": self.end_s[seen], "code": self.code[seen]}
 
 
-def band(name: str, codes: Sequence[tuple[str, str]], spans: Sequence[tuple[float, float, int]]) -> Band:
+def band(
+    name: str,
+    codes: Sequence[tuple[str, str]],
+    spans: Sequence[tuple[float, float, int]],
+    *,
+    is_named: bool = False,
+) -> Band:
     """Of spans (start, end, code) in any order."""
     rows = np.array(sorted(spans), np.float64).reshape(-1, 3)
-    return Band(name=name, codes=codes, start_s=rows[:, 0], end_s=rows[:, 1], code=rows[:, 2].astype(np.uint16))
+    return Band(
+        name=name,
+        codes=codes,
+        start_s=rows[:, 0],
+        end_s=rows[:, 1],
+        code=rows[:, 2].astype(np.uint16),
+        is_named=is_named,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +123,10 @@ class Lane:
             "low": self.low,
             "high": self.high,
             "lines": [{"name": one.name, "colour": one.colour} for one in self.lines],
-            "bands": [{"name": one.name, "codes": [list(code) for code in one.codes]} for one in self.bands],
+            "bands": [
+                {"name": one.name, "codes": [list(code) for code in one.codes], "is_named": one.is_named}
+                for one in self.bands
+            ],
         }
 
     def shown(self, from_s: float, until_s: float, columns: int) -> dict[str, np.ndarray]:

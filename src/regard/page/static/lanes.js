@@ -3,7 +3,7 @@
 import { fetchPacked } from "./packed.js";
 import { firstFrom } from "./overlay.js";
 
-const GAP = 7, LINES = 34, BAND = 9, AXIS = 22, LEFT = 108, NARROW = 560;
+const GAP = 7, LINES = 34, BAND = 9, NAMED = 16, AXIS = 22, LEFT = 108, NARROW = 560;
 const NAME = 15; // above a row, where there is no room beside it
 
 export class Lanes {
@@ -94,9 +94,14 @@ export class Lanes {
     const wide = this.canvas.parentElement.clientWidth, isNarrow = wide < NARROW, left = isNarrow ? 0 : LEFT;
     let top = 4;
     const rows = this.rows.map((lane) => {
-      const bands = new Set(lane.bands.map((band) => band.name)).size;
-      const row = { lane, top, at: top + (isNarrow ? NAME : 0), lines: lane.lines.length ? LINES : 0, bands };
-      row.bottom = row.at + row.lines + Math.max(bands * (BAND + 2), row.lines ? 0 : 16);
+      const row = { lane, top, at: top + (isNarrow ? NAME : 0), lines: lane.lines.length ? LINES : 0, tops: {} };
+      row.bottom = row.at + row.lines + (row.lines ? 2 : 0);
+      for (const band of lane.bands) {
+        if (band.name in row.tops) continue; // several of one name lie over each other
+        row.tops[band.name] = row.bottom;
+        row.bottom += tallOf(band) + 2;
+      }
+      row.bottom = Math.max(row.bottom, row.at + NAMED);
       top = row.bottom + GAP;
       return row;
     });
@@ -162,12 +167,7 @@ export class Lanes {
       };
       lane.lines.forEach((line, k) => this.#drawLine(context, `${lane.key}/line/${k}`, inkOf(ink, line.colour), x, y));
     }
-    const names = [...new Set(lane.bands.map((band) => band.name))];
-    lane.bands.forEach((band, k) => {
-      const tall = row.lines || names.length > 1 || lane.bands.length > 1 ? BAND : 16;
-      const top = row.at + row.lines + (row.lines ? 2 : 0) + names.indexOf(band.name) * (BAND + 2);
-      this.#drawBand(context, `${lane.key}/band/${k}`, band, top, tall, x, left, wide);
-    });
+    lane.bands.forEach((band, k) => this.#drawBand(context, `${lane.key}/band/${k}`, band, row.tops[band.name], x, left, wide));
     context.restore();
   }
 
@@ -192,7 +192,8 @@ export class Lanes {
     context.stroke();
   }
 
-  #drawBand(context, key, band, top, tall, x, left, wide) {
+  #drawBand(context, key, band, top, x, left, wide) {
+    const tall = tallOf(band);
     const from = this.numbers[`${key}/start_s`], until = this.numbers[`${key}/end_s`], code = this.numbers[`${key}/code`];
     if (!from) return;
     for (let k = 0; k < from.length; k++) {
@@ -202,7 +203,7 @@ export class Lanes {
       context.globalAlpha = name === "lost" ? 0.25 : 1;
       context.fillRect(start, top, long, tall);
       context.globalAlpha = 1;
-      if (tall > BAND && long > 34) {
+      if (band.is_named && long > 34) {
         context.fillStyle = bright(colour) ? "#000" : "#fff";
         context.fillText(fitted(context, name, long - 6), start + 4, top + tall / 2 + 0.5);
       }
@@ -244,6 +245,10 @@ function drawAxis(context, { left, wide, high }, ink, fromS, untilS, x) {
     const words = clock(tick, step), half = context.measureText(words).width / 2;
     context.fillText(words, Math.min(Math.max(x(tick), left + half), left + wide - half), high - 9);
   }
+}
+
+function tallOf(band) {
+  return band.is_named ? NAMED : BAND;
 }
 
 // A moment as people say it: 7.5, 1:02, 1:00:05.
