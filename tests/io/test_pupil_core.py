@@ -92,3 +92,14 @@ def test_blinks_that_the_player_found_are_segments_on_the_video_clock(core):
     (core / "blinks.csv").write_text(table.format(FIRST_S + 1.2, FIRST_S + 1.1))
     with pytest.raises(TableError, match="line 2: a blink that ends"):
         open_pupil_core(core, min_confidence=0.6)
+
+
+def test_an_export_of_an_older_pupil_player_is_read_by_its_own_names(core):
+    table = (core / "gaze_positions.csv").read_text()
+    (core / "gaze_positions.csv").write_text(table.replace("gaze_timestamp,world_index", "timestamp,index"))
+    np.testing.assert_allclose(open_pupil_core(core, min_confidence=0.6).gaze.time_s, [0.0, 1.0, 1.95], atol=1e-6)
+    (core / "world_timestamps.csv").unlink()
+    np.save(core / "world_timestamps.npy", FIRST_S + np.arange(45) / 10)
+    recording = open_pupil_core(core, min_confidence=0.6)
+    np.testing.assert_allclose(recording.gaze.time_s, [0.0, 1.001, 1.95195], atol=1e-6)
+    assert "frame times are from world_timestamps.npy" in recording.notes

@@ -93,7 +93,7 @@ def test_zeros_of_an_invalid_sample_are_lost(glasses):
 def test_one_eyed_gaze_is_counted_and_the_rest_of_the_file_is_named(glasses):
     notes = regard.open(glasses).notes
     assert "1 of 3 gaze points are of one eye alone" in notes
-    assert "not read: pupil sizes, each eye's direction, IMU, sync port, events (livedata.json.gz)" in notes
+    assert "not read: pupil sizes, each eye's direction, IMU, sync port, events (segments/1/livedata.json.gz)" in notes
 
 
 def test_the_camera_comes_from_its_record(glasses):

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import numpy as np
 import pandas as pd
@@ -15,24 +15,26 @@ MAX_LINE = 2**20
 
 BLOCK_BYTES = 2**22
 
-CR, LF, COMMA = ord("\r"), ord("\n"), ord(",")
+CR, LF = ord("\r"), ord("\n")
+
+Separator = Literal[",", "\t"]
 
 
-def read_header(path: Path) -> tuple[str, ...]:
+def read_header(path: Path, separator: Separator = ",") -> tuple[str, ...]:
     """Names of a csv table's columns, in order; empty for an empty file."""
-    return header_of(path)[0]
+    return header_of(path, separator)[0]
 
 
-def header_of(path: Path) -> tuple[tuple[str, ...], int]:
+def header_of(path: Path, separator: Separator = ",") -> tuple[tuple[str, ...], int]:
     """Names of the columns, and the number of the line in which the header ends."""
-    for line, row in _rows(path):
+    for line, row in _rows(path, separator):
         return tuple(name.strip() for name in row), line
     return (), 0
 
 
-def cells_of(path: Path) -> tuple[list[int], list[list[str]]]:
+def cells_of(path: Path, separator: Separator = ",") -> tuple[list[int], list[list[str]]]:
     """Line number and cells of every line after the header that is not blank."""
-    rows = _rows(path)
+    rows = _rows(path, separator)
     next(rows, None)
     lines: list[int] = []
     cells: list[list[str]] = []
@@ -42,7 +44,7 @@ def cells_of(path: Path) -> tuple[list[int], list[list[str]]]:
     return lines, cells
 
 
-def plain_lines(path: Path, after: int, num_columns: int) -> pd.Index | None:
+def plain_lines(path: Path, after: int, num_columns: int, separator: Separator = ",") -> pd.Index | None:
     """The numbers of the lines after line `after` that hold values, where all are plain; None where one is not.
 
     A plain line is UTF-8, has no quotes, and has as many values as there are columns; between them, lines may be empty.
@@ -57,7 +59,7 @@ def plain_lines(path: Path, after: int, num_columns: int) -> pd.Index | None:
             is_odd = b'"' in block or block.count(b"\r") != block.count(b"\r\n") or len(block) >= BLOCK_BYTES + MAX_LINE
             if is_odd or not _is_utf8(block):
                 return None
-            is_empty = _empty_lines(block, num_columns)
+            is_empty = _empty_lines(block, num_columns, separator.encode())
             if is_empty is None:
                 return None
             numbers.append(np.flatnonzero(~is_empty) + last + 1)
@@ -68,21 +70,21 @@ def plain_lines(path: Path, after: int, num_columns: int) -> pd.Index | None:
     return pd.Index(found, name="line", dtype="int64")
 
 
-def _empty_lines(block: bytes, num_columns: int) -> np.ndarray | None:
+def _empty_lines(block: bytes, num_columns: int, separator: bytes) -> np.ndarray | None:
     """True for each line of the block that is empty; None where another one has too few or too many values."""
     if num_columns == 1:
         lines = block.split(b"\n")
         is_empty = np.array([not line.strip() for line in lines[: -1 if block.endswith(b"\n") else None]], bool)
-        return None if b"," in block else is_empty
+        return None if separator in block else is_empty
     data = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(data == LF)
     if not block.endswith(b"\n"):
         ends = np.append(ends, len(data))
     begins = np.append(0, ends[:-1] + 1)
-    commas = np.diff(np.searchsorted(np.flatnonzero(data == COMMA), ends), prepend=0)
+    separators = np.diff(np.searchsorted(np.flatnonzero(data == ord(separator)), ends), prepend=0)
     length = ends - begins
     is_empty = (length == 0) | ((length == 1) & (data[begins.clip(max=len(data) - 1)] == CR))
-    return is_empty if (is_empty | (commas == num_columns - 1)).all() else None
+    return is_empty if (is_empty | (separators == num_columns - 1)).all() else None
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -92,7 +94,7 @@ def _is_utf8(block: bytes) -> bool:
         return False
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, separator: Separator) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of every line that is not blank."""
     if path.exists() and not path.is_file():
         raise FileError(
@@ -103,7 +105,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         )
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(_lines(path, file), skipinitialspace=True)
+            reader = csv.reader(_lines(path, file), delimiter=separator, skipinitialspace=separator == ",")
             try:
                 for row in reader:
                     if len(row) > 1 or "".join(row).strip():

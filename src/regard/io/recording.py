@@ -15,10 +15,13 @@ from regard.io.devices import companion_app, pupil_cloud, pupil_core
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_preview import is_preview, open_preview
+from regard.io.devices.core_times import native_times_s
 from regard.io.devices.folder import VIDEO_SUFFIXES, open_folder, video_files
-from regard.io.devices.native_core import native_times_s
+from regard.io.devices.glasses_tools import is_glasses_tools, open_glasses_tools
+from regard.io.devices.native_core import is_native_core, open_native_core
 from regard.io.devices.neon import NEON, open_neon
 from regard.io.devices.pupil_invisible import INVISIBLE, open_invisible
+from regard.io.devices.smi_begaze import is_begaze, open_begaze
 from regard.io.devices.tobii_glasses_2 import is_glasses_2, open_glasses_2
 from regard.io.devices.tobii_glasses_3 import is_glasses_3, open_glasses_3
 from regard.io.devices.unread import ANNOTATIONS, not_read
@@ -35,11 +38,12 @@ MIN_CONFIDENCE = 0.6
 """Pupil Labs' own default: "results are acceptable" from here on (Pupil Core documentation, pupil data)."""
 
 KNOWN = (
-    "a video file; or a folder that holds a Project Aria .vrs, a native folder of Neon or Pupil "
-    "Invisible (Neon Scene Camera*.mp4 or PI world*.mp4, gaze*.raw), "
-    "a Pupil Cloud export (gaze.csv, world_timestamps.csv), a Pupil Core export (gaze_positions.csv, world.mp4), "
+    "a video file; or a folder that holds a Project Aria .vrs, "
+    "a native folder of Neon or Pupil Invisible (Neon Scene Camera*.mp4 or PI world*.mp4, gaze*.raw), "
+    "a Pupil Cloud export (gaze.csv, world_timestamps.csv), "
+    "a Pupil Core recording or export (gaze.pldata or gaze_positions.csv, world.mp4), "
     "a Tobii Pro Glasses recording (3: recording.g3, gazedata.gz, scenevideo.mp4; 2: segments/*/livedata.json.gz), "
-    "or one video with a gaze.csv"
+    "glassesTools' gazeData.tsv, SMI BeGaze's *-recording.txt, or one video with a gaze.csv"
 )
 
 
@@ -144,10 +148,16 @@ def _device_reader(folder: Path, min_confidence: float) -> Reader | None:
         return pupil_cloud.open_pupil_cloud
     if (folder / "gaze.csv").is_file():  # written by somebody, who wants it read
         return None
+    if is_native_core(folder):
+        return partial(open_native_core, min_confidence=min_confidence)
     if is_glasses_3(folder):
         return open_glasses_3
     if is_glasses_2(folder):
         return open_glasses_2
+    if is_glasses_tools(folder):
+        return open_glasses_tools
+    if is_begaze(folder):
+        return open_begaze
     return None
 
 

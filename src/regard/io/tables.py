@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from regard.errors import FileError, TableError
-from regard.io.csv_text import cells_of, header_of, plain_lines, read_header
+from regard.io.csv_text import Separator, cells_of, header_of, plain_lines, read_header
 from regard.io.files import writing
 
 __all__ = ["EMPTY", "Column", "read_columns", "read_header", "read_table", "write_table"]
@@ -48,13 +48,13 @@ class Column:
     empty: bool = False
 
 
-def read_columns(path: Path, columns: Sequence[Column], *, do: str) -> pd.DataFrame:
+def read_columns(path: Path, columns: Sequence[Column], *, do: str, separator: Separator = ",") -> pd.DataFrame:
     """The wanted columns of a csv table, indexed by line number; optional ones only where the table has them.
 
     `do` tells the user what to do when columns are missing. A table of no lines gives an empty frame.
     Raises FileError when the file cannot be read, TableError when it is not the wanted table.
     """
-    found, header_line = header_of(path)
+    found, header_line = header_of(path, separator)
     for column in columns:
         if found.count(column.name) > 1:
             raise TableError(
@@ -72,19 +72,22 @@ def read_columns(path: Path, columns: Sequence[Column], *, do: str) -> pd.DataFr
             do="separate the columns with commas" if len(found) == 1 and set(found[0]) & set(";\t") else do,
         )
     places = {column: found.index(column.name) for column in columns if column.name in found}
-    table = _read_plain(path, places, header_line=header_line, num_columns=len(found))
-    return _read_cells(path, places, num_columns=len(found)) if table is None else table
+    table = _read_plain(path, places, header_line=header_line, num_columns=len(found), separator=separator)
+    return _read_cells(path, places, len(found), separator) if table is None else table
 
 
-def _read_plain(path: Path, places: Mapping[Column, int], *, header_line: int, num_columns: int) -> pd.DataFrame | None:
+def _read_plain(
+    path: Path, places: Mapping[Column, int], *, header_line: int, num_columns: int, separator: Separator = ","
+) -> pd.DataFrame | None:
     """The columns at these places, by pandas; None for a table that is not plain, or whose values are not as wanted."""
-    lines = plain_lines(path, header_line, num_columns)
+    lines = plain_lines(path, header_line, num_columns, separator)
     if lines is None or len(lines) == 0:
         return None
     kinds = {"number": np.float64, "text": object}  # integers are left to be inferred: asked for, 1e3 would be one
     try:
         parsed = pd.read_csv(
             path,
+            sep=separator,
             header=None,
             names=range(num_columns),
             usecols=sorted(places.values()),
@@ -94,7 +97,7 @@ def _read_plain(path: Path, places: Mapping[Column, int], *, header_line: int, n
                 place: EMPTY_AS_WRITTEN if c.empty and c.kind == "number" else () for c, place in places.items()
             },
             keep_default_na=False,
-            skipinitialspace=True,
+            skipinitialspace=separator == ",",
             float_precision=EXACT,
             quoting=csv.QUOTE_NONE,
             encoding="utf-8",
@@ -126,9 +129,9 @@ def _stripped(cells: np.ndarray) -> np.ndarray:
     return np.array([cell.strip() for cell in cells], object)
 
 
-def _read_cells(path: Path, places: Mapping[Column, int], *, num_columns: int) -> pd.DataFrame:
+def _read_cells(path: Path, places: Mapping[Column, int], num_columns: int, separator: Separator = ",") -> pd.DataFrame:
     """The columns at these places, cell by cell; raises TableError with the first line that is not as wanted."""
-    lines, rows = cells_of(path)
+    lines, rows = cells_of(path, separator)
     broken = next((i for i, row in enumerate(rows) if len(row) != num_columns), None)
     if broken is not None:
         raise TableError(

@@ -82,9 +82,9 @@ from regard.io.devices.annotations import (
     require_pairs,
     require_shares,
 )
+from regard.io.devices.core_times import native_times_s
 from regard.io.devices.lens import read_camera
 from regard.io.devices.name import recording_id
-from regard.io.devices.native_core import native_times_s
 from regard.io.devices.unread import unread_gaze
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video

@@ -9,6 +9,8 @@
     gaze_timestamp,world_index,confidence,norm_pos_x,norm_pos_y,base_data
     9403.512,0,0.97,0.512,0.431,...
 
+Older exports call the first column "timestamp", and have world_timestamps.npy, whose times their film is shown at.
+
 norm_pos has its origin at the bottom left, so y is turned over. Times are seconds of Pupil's own clock. Where two
 measurements carry one time (the eyes' cameras are matched in pairs), the more confident one stays. Each blink is a
 segment of kind "blink"; the gaze within it stays what its confidence makes of it.
@@ -21,16 +23,20 @@ import numpy as np
 from jaxtyping import Float64
 
 from regard.errors import FileError, TableError
-from regard.io.clock import onto_video_clock, require_increasing, require_overlap
-from regard.io.devices.folder import drop_doubtful
+from regard.io.clock import require_increasing
+from regard.io.devices.core_gaze import core_track, on_video_clock
+from regard.io.devices.core_times import native_times_s, read_frame_times
 from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import BLINK, GazeState, GazeTrack, Recording, Segment
+from regard.types import BLINK, GazeTrack, Recording, Segment
 
 FRAME_TIMES = ("# timestamps [seconds]", "timestamps [seconds]", "timestamp")
 """The frames' column, as different versions of Pupil Player name it."""
+
+GAZE_TIMES = ("gaze_timestamp", "timestamp")
+"""The gaze table's column: today's name, and that of Pupil Player before 1.13."""
 
 EXPORT_AGAIN = "export the recording again in Pupil Player, with the raw data and the world video exporter on"
 
@@ -49,8 +55,11 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
         )
     with Video(video) as frames:
         frame_s = frames.times_s
-    stamps = _frame_times(path / "world_timestamps.csv")
-    gaze, notes = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
+    stamps, notes = _frame_times(path / "world_timestamps.csv"), []
+    if (taken_s := native_times_s(video)) is not None and len(taken_s) == len(frame_s):
+        frame_s = taken_s
+        notes.append("frame times are from world_timestamps.npy")
+    gaze, found = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
     picture, sound = media_streams(video)
     return Recording(
         id=recording_id(path),
@@ -59,7 +68,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
         audio=sound,
         gaze=gaze,
         segments=_blinks(path / "blinks.csv", stamps, frame_s),
-        notes=(*notes, "Pupil Player exports no camera: angles in degrees cannot be computed"),
+        notes=(*found, *notes, "Pupil Player exports no camera: angles in degrees cannot be computed"),
     )
 
 
@@ -73,6 +82,9 @@ def frame_clock_s(video: Path) -> Float64[np.ndarray, "m"] | None:
 
 
 def _frame_times(path: Path) -> Float64[np.ndarray, "m"]:
+    """Of the table, or of the array that older versions of Pupil Player wrote in its place."""
+    if not path.exists() and path.with_suffix(".npy").is_file():
+        return read_frame_times(path.with_suffix(".npy"))
     header = read_header(path)
     name = next((n for n in FRAME_TIMES if n in header), FRAME_TIMES[0])
     stamps = read_columns(path, (Column(name),), do=EXPORT_AGAIN)
@@ -85,38 +97,22 @@ def _frame_times(path: Path) -> Float64[np.ndarray, "m"]:
 def _read_gaze(
     path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"], min_confidence: float
 ) -> tuple[GazeTrack, list[str]]:
+    header = read_header(path)
+    name = next((n for n in GAZE_TIMES if n in header), GAZE_TIMES[0])
     table = read_columns(
         path,
-        (
-            Column("gaze_timestamp"),
-            Column("confidence"),
-            Column("norm_pos_x", empty=True),
-            Column("norm_pos_y", empty=True),
-        ),
+        (Column(name), Column("confidence"), Column("norm_pos_x", empty=True), Column("norm_pos_y", empty=True)),
         do=EXPORT_AGAIN,
     )
-    best = table.sort_values(["gaze_timestamp", "confidence"], kind="stable").groupby("gaze_timestamp").tail(1)
-    kept = table.loc[sorted(best.index)]
-    require_increasing(path, kept, "gaze_timestamp")
-    time_s = _on_video_clock(kept["gaze_timestamp"].to_numpy(), stamps, frame_s)
-    require_overlap(path, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
-    point = kept[["norm_pos_x", "norm_pos_y"]].to_numpy() * (1, -1) + (0, 1)
-    state = np.where(np.isnan(point).any(axis=1), GazeState.LOST, GazeState.TRACKED).astype(np.int8)
-    confidence = kept["confidence"].to_numpy()
-    notes = [drop_doubtful(state, confidence, min_confidence)]
-    if len(kept) < len(table):
-        notes.append(
-            f"{len(table) - len(kept)} gaze samples share their time with a more confident one and are left out"
-        )
-    point[state == GazeState.LOST] = np.nan
-    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+    table = table.rename(columns={name: "gaze_timestamp"})
+    return core_track(path, table, stamps, frame_s, min_confidence, do=EXPORT_AGAIN)
 
 
 def _blinks(path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]) -> tuple[Segment, ...]:
     if not path.is_file():
         return ()
     table = read_columns(path, (Column("start_timestamp"), Column("end_timestamp")), do=EXPORT_AGAIN)
-    start_s, end_s = (_on_video_clock(table[name].to_numpy(), stamps, frame_s) for name in table)
+    start_s, end_s = (on_video_clock(table[name].to_numpy(), stamps, frame_s) for name in table)
     if (wrong := end_s <= start_s).any():
         line = table.index[wrong][0]
         raise TableError(
@@ -126,10 +122,3 @@ def _blinks(path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.nd
             do=EXPORT_AGAIN,
         )
     return tuple(Segment(start_s=float(a), end_s=float(b), kind=BLINK) for a, b in zip(start_s, end_s, strict=True))
-
-
-def _on_video_clock(
-    pupil_s: Float64[np.ndarray, "n"], stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
-) -> Float64[np.ndarray, "n"]:
-    time_ns, stamp_ns = (np.round((t - stamps[0]) * 1e9).astype(np.int64) for t in (pupil_s, stamps))
-    return onto_video_clock(time_ns, stamp_ns, frame_s)

@@ -25,7 +25,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -224,7 +224,9 @@ def _read_live(path: Path) -> _Live:
     wanted = {b'"gp"': "gp", b'"vts"': "vts", b'"gd"': "gd"}
     for line, row in read_json_lines(path, holding=tuple(wanted), wanted="lines of gaze", do=COPY_AGAIN):
         time_us, status = row.get("ts"), row.get("s")
-        match row if _is_stamp(time_us) and isinstance(status, int) else {}:
+        if not _is_stamp(time_us) or not isinstance(status, int):
+            raise _other_form(path, line)
+        match row:
             case {"gp": [x, y]} if finite(x) is not None and finite(y) is not None:
                 point = (x, y) if status == 0 else (np.nan, np.nan)
                 if not np.array_equal(gaze.setdefault(time_us, point), point, equal_nan=True):
@@ -240,9 +242,7 @@ def _read_live(path: Path) -> _Live:
             case {"gd": _}:
                 eyes[time_us] = eyes.get(time_us, 0) + (status == 0)
             case _:
-                raise FileError(
-                    path, found=f"line {line}, of another form", wanted="ts, s, and gp, vts or gd", do=COPY_AGAIN
-                )
+                raise _other_form(path, line)
     time_us = np.array(sorted(gaze), np.int64)
     point = np.array([gaze[t] for t in time_us.tolist()], np.float64).reshape(-1, 2)
     return _Live(
@@ -253,7 +253,11 @@ def _read_live(path: Path) -> _Live:
     )
 
 
-def _is_stamp(value: object) -> bool:
+def _other_form(path: Path, line: int) -> FileError:
+    return FileError(path, found=f"line {line}, of another form", wanted="ts, s, and gp, vts or gd", do=COPY_AGAIN)
+
+
+def _is_stamp(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and 0 <= value < 2**53
 
 

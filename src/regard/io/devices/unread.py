@@ -35,6 +35,6 @@ def unread_gaze(folder: Path, *, read: Collection[Path] = ()) -> list[str]:
 
 def not_read(folder: Path, what: Mapping[str, str]) -> list[str]:
     """A note that names what is not read, by the pattern of the files that hold it, of those that lie here."""
-    found = {pattern: sorted(p.name for p in folder.glob(pattern)) for pattern in what}
+    found = {pattern: sorted(p.relative_to(folder).as_posix() for p in folder.glob(pattern)) for pattern in what}
     told = [f"{what[pattern]} ({', '.join(names[:MOST])})" for pattern, names in found.items() if names]
     return [f"not read: {'; '.join(told)}"] if told else []
