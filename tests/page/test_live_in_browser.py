@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import CHROMIUM, Browser, Tab, browser
 from shows import shown
+
+from regard.engine.live.answers import Answer
+from regard.page.live import LivePage
+from regard.prediction import Prediction
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt install chromium)")
 
@@ -65,6 +70,34 @@ def test_what_is_switched_off_is_not_drawn(chromium: Browser):
         click(tab, "[data-model=centre] input")
         assert tab.ask(DRAWN) == without_trail
         assert not tab.errors
+
+
+def test_actions_and_faces_are_drawn_and_switched_off(chromium: Browser):
+    with shown() as (serving, page, live), chromium.tab() as tab:
+        tab.open(serving.url)
+        tab.until(SEEN)
+        while tab.ask("document.getElementById('show-actions').hidden || document.getElementById('show-faces').hidden"):
+            said_of_both(page, live.total.until_s)
+        click(tab, "#pause")
+        for key in ("density", "trail", "gaze"):
+            click(tab, f"#show-{key} input")
+        click(tab, "[data-model=centre] input")
+        both = tab.ask(DRAWN)
+        click(tab, "#show-actions input")
+        faces = tab.ask(DRAWN)
+        click(tab, "#show-faces input")
+        assert both > faces > tab.ask(DRAWN) == 0
+        assert not tab.errors
+
+
+def said_of_both(page: LivePage, now_s: float) -> None:
+    """Two answers: what the wearer does, and that a face looks."""
+    looking = {"looking": np.ones(1, np.float32), "box": np.array([[0.6, 0.6, 0.8, 0.9]], np.float32)}
+    actions = {"logits/action": np.array([[2.0, 1.0]], np.float32)}
+    for model, values in (("who looks", looking), ("what is done", actions)):
+        times = {"time_s": np.full(1, now_s), "seen_until_s": np.full(1, now_s)}
+        said = Prediction(recording="moving", model=model, values=values, **times)
+        page.answered(Answer(model=model, prediction=said, frame_s=now_s, answered_s=now_s, infer_s=0.0, dropped=0))
 
 
 def test_a_paused_page_asks_for_nothing_and_goes_on(chromium: Browser):
