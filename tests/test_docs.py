@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from regard.cli import VERBS
+from regard.engine.evaluate import scorings
 from regard.recipe.packaged import packaged
 
 ROOT = Path(__file__).parents[1]
@@ -76,3 +77,10 @@ def test_shell_blocks_are_well_quoted():
     for page in PAGES:
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
             assert shlex.split(block, comments=True)
+
+
+def test_the_page_of_scores_says_of_every_error_that_lower_is_better():
+    rows = (ROOT / "docs" / "scores.md").read_text().splitlines()
+    for kind in scorings():
+        for score in kind.errors:
+            assert any(f"`{score}`" in row and "↓" in row for row in rows), score
