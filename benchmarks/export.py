@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from forms import say_machine
 from regard.engine.export.convert import SUFFIX, to_int8, to_onnx, to_openvino
-from regard.engine.export.method import Calls, Function, as_tuple, exchanged, method_of
+from regard.engine.export.method import Calls, ExportError, Function, as_tuple, exchanged, method_of
 from regard.engine.export.runtimes import PACKAGES, Runtime, installed, opened, tried
 from regard.models import CSTS, FPNRIM, GLC, CausalGaze, EgoHAR, GazeAttention, GazeLSTM
 from regard.models.backbones import without_imagenet
@@ -76,12 +76,15 @@ def forms_of(model: nn.Module, of: Calls, folder: Path, *, int8: bool) -> dict[s
         file = onnx_file.with_suffix(SUFFIX[runtime])
         if runtime == "openvino":
             to_openvino(onnx_file, file)
-        files = {"fp32": file}
-        if int8:
-            files["int8"] = file.with_stem("small")
-            to_int8(file, runtime, of.given, files["int8"])
+        files = {"fp32": file} | ({"int8": file.with_stem("small")} if int8 else {})
         for precision, each in files.items():
-            tried(each, runtime, of.given[0])
+            try:
+                if precision == "int8":
+                    to_int8(file, runtime, of.given, each)
+                tried(each, runtime, of.given[0])
+            except ExportError as error:
+                print(f"left out: {PACKAGES[runtime]} {precision}: {error.found}", flush=True)
+                continue
             forms[f"{PACKAGES[runtime]} {precision}"] = opened(each, runtime, sizes=sizes)
     return forms
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from tiny import main, tiny_recipe, write_recipe
@@ -69,6 +70,15 @@ def test_predictions_are_those_of_torch(exported: Path, runtime: str):
     ours = predict(recording, model=exported, trust=["tiny"], runtime=runtime)  # pyright: ignore[reportArgumentType]
     assert ours.model == f"{whole.model}, {runtime} fp32"
     torch.testing.assert_close(*(torch.from_numpy(p.values["log_density"]) for p in (ours, whole)), atol=1e-4, rtol=0)
+
+
+def test_a_recipes_scores_are_those_of_torch(exported: Path, tmp_path: Path):
+    scores = {}
+    for runtime in ("torch", "onnx"):
+        words = ["evaluate", str(exported), "--runtime", runtime, "--out", str(tmp_path / runtime), "--trust", "tiny"]
+        assert main(words) == 0
+        scores[runtime] = pd.read_csv(tmp_path / runtime / "scores.csv")["value"]
+    pd.testing.assert_series_equal(scores["torch"], scores["onnx"], atol=1e-3)
 
 
 def test_a_file_that_does_not_run_is_told(tmp_path: Path):

@@ -21,8 +21,8 @@ from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine.ask import Asked, ask
 from regard.engine.live import loop
 from regard.engine.live.answers import ANSWERED, Answer, Listener
-from regard.engine.live.asking import asking_of
 from regard.engine.live.film import LiveFilm
+from regard.engine.live.fitting import asking_of
 from regard.engine.live.loop import Live
 from regard.engine.live.saving import LiveTable, Saved, scored
 from regard.errors import FileError
@@ -231,7 +231,7 @@ def test_a_saved_run_is_scored_against_its_recording(tiny_world: Path, tmp_path:
     counted = live.run()
     files = saved.finish(counted)
     assert [f.name for f in files] == ["film.mp4", "live.json", "saliency.parquet"]
-    ((name, stem, scores),) = scored(tmp_path / "out", min_confidence=0.6)
+    ((name, stem, scores),) = scored(tmp_path / "out", min_confidence=0.6, tell=print)
     assert (name, stem) == ("saliency", "saliency")
     wanted = regard.evaluate(source.recording, heard.prediction)
     np.testing.assert_allclose(scores.summary["value"], wanted.summary["value"])
@@ -248,7 +248,7 @@ def test_what_leaves_nothing_behind_is_recorded_too(tmp_path: Path):
     assert len(Video(recording.require_video().path).times_s) > 15
     (tmp_path / "out" / "live.json").write_text("[]")
     with pytest.raises(FileError, match="no readable account"):
-        next(scored(tmp_path / "out", min_confidence=0.6))
+        next(scored(tmp_path / "out", min_confidence=0.6, tell=print))
 
 
 def test_a_grabbing_thread_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):

@@ -1,11 +1,12 @@
 """`regard evaluate WHAT`: the score table of a model on a recording, a trained run, a recipe, or a live run."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
-from regard.cli.console import heading, out, progress, remarks, table, wrote
+from regard.cli.console import heading, out, plain, progress, remarks, table, wrote
 from regard.cli.options import (
     DEFAULT_MODEL,
     OUT,
@@ -106,9 +107,13 @@ def _recording(options: Namespace) -> int:
     return 0
 
 
+def _tell(sentence: str) -> None:
+    print(f"note: {plain(sentence)}", file=sys.stderr)
+
+
 def _live(what: Path, options: Namespace) -> int:
     files = []
-    for name, stem, scores in scored(what, min_confidence=options.min_confidence):
+    for name, stem, scores in scored(what, min_confidence=options.min_confidence, tell=_tell):
         print_scores(f"{name}, live", scores)
         files += save_scores(scores, options.out or what, f"{stem}_")
     wrote(files, look=look_at(what, options.out), then=command("recipes"))
@@ -123,7 +128,6 @@ def _refuse_recording_options(options: Namespace) -> None:
         "--horizon_s": options.horizon_s,
         "--device": options.device != "cpu",
         "--precision": options.precision != "auto",
-        "--runtime": options.runtime != "auto",
     }
     for name in (name for name, is_given in given.items() if is_given):
         raise RecipeError(
@@ -137,6 +141,7 @@ def _refuse_recording_options(options: Namespace) -> None:
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
     from regard.engine.benchmark import score_recipe
+    from regard.engine.export.folder import read_exported
     from regard.models.backbones import without_imagenet
     from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import best_weights
@@ -151,9 +156,17 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     with without_imagenet() if is_run or options.weights else nullcontext():
         recipe = read_recipe(what, overrides, trust=options.trust)
     folder = options.out or (what if is_run else OUT / recipe.name)
-    best = best_weights(what) if is_run and not options.weights else None
-    weights = locate(options.weights) if options.weights else best
-    scores = score_recipe(recipe, weights=weights, threshold_from=options.threshold_from, progress=True)
+    exported = read_exported(what) if is_run and not options.weights else None
+    best = best_weights(what) if is_run and not options.weights and exported is None else None
+    weights = locate(options.weights) if options.weights else what / exported.weights if exported else best
+    scores = score_recipe(
+        recipe,
+        weights=weights,
+        threshold_from=options.threshold_from,
+        exported=exported,
+        runtime=options.runtime,
+        progress=True,
+    )
     if not is_first_process():
         return 0
     print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)

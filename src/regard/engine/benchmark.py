@@ -10,6 +10,8 @@ import torch
 from regard.engine.arithmetic import chosen, device_of, quick_float32
 from regard.engine.batches import TestBatches
 from regard.engine.evaluate import Scores, directed, signed
+from regard.engine.export.folder import Choice, Exported, put_into
+from regard.engine.predict import runtime_on
 from regard.errors import RecipeError, RegardError
 from regard.metrics.table import ITEM
 from regard.recipe.data import Data
@@ -22,17 +24,25 @@ from regard.run.weights import with_weights
 
 
 def score_recipe(
-    recipe: Recipe, *, weights: Path | None = None, threshold_from: str | None = None, progress: bool = False
+    recipe: Recipe,
+    *,
+    weights: Path | None = None,
+    threshold_from: str | None = None,
+    exported: Exported | None = None,
+    runtime: Choice = "torch",
+    progress: bool = False,
 ) -> Scores:
     """The rows and the table of a recipe's test split.
 
     `weights` is a checkpoint of the same model, ours or its authors'; None scores the model as it is built (baselines).
     `threshold_from` names another split of the dataset: a score's threshold is chosen there, on clips cut like those of
-    the test split, and then used; None leaves it to the recipe.
+    the test split, and then used; None leaves it to the recipe. `runtime` runs what of the model was `exported`.
     """
     quiet_lightning()
     if weights is not None:
         recipe.task.model = with_weights(recipe.task.model, weights)
+    runtime = runtime_on(device_of(recipe.training.accelerator), runtime)
+    by = put_into(recipe.task.model, exported, runtime, name=recipe.name)
     data, task = recipe.data, recipe.task
     split = data.require_eval().test
     _warn_of_shared(recipe)
@@ -46,7 +56,7 @@ def score_recipe(
     skipped = f"; {len(unread)} recordings or clips skipped: {'; '.join(unread)}" if unread else ""
     protocol = (
         f"{task.protocol(items)}{skipped}; recipe {recipe.name}, split {split}, "
-        f"data {data_hash(data.recordings(split))}, commit {git_commit()}"
+        f"data {data_hash(data.recordings(split))}, commit {git_commit()}{'' if by == 'torch' else f', run by {by}'}"
     )
     return Scores(
         items=signed(items, task.scoring),

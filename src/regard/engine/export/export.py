@@ -16,7 +16,7 @@ from torch import nn
 from regard.engine.ask import Asked, ask
 from regard.engine.export.convert import SUFFIX, to_int8, to_onnx, to_openvino
 from regard.engine.export.folder import Exported, Form, parts_of, sum_of
-from regard.engine.export.method import Calls, calls, method_of
+from regard.engine.export.method import Calls, ExportError, calls, method_of
 from regard.engine.export.parity import Said, difference, passes, said, times_s
 from regard.engine.export.runtimes import Runtime, opened, tried, version_of
 from regard.engine.export.samples import Samples, samples
@@ -49,8 +49,9 @@ def export(
 
     `calibrate` is a split of the recipe's dataset, or a recording; `num_clips` of its clips are answered about by each
     form, and as many others give the ranges of 8-bit products. What is not needed at run time stays out; weights are
-    copied, for what of the model stays in torch. Raises ExportError where the model has no such method or a runtime
-    cannot run it, MissingExtraError, and what `ask` raises.
+    copied, for what of the model stays in torch. 8-bit files that cannot be made or do not run are told and left out.
+    Raises ExportError where the model has no such method or a runtime cannot run it in float32, MissingExtraError, and
+    what `ask` raises.
     """
     for runtime in to:
         version_of(runtime)
@@ -139,8 +140,12 @@ def _files(
         if int8:
             tell(f"{runtime}: 8-bit products by the ranges of {len(of.given)} calls")
             small = file.with_stem("model_int8")
-            to_int8(file, runtime, of.given, small)
-            tried(small, runtime, of.given[0])
+            try:
+                to_int8(file, runtime, of.given, small)
+                tried(small, runtime, of.given[0])
+            except ExportError as error:
+                tell(f"{runtime}: no 8-bit file: {error.found}")
+                continue
             files[runtime, f"{runtime} int8"] = small
     return files
 

@@ -24,9 +24,9 @@ from regard.engine.evaluate import Scores, evaluate
 from regard.engine.live.answers import Answer, Listener
 from regard.engine.live.film import LiveFilm
 from regard.engine.live.tally import Tally
-from regard.errors import FileError
+from regard.errors import FileError, NothingToScoreError, RegardError, TableError
 from regard.io.files import make_folder, writing
-from regard.io.live.grabbed import LiveSource
+from regard.io.live.grabbed import LiveSource, Tell
 from regard.io.predictions import PredictionWriter, open_prediction, prediction_writer
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
@@ -130,16 +130,26 @@ def is_live_run(path: Path) -> bool:
     return (path / RUN).is_file()
 
 
-def scored(folder: Path, *, min_confidence: float) -> Iterator[tuple[str, str, Scores]]:
+def scored(folder: Path, *, min_confidence: float, tell: Tell) -> Iterator[tuple[str, str, Scores]]:
     """Each model of a saved run, and its file's stem, against what was recorded: by its source, or beside its film.
 
-    Raises FileError where the run cannot be read, and NothingToScoreError as `evaluate` does.
+    Of which nothing is recorded that its answers could be compared with is told. Raises FileError where the run cannot
+    be read, and what `evaluate` does where no model can be scored.
     """
     recording = recorded(folder, min_confidence=min_confidence)
-    for name, file in _read(folder)["models"].items():
-        if (folder / file).is_file():
-            answers = open_prediction(folder / file)
-            yield name, Path(file).stem, evaluate(replace(recording, id=answers.recording), answers)
+    not_scored: list[RegardError] = []
+    files = {name: file for name, file in _read(folder)["models"].items() if (folder / file).is_file()}
+    for name, file in files.items():
+        answers = open_prediction(folder / file)
+        try:
+            scores = evaluate(replace(recording, id=answers.recording), answers)
+        except (NothingToScoreError, TableError) as error:
+            not_scored.append(error)
+            tell(f"{name} cannot be scored: {error.where}: found {error.found}, wanted {error.wanted}")
+            continue
+        yield name, Path(file).stem, scores
+    if not_scored and len(not_scored) == len(files):
+        raise not_scored[0]
 
 
 def watched(folder: Path) -> Path:
