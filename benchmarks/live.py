@@ -18,7 +18,7 @@ import regard
 from decode import machine
 from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine.ask import Asked
-from regard.engine.live.asking import asking_of
+from regard.engine.live.fitting import asking_of
 from regard.engine.live.loop import Live
 from regard.engine.live.saving import Saved
 from regard.engine.live.tally import memory_mb

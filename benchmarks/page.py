@@ -26,7 +26,7 @@ from decode import machine
 from live import write_film
 from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine.ask import Asked
-from regard.engine.live.asking import asking_of
+from regard.engine.live.fitting import asking_of
 from regard.engine.live.loop import Live
 from regard.io.live.played import Played
 from regard.models import CausalGaze

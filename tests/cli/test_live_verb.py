@@ -59,8 +59,8 @@ def test_sources_that_are_none_are_explained(refused, words: list[str], found: s
     assert found in refused("live", *words).found
 
 
-def test_models_that_cannot_be_asked_live_are_explained(refused, world: Path):
-    assert "faces" in refused("live", world, "--model", "looking").found
+def test_models_that_cannot_be_asked_live_are_explained(refused, world: Path, silent_video: Path):
+    assert "observed gaze" in refused("live", silent_video, "--model", "gaze-stays").found
     refused("live", world, "--model", "nobody")
 
 

@@ -94,3 +94,17 @@ def test_boxes_of_which_the_model_can_say_nothing_are_told(refused, party: Path)
 
 def test_a_question_that_has_no_model_of_its_own_is_refused(refused, party: Path):
     assert refused("predict", party, "--task", "listening").wanted.startswith("a recipe")
+
+
+def test_who_looks_is_told_live(say, party: Path):
+    assert say("live", party, "--model", "looking", "--model", "centre-prior", "--fast", "--save", "out").code == 0
+    scores = pd.read_parquet("out/looking.parquet")
+    assert set(scores["who"]) == {"ann", "bob"}
+    assert (scores.loc[scores["who"] == "ann", "looking_raw"] < 0.5).sum() == 1
+    assert (scores.loc[scores["who"] == "bob", "looking"] < 0.5).all()
+    with Video("out/film.mp4") as film:
+        assert len(film.times_s) == 40
+    said = say("evaluate", "out")
+    assert said.code == 0
+    assert "looking cannot be scored" in said.err
+    assert Path("out/centre-prior_scores.csv").is_file()

@@ -2,7 +2,7 @@
 
 from regard.engine.ask import Asked
 from regard.engine.live.answers import Answer, Listener
-from regard.engine.live.asking import asking_of
+from regard.engine.live.fitting import asking_of
 from regard.engine.live.loop import Live
 from regard.io.live.grabbed import Grabbed, LiveSource
 from regard.prediction import Prediction, joined

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from regard.clips.sampling.everywhere import EveryFrame
 from regard.engine.ask import Asked
-from regard.engine.live.asking import asking_of
+from regard.engine.live.fitting import asking_of
 from regard.engine.live.loop import Live
 from regard.io.live.grabbed import Grabbed, LiveSource
 from regard.models import CentrePrior

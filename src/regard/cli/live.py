@@ -141,7 +141,7 @@ def _asking(
 ) -> "list[Asking]":
     """How each model is asked, under a name of its own."""
     from regard.engine.ask import ask
-    from regard.engine.live.asking import asking_of
+    from regard.engine.live.fitting import asking_of
     from regard.engine.predict import runtime_on, usable
 
     usable(options.device)

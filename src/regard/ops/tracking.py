@@ -67,32 +67,52 @@ def tracks(
     most `filled_s` apart are filled with boxes on the straight line between them; longer ones stay. Tracks of fewer
     than `min_found` boxes are dropped. Boxes without area or that are not finite are no faces.
     """
-    members: list[list[tuple[int, int]]] = []
-    last: list[np.ndarray] = []
+    follower, members = Follower(memory_s=memory_s, min_overlap=min_overlap), dict[int, list[tuple[int, int]]]()
     for number, faces in enumerate(found):
+        for track, which in follower.follow(faces, float(time_s[number])):
+            members.setdefault(track, []).append((number, which))
+    return [track_of(m, found, time_s, filled_s=filled_s) for m in members.values() if len(m) >= min_found]
+
+
+class Follower:
+    """Which face each box of the next picture is, as `tracks` says it; knows nothing of pictures to come."""
+
+    def __init__(self, *, memory_s: float = MEMORY_S, min_overlap: float = MIN_OVERLAP) -> None:
+        self._memory_s, self._min_overlap = memory_s, min_overlap
+        self._last: dict[int, tuple[Float64[np.ndarray, "4"], float]] = {}
+        self._num_tracks = 0
+
+    @property
+    def remembered(self) -> frozenset[int]:
+        """The numbers of the tracks that may go on."""
+        return frozenset(self._last)
+
+    def follow(self, faces: Found, time_s: float) -> list[tuple[int, int]]:
+        """The number of each face's track, from 0, and of its box, from the left."""
         good = np.flatnonzero(np.isfinite(faces.box).all(1) & (faces.box[:, 2:] > faces.box[:, :2]).all(1))
         good = good[np.argsort(faces.box[good, 0], kind="stable")]
-        open_ = [k for k, m in enumerate(members) if time_s[number] - time_s[m[-1][0]] <= memory_s + 1e-9]
-        pairs = overlap(np.array([last[k] for k in open_]).reshape(-1, 4), faces.box[good])
+        self._last = {k: (box, at_s) for k, (box, at_s) in self._last.items() if time_s - at_s <= self._memory_s + 1e-9}
+        open_ = list(self._last)
+        pairs = overlap(np.array([self._last[k][0] for k in open_]).reshape(-1, 4), faces.box[good])
         taken: dict[int, int] = {}
-        while pairs.size and pairs.max() >= min_overlap:
+        while pairs.size and pairs.max() >= self._min_overlap:
             row, column = np.unravel_index(pairs.argmax(), pairs.shape)
             taken[int(column)] = open_[int(row)]
             pairs[row], pairs[:, column] = -1, -1
+        followed = []
         for column, which in enumerate(good.tolist()):
             track = taken.get(column)
             if track is None:
-                members.append([])
-                last.append(faces.box[which])
-                track = len(members) - 1
-            members[track].append((number, which))
-            last[track] = faces.box[which]
-    return [_track(m, found, time_s, filled_s) for m in members if len(m) >= min_found]
+                track, self._num_tracks = self._num_tracks, self._num_tracks + 1
+            self._last[track] = faces.box[which], time_s
+            followed.append((track, which))
+        return followed
 
 
-def _track(
-    members: list[tuple[int, int]], found: Sequence[Found], time_s: Float64[np.ndarray, "t"], filled_s: float
+def track_of(
+    members: list[tuple[int, int]], found: Sequence[Found], time_s: Float64[np.ndarray, "t"], *, filled_s: float
 ) -> Track:
+    """One face from the numbers of its pictures, in order, and of its box in each; short holes are filled."""
     at = np.array([number for number, _ in members])
     box, score, landmarks = (
         np.stack([getattr(found[number], name)[which] for number, which in members]) for name in Found._fields

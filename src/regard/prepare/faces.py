@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, UInt8
 from typing_extensions import override
 
 from regard.batch import Field
@@ -103,10 +103,10 @@ class FoundFaces(Making):
         """The tracks, and the times of the video's frames. Raises FileError where a picture cannot be read."""
         video = open_video(recording.require_video())
         times_s, found = video.times_s, []
-        size = target_size(video.size, min(self.detector.short_side or min(video.size), *video.size))
+        size = self.looked_at(video.size)
         chunk = max(1, CHUNK_BYTES // (3 * size[0] * size[1]))
         for first in range(0, len(times_s), chunk):
-            found += [self._found(picture) for picture in video.frames_at(times_s[first : first + chunk], size=size)]
+            found += [self.find(picture) for picture in video.frames_at(times_s[first : first + chunk], size=size)]
         video.close()
         followed = tracks(
             found,
@@ -118,7 +118,12 @@ class FoundFaces(Making):
         )
         return followed, times_s
 
-    def _found(self, picture: np.ndarray) -> Found:
+    def looked_at(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) at which it looks for faces in pictures of that size."""
+        return target_size(size, min(self.detector.short_side or min(size), *size))
+
+    def find(self, picture: UInt8[np.ndarray, "h w 3"]) -> Found:
+        """The faces of one picture. Raises FileError where a detector answers otherwise than it should."""
         found = self.detector.find(picture)
         shapes = tuple(np.shape(part) for part in found)
         k = shapes[0][0] if shapes[0] else -1
@@ -137,7 +142,7 @@ def face_tracks(followed: Sequence[Track], times_s: Float64[np.ndarray, "t"]) ->
     """Tracks of a video's frames as nouns: nobody knows yet who they are, or whether they look."""
     return tuple(
         FaceTrack(
-            person=f"face-{number}",
+            person=face_name(number),
             time_s=times_s[track.frame],
             box=track.box,
             looking=np.zeros(len(track.frame), bool),
@@ -146,6 +151,11 @@ def face_tracks(followed: Sequence[Track], times_s: Float64[np.ndarray, "t"]) ->
         )
         for number, track in enumerate(followed, start=1)
     )
+
+
+def face_name(number: int) -> str:
+    """What a face is called that nobody knows, from 1."""
+    return f"face-{number}"
 
 
 def _in_box(track: Track) -> Float64[np.ndarray, "n 5 3"]:

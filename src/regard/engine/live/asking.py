@@ -13,14 +13,13 @@ from jaxtyping import UInt8
 from torch import Tensor
 from typing_extensions import override
 
-from regard.batch import Batch, Field, Sample
+from regard.batch import Batch, Sample
 from regard.clips.collate import collate
 from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
-from regard.clips.sampling.window import HOP_S, TOLERANCE_S, EveryClip, Sampler, Window
+from regard.clips.sampling.window import TOLERANCE_S, Window
 from regard.engine.arithmetic import autocast, chosen
 from regard.engine.ask import Asked
 from regard.engine.live.pace import Pace
-from regard.engine.predict import CannotAnswerError
 from regard.io.live.grabbed import Developed, Grabbed, LiveSource
 from regard.prediction import Prediction
 from regard.recipe.training import Precision, Products
@@ -30,8 +29,6 @@ from regard.types import Clip, GazeTrack
 
 GAZE_BACK_S = 0.1
 """How far before a window its gaze is asked for: farther than gaze at a moment may be measured from it."""
-LIVE: frozenset[Field] = frozenset({"video", "sound", "observed_gaze"})
-"""What can be read while it happens."""
 
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -64,11 +61,14 @@ class Asking(ABC):
 
     def _batch(self, clip: Clip, pictures: list[Picture], **others: Tensor | None) -> Batch:
         video = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-        sample = Sample(clip=clip, video=video, **others)  # pyright: ignore[reportArgumentType]
+        sample = self._ready(Sample(clip=clip, video=video, **others))  # pyright: ignore[reportArgumentType]
+        return collate([sample]).to(self._place)
+
+    def _ready(self, sample: Sample) -> Sample:
         generator = torch.Generator().manual_seed(0)
         for transform in self.asked.transforms:
             sample = transform(sample, generator=generator)
-        return collate([sample]).to(self._place)
+        return sample
 
     def _said(self, answer: Any, batch: Batch, *, after_s: float) -> Prediction | None:
         """In a user's terms, what is about moments later than `after_s`."""
@@ -78,7 +78,10 @@ class Asking(ABC):
 
 
 class Stepping(Asking):
-    """A model that is fed one picture after the other and remembers what it has seen."""
+    """A model that is fed one picture after the other and remembers what it has seen.
+
+    Where its recipe cuts recordings into clips of successive frames, its memory begins anew with each, as in `predict`.
+    """
 
     room = 4
 
@@ -87,6 +90,9 @@ class Stepping(Asking):
         self._model: Any = asked.task.model
         self._size: tuple[int, int] | None = None
         self._state: Any = None
+        sampler = asked.sampler
+        self._length = sampler.num_frames if isinstance(sampler, EveryFrame) else None
+        self._num_fed, self._before = 0, None
         self._shown: deque[Clip] = deque(maxlen=asked.task.stepped_frames)
 
     @override
@@ -100,11 +106,16 @@ class Stepping(Asking):
         batch = self._batch(clip, [picture])
         assert batch.video is not None
         if picture.shape[:2] != self._size:  # which a memory of places does not outlive
-            self._size, self._state = picture.shape[:2], self._model.begin(1)
+            self._size, self._before, self._state, self._num_fed = picture.shape[:2], None, self._model.begin(1), 0
             self._shown.clear()
-        self._shown.append(clip)
         with autocast(self._products, self._place):
-            answer, self._state = self._model.step(batch.video[:, 0], self._state)
+            if self._num_fed == self._length and self._before is not None:
+                _, self._state = self._model.step(self._before, self._model.begin(1))
+                self._num_fed = 0
+            self._before = batch.video[:, 0]
+            answer, self._state = self._model.step(self._before, self._state)
+        self._num_fed += 1
+        self._shown.append(clip)
         if len(self._shown) < self.asked.task.stepped_frames:  # an answer about a part of a window has another shape
             return None
         return self._said(self.asked.task.stepped(answer), _of_all(list(self._shown), batch), after_s=now_s[0] - 1)
@@ -124,8 +135,8 @@ class Windowed(Asking):
         self._ahead_s = sampler.ahead_s if isinstance(sampler, Window) else None
         self._kept: deque[tuple[float, Picture]] = deque()
         self._answered_s = -np.inf
-        self._sound: SoundSource | None = None
-        self._hears = "sound" in asked.task.inputs and asked.sound is not None
+        hears = "sound" in asked.task.inputs and asked.sound is not None
+        self._sound: SoundSource | None = source.heard() if hears else None
 
     @override
     def offer(self, grabbed: Grabbed) -> tuple[Clip, list[Picture]] | None:
@@ -163,12 +174,8 @@ class Windowed(Asking):
         return self._said(answer, batch, after_s=after_s)
 
     def _heard(self, clip: Clip) -> dict[str, Tensor]:
-        if not self._hears or self.source.recording.audio is None:
+        if self.asked.sound is None or self._sound is None:
             return {}
-        if self._sound is None:
-            self._sound = self.source.open_sound()
-        assert self.asked.sound is not None
-        assert self._sound is not None
         sound, valid = self.asked.sound.hear(self._sound, clip)
         return {"sound": sound, "sound_valid": valid}
 
@@ -184,48 +191,6 @@ class Windowed(Asking):
         found: GazeTrack = track.at(moments_s)
         point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
         return {"observed_point": point.float(), "observed_valid": valid, "observed_state": state}
-
-
-def asking_of(
-    asked: Asked,
-    source: LiveSource,
-    *,
-    every_s: float | None = None,
-    device: str = "cpu",
-    precision: Precision = "auto",
-) -> tuple[Asking, tuple[str, ...]]:
-    """How this model is asked about this source, and what is to be told of it.
-
-    `every_s`: from one question to the next, in place of what the recipe says. Raises CannotAnswerError where the model
-    reads what cannot be had live, and RecipeError where a recipe says no length of windows.
-    """
-    task, has_gaze = asked.task, source.gaze_between(0.0, 0.0) is not None
-    spared = getattr(task.model, "does_without", frozenset())
-    lacking = sorted(task.inputs - LIVE | ({"observed_gaze"} & task.inputs - spared if not has_gaze else set()))
-    if lacking or not isinstance(asked.sampler, Window | EveryFrame | EveryMoment):
-        raise CannotAnswerError(
-            asked.name,
-            found=f"a model that reads {', '.join(lacking).replace('_', ' ') or 'faces'}, which nobody has live here",
-            wanted="a model that reads pictures, and sound or the gaze so far where the source has them",
-            do="save the pictures with --save, and ask it about them with regard predict",
-        )
-    told = ()
-    if "sound" in task.inputs and source.recording.audio is None:
-        told = (f"{asked.name} also listens, and this source has no sound that can be heard",)
-    kind = Stepping if task.streams else Windowed
-    pace_s = _hop_s(asked.sampler, steps=task.streams) if every_s is None else every_s
-    return kind(asked, source, every_s=pace_s, device=device, precision=precision), told
-
-
-def _hop_s(sampler: Sampler, *, steps: bool) -> float:
-    """From one question to the next, as a recipe says it."""
-    if isinstance(sampler, EveryMoment):
-        return sampler.interval_s if steps else sampler.every_s
-    if isinstance(sampler, Window) and steps:
-        return sampler.interval_s
-    if isinstance(sampler, EveryClip):
-        return sampler.hop_s
-    return HOP_S if isinstance(sampler, Window) else 0.0
 
 
 def _of_all(shown: list[Clip], newest: Batch) -> Batch:

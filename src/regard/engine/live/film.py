@@ -19,6 +19,8 @@ HELD = 5
 MAX_HEIGHT = 720
 OLD_S = 2.0
 """An answer is drawn for so long, where no newer one comes."""
+FACES_OLD_S = 0.3
+"""And one about faces, which move."""
 SHOWN_TWICE = "evidence"
 """The array that would make a film twice as wide."""
 
@@ -84,20 +86,23 @@ class LiveFilm(Listener):
 
 def _newest(kept: deque[Answer], now_s: float) -> Answer | None:
     """The newest answer that had seen nothing after `now_s`."""
-    known = [answer for answer in kept if now_s - OLD_S <= answer.frame_s <= now_s]
-    return known[-1] if known else None
+    known = [answer for answer in kept if answer.frame_s <= now_s]
+    return known[-1] if known and known[-1].frame_s >= now_s - _drawn_s(known[-1].prediction) else None
+
+
+def _drawn_s(said: Prediction) -> float:
+    return OLD_S if said.who is None else FACES_OLD_S
 
 
 def _as_of_now(said: Prediction, now_s: float) -> Prediction:
-    """The answer's first row, about as much before or after this moment as it was about that of its picture."""
-    values = {name: value[:1] for name, value in said.values.items() if name != SHOWN_TWICE}
-    later_s = now_s - said.seen_until_s[:1]
-    ahead_s = said.time_s[:1] - said.seen_until_s[:1]
+    """The answer about its first moment, as much before or after this one as it was before or after its picture's."""
+    first = said.rows(said.time_s == said.time_s[:1])
+    values = {name: value for name, value in first.values.items() if name != SHOWN_TWICE}
     return replace(
-        said.rows(slice(0, 1)),
-        time_s=np.full(1, now_s),
-        seen_until_s=np.full(1, now_s) - ahead_s,
-        start_s=None if said.start_s is None else said.start_s[:1] + later_s,
+        first,
+        time_s=np.full(len(first), now_s),
+        seen_until_s=now_s - (first.time_s - first.seen_until_s),
+        start_s=None if first.start_s is None else first.start_s + (now_s - first.seen_until_s),
         values=values,
     )
 

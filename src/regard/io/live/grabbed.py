@@ -98,5 +98,9 @@ class LiveSource(ABC):
         return GazeTrack(time_s=track.time_s[first:end], point=track.point[first:end], state=track.state[first:end])
 
     def open_sound(self) -> SoundSource | None:
-        """Its sound by time, for one thread; None where it has none that can be heard."""
+        """Its recorded sound by time, for one thread; None where it has none."""
         return None
+
+    def heard(self) -> SoundSource | None:
+        """Its sound as far as it came, for one thread that listens; None where it has none that can be heard."""
+        return self.open_sound()

@@ -21,6 +21,7 @@ from regard.io.live.companion import Companion, companion_at
 from regard.io.live.gaze_log import GazeLog
 from regard.io.live.grabbed import Grabbed, LiveSource, Tell
 from regard.io.live.stream import AGAIN_S, GIVE_UP_S, OPTIONS, STALL_S, Stream, wall_ahead_s, why_of
+from regard.sources import SoundSource
 from regard.types import GazeTrack, Recording
 
 GAZE = struct.Struct("!ffB")
@@ -59,7 +60,9 @@ class Neon(LiveSource):
         reader.start()
         try:
             for grabbed in self._scene.frames(stop, tell):
-                self._gaze.log.settle(grabbed.time_s, ahead_s=self._scene.stamps.ahead_s, size=grabbed.size)
+                ahead_s = self._scene.stamps.ahead_s
+                assert ahead_s is not None
+                self._gaze.log.settle(grabbed.time_s, ahead_s=ahead_s, size=grabbed.size)
                 yield grabbed
         finally:
             ended.set()
@@ -68,6 +71,10 @@ class Neon(LiveSource):
     @override
     def gaze_between(self, start_s: float, end_s: float) -> GazeTrack:
         return self._gaze.log.between(start_s, end_s)
+
+    @override
+    def heard(self) -> SoundSource | None:
+        return self._scene.heard()
 
 
 class _Gaze:

@@ -30,9 +30,9 @@ class Stamps:
         self._early: deque[tuple[float, float]] = deque()
 
     @property
-    def ahead_s(self) -> float:
-        """By how much the clock is ahead of the stamps, as far as these go on as they did; 0 where there are none."""
-        return self._offset_s or 0.0
+    def ahead_s(self) -> float | None:
+        """By how much the clock is ahead of stamps that go on as they did; None where there are none."""
+        return self._offset_s
 
     def place(self, stamp_s: float | None, now_s: float) -> Placed:
         """The picture that arrived `now_s` with this stamp; None: without any."""

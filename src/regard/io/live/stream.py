@@ -7,12 +7,14 @@ film in the same way; where the stream does not say how long it is, it is looked
 import struct
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from threading import Event
 from urllib.parse import urlsplit
 
 import av
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import ExitError, FFmpegError, InvalidDataError
 from av.packet import Packet
@@ -21,8 +23,9 @@ from typing_extensions import override
 
 from regard.errors import FileError
 from regard.io.live.grabbed import Clock, Grabbed, LiveSource, Tell
+from regard.io.live.heard import HeardSound
 from regard.io.live.stamps import Stamps
-from regard.io.media.container import packets_of, video_streams
+from regard.io.media.container import packets_of, sound_streams, video_streams
 from regard.io.media.upright import turn_of
 from regard.types import Recording
 
@@ -64,7 +67,14 @@ class Stream(LiveSource):
         self.recording = Recording(id=self.name, subject="live")
         self.stamps = Stamps()
         self._address, self._camera, self._stall_s, self._give_up_s = address, camera, stall_s, give_up_s
-        self._on_wall_clock = on_wall_clock
+        self._on_wall_clock, self._sound = on_wall_clock, None if camera else HeardSound()
+        self._is_heard = False
+
+    @override
+    def heard(self) -> HeardSound | None:
+        """From now on its sound is decoded too; cameras have none."""
+        self._is_heard = self._sound is not None
+        return self._sound
 
     @override
     def frames(self, stop: Event, tell: Tell) -> Iterator[Grabbed]:
@@ -112,22 +122,32 @@ class Stream(LiveSource):
             streams = video_streams(container)
             if not streams:
                 raise NothingShownError("it has no video")
-            decoded = self._decoded(container, streams[0], stop, tell)
+            sound = sound_streams(container)[:1] if self._is_heard else []
+            if self._is_heard and not sound:
+                tell("it has no sound")
+            decoded = self._decoded(container, streams[0], sound, stop, tell)
             if self._camera or (container.duration or 0) <= 0:
                 yield from decoded
                 return
             yield from _played(decoded, stop)
             raise _EndedError
 
-    def _decoded(self, container: InputContainer, stream: VideoStream, stop: Event, tell: Tell) -> Iterator[Grabbed]:
+    def _decoded(
+        self, container: InputContainer, stream: VideoStream, sound: list[AudioStream], stop: Event, tell: Tell
+    ) -> Iterator[Grabbed]:
         stream.codec_context.thread_count = 1
         damaged, told_s, known = 0, 0.0, False
         size, turn = (0, 0), (False, False, False)
-        ahead_s, opened_s = None if self._on_wall_clock else 0.0, time.monotonic()
-        for packet in packets_of(container, stream):
+        ahead_s = sound_ahead_s = None if self._on_wall_clock else 0.0
+        opened_s = time.monotonic()
+        for packet in packets_of(container, stream, *sound):
             if stop.is_set():
                 return
             began_s = time.monotonic()
+            if packet.stream in sound:
+                sound_ahead_s = (self._on_wall_clock and wall_ahead_s(packet)) or sound_ahead_s
+                self._hear(packet, sound_ahead_s)
+                continue
             if self._on_wall_clock:
                 ahead_s = wall_ahead_s(packet) or ahead_s
                 if ahead_s is None and began_s - opened_s > self._stall_s:
@@ -152,6 +172,15 @@ class Stream(LiveSource):
                     tell(f"its clock jumped; it goes on from {time_s:.2f} s")
                 yield Grabbed(time_s=time_s, due_s=due_s, decode_s=now_s - began_s, frame=frame, turn=turn)
                 known, began_s = True, time.monotonic()
+
+    def _hear(self, packet: Packet, ahead_s: float | None) -> None:
+        """On the pictures' clock, once there is one."""
+        if self._sound is None or ahead_s is None or self.stamps.ahead_s is None:
+            return
+        with suppress(InvalidDataError):  # damage in sound is silence
+            for frame in packet.decode():
+                if isinstance(frame, AudioFrame) and frame.time is not None:
+                    self._sound.add(frame, frame.time + ahead_s + self.stamps.ahead_s)
 
     def _refused(self, why: str) -> FileError:
         if self._camera:

@@ -131,12 +131,12 @@ def _choose(container: InputContainer, path: Path, noun: str, streams: list[S], 
     )
 
 
-def packets_of(container: InputContainer, stream: VideoStream | AudioStream) -> Iterator[Packet]:
-    """The stream's packets from where the file stands, and an empty one at the end that flushes the decoder.
+def packets_of(container: InputContainer, *streams: VideoStream | AudioStream) -> Iterator[Packet]:
+    """The streams' packets from where the file stands, and empty ones at the end that flush the decoders.
 
     Raises FFmpegError where the file breaks off; PyAV itself trips over a damaged one in which streams come up midway.
     """
     try:
-        yield from container.demux(stream)
+        yield from container.demux(*streams)
     except IndexError as error:
         raise InvalidDataError(errno.EINVAL, "streams come up midway") from error

@@ -139,7 +139,7 @@ class Sound:
                         frame, int(look.pts[number]), ticks=look.table.tick_s * look.rate_hz, constant=look.constant
                     )
                     start = int(at[number]) + cut - first
-                    _paste(out, _mixed(convert, frame, channels), start)
+                    paste(out, mixed(convert, frame, channels), start)
         except MisledSeekError:
             return self._recorded(first, last, channels)
         except FFmpegError as error:
@@ -227,7 +227,7 @@ def foresight_s(sound: SoundSource, *, rate_hz: int) -> float:
     return 0.0 if recorded_hz == rate_hz else RESAMPLER_TAPS / 2 / min(recorded_hz, rate_hz)
 
 
-def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
+def mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32[np.ndarray, "c n"]:
     """The frame as float in the wanted number of channels; a mono recording sounds equally loud from both sides."""
     frame.pts = None
     samples = np.concatenate([f.to_ndarray() for f in convert.resample(frame)], axis=1)
@@ -236,7 +236,8 @@ def _mixed(convert: AudioResampler, frame: AudioFrame, channels: int) -> Float32
     return samples.mean(axis=0, keepdims=True) if channels == 1 else np.repeat(samples, 2, axis=0)
 
 
-def _paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], start: int) -> None:
+def paste(out: Float32[np.ndarray, "c n"], piece: Float32[np.ndarray, "c m"], start: int) -> None:
+    """Put a piece into it, from number `start` on, as far as it lies inside."""
     begin, end = max(0, start), min(out.shape[1], start + piece.shape[1])
     if begin < end:
         out[:, begin:end] = piece[:, begin - start : end - start]
