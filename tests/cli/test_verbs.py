@@ -91,6 +91,11 @@ def test_check_of_a_good_recording_says_so_and_ends_with_0(say, world):
     assert not list(Path.cwd().iterdir())
 
 
+def test_a_thorough_check_tells_whether_gaze_and_video_are_in_step(say, world):
+    assert "gaze and video" not in say("check", world).out
+    assert "gaze and video" in say("check", world, "--thorough").out
+
+
 def test_check_of_a_recording_whose_gaze_is_all_lost_ends_with_1(say, world, gaze_table):
     gaze_table.assign(valid=0).to_csv(world / "gaze.csv", index=False)
     said = say("check", world)

@@ -2,16 +2,18 @@
 
 import os
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from regard.cli.console import heading, out, progress, suggest, table
+from regard.cli.console import frames_progress, heading, out, progress, suggest, table
 from regard.cli.options import add_recording, command
 from regard.datasets.check import RootCheck, check_root, recognise
 from regard.errors import FileError
 from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
+from regard.types import Recording
 
 EXIT_UNUSABLE = 1
 
@@ -24,7 +26,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="PATH is the root of this dataset, such as egtea (default: found by the names of what lies there)",
     )
-    parser.add_argument("--thorough", action="store_true", help="decode every frame and all sound, which takes a while")
+    parser.add_argument(
+        "--thorough",
+        action="store_true",
+        help="decode every frame and all sound, and tell whether gaze and video are in step, which takes a while",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -40,12 +46,25 @@ def run(options: Namespace) -> int:
             raise
         return _check_root(options.path, dataset)
     found = check_recording(recording, thorough=options.thorough)
+    if options.thorough and found.usable:
+        found = _with_lag(recording, found)
     heading(f"{recording.id}: {options.path}")
     print_findings(found)
     if not found.usable:
         return EXIT_UNUSABLE
     suggest(command("show", options.path))
     return 0
+
+
+def _with_lag(recording: Recording, found: RecordingCheck) -> RecordingCheck:
+    from regard.engine.sync import lag_finding
+
+    try:
+        with frames_progress("comparing gaze and video") as tell:
+            lag = lag_finding(recording, progress=tell)
+    except FileError:  # of a damaged frame, which is among the findings
+        return found
+    return found if lag is None else replace(found, findings=(*found.findings, lag))
 
 
 def _check_root(path: str, dataset: str) -> int:

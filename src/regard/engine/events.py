@@ -74,7 +74,7 @@ def eye_movements(
     """
     recording = recording_of(recording)
     gaze = _gaze_of(recording)
-    camera, known = _camera_of(recording, field_deg)
+    camera, known = camera_of(recording, field_deg)
     head = head_turns(recording, camera, progress=progress) if look and not watched and recording.video else None
     told = label_movements(gaze, camera, head=head, still_head=watched)
     labelled = np.isin(gaze.state, KINDS)
@@ -130,7 +130,7 @@ def _gaze_of(recording: Recording) -> GazeTrack:
     return gaze
 
 
-def _camera_of(recording: Recording, field_deg: float | None) -> tuple[Camera, bool]:
+def camera_of(recording: Recording, field_deg: float | None) -> tuple[Camera, bool]:
     """The camera, and whether it is known; a pinhole of an assumed field where it is not."""
     if recording.camera is not None:
         return recording.camera, True
