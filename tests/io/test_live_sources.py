@@ -130,47 +130,6 @@ def test_a_stream_that_was_killed_and_restarted_goes_on_though_its_times_jump_ba
     assert told.about("it is back after")
 
 
-def loudness(source: Stream, start_s: float, end_s: float) -> float:
-    sound = source.heard()
-    assert sound is not None
-    return float(np.abs(sound.samples_between(start_s, end_s, rate_hz=24_000)).mean())
-
-
-def test_sound_is_heard_at_the_time_of_the_pictures(tmp_path: Path):
-    content = transport_stream(tmp_path / "tone.ts", num_frames=40, tone_s=1.0)
-    with served(sending(content)) as address:
-        source = of(address)
-        sound = source.heard()
-        grabbed, told = watched(source)
-    assert sound is not None
-    assert (len(grabbed), sound.rate_hz) == (40, 48_000)
-    assert sound.duration_s == pytest.approx(2.0, abs=0.1)
-    assert loudness(source, 0.1, 0.95) < 0.01
-    assert loudness(source, 1.05, 1.9) == pytest.approx(20_000 / 2**15 * 2 / np.pi, rel=0.05)
-    assert loudness(source, 2.5, 3.0) == loudness(source, -1.0, -0.1) == 0
-    assert not told.about("no sound")
-
-
-def test_sound_goes_on_with_the_pictures_after_a_break(tmp_path: Path):
-    content = transport_stream(tmp_path / "tone.ts", num_frames=20, tone_s=0.5)
-    with served(sending(content), sending(0.2, content)) as address:
-        source = of(address)
-        source.heard()
-        grabbed, _ = watched(source)
-    again_s = grabbed[20].time_s
-    assert loudness(source, again_s + 0.1, again_s + 0.45) < 0.01
-    assert loudness(source, again_s + 0.55, again_s + 0.9) > 0.3
-
-
-def test_a_stream_without_sound_says_so_to_who_listens(stream):
-    with served(sending(stream)) as address:
-        source = of(address)
-        assert loudness(source, 0.0, 1.0) == 0
-        _, told = watched(source)
-    assert told.about("it has no sound")
-    assert Stream("/dev/video0", camera=True).heard() is None
-
-
 def test_a_stream_that_stalls_is_opened_again(stream):
     with served(sending(stream[: len(stream) // 2], 1.5), sending(stream)) as address:
         grabbed, told = watched(of(address))
