@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from regard.io.check import check_recording as check
     from regard.io.recording import open_recording as open
     from regard.viz.film import film
+    from regard.viz.heatmap import heatmap
     from regard.viz.report import report
 
 __version__ = "0.1.0.dev0"
@@ -56,6 +57,7 @@ __all__ = [
     "eye_movements",
     "film",
     "fixations",
+    "heatmap",
     "open",
     "predict",
     "report",
@@ -69,6 +71,7 @@ _LAZY = {
     "eye_movements": ("regard.engine.events", "eye_movements"),
     "film": ("regard.viz.film", "film"),
     "fixations": ("regard.engine.events", "fixations"),
+    "heatmap": ("regard.viz.heatmap", "heatmap"),
     "open": ("regard.io.recording", "open_recording"),
     "predict": ("regard.engine.predict", "predict"),
     "report": ("regard.viz.report", "report"),

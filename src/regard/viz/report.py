@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
 from regard.io import writing
@@ -24,6 +25,7 @@ from regard.sources import FrameSource
 from regard.types import GazeState, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
 from regard.viz.drawing import drawing_of
+from regard.viz.heatmap import heatmap, looks
 from regard.viz.telling import tellings_of
 from regard.viz.timeline import timeline
 
@@ -57,6 +59,7 @@ svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px
 .key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
 code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }
+.small { max-width: 34rem; }
 @media print {
   :root { color-scheme: light; --ground: #fff; --text: #000; --dim: #444; --line: #bbb; }
   body { padding: 0; font-size: 10.5pt; max-width: none; } h2 { break-after: avoid; }
@@ -86,7 +89,7 @@ def report(
     path, recording = Path(path), recording_of(recording)
     prediction = None if prediction is None else answers_of(prediction)
     source = open_video(recording.require_video())
-    sheet = _sheet(recording, source, prediction, progress)
+    sheet, mean = _sheet(recording, source, prediction, progress)
     parts = [
         _section("Recording", _facts_table(_facts(recording, source))),
         _section("Check", "" if findings is None else _table(findings)),
@@ -94,6 +97,7 @@ def report(
         *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
         _section("Eye movements", "" if movements is None else _table(movements)),
         _section("At a glance", sheet),
+        _section("Where gaze rested", _rested(recording, mean)),
         _section("Scores", "" if scores is None else _table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
@@ -163,8 +167,10 @@ def _sheet(
     source: FrameSource,
     prediction: Answers | None,
     progress: Callable[[float], None] | None,
-) -> str:
-    """Frames spread evenly over the recording, the middles of as many equal parts, with gaze and prediction."""
+) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
+    """Frames spread evenly over the recording, the middles of as many equal parts, with gaze and prediction; and their
+    mean, without.
+    """
     times_s = source.times_s
     count = min(SHEET_FRAMES, len(times_s))
     picked_s = times_s[((np.arange(count) + 0.5) / count * len(times_s)).astype(int)]
@@ -172,8 +178,10 @@ def _sheet(
     scale = min(SHEET_HEIGHT / h, SHEET_WIDTH / w)
     size = (max(1, round(h * scale)), max(1, round(w * scale)))
     drawing, frames = drawing_of(recording.gaze, prediction, said=False), []
+    total = np.zeros((*size, 3))
     for k, time_s in enumerate(picked_s.tolist()):
         frame = source.frames_at(picked_s[k : k + 1], size=size)[0]
+        total += frame
         frames.append(drawing.draw(frame, time_s))
         if progress is not None:
             progress((k + 1) / count)
@@ -181,15 +189,29 @@ def _sheet(
     if recording.gaze is not None:
         states = [f"  {GazeState(k).name.lower()}" for k in recording.gaze.at(picked_s).state.tolist()]
     captions = [f"{int(t // 60)}:{t % 60:05.2f}{state}" for t, state in zip(picked_s.tolist(), states, strict=True)]
-    picture = io.BytesIO()
-    Image.fromarray(contact_sheet(frames, captions, columns=4, background=STRIP)).save(picture, "JPEG", quality=88)
-    code = base64.b64encode(picture.getvalue()).decode()
+    picture = contact_sheet(frames, captions, columns=4, background=STRIP)
     marks = [] if recording.gaze is None else ["\u25cb recorded gaze, in the colour of its state"]
     marks += [] if prediction is None else [drawing.legend.format(model=prediction.model)]
     key = "".join(f"<span>{escape(mark)}</span>" for mark in marks)
     alt = escape("; ".join([f"{count} frames of the recording", *marks]))
-    sheet = f'<img alt="{alt}" src="data:image/jpeg;base64,{code}">'
-    return f'<div class="scroll">{sheet}</div><p class="key dim">{key}</p>'
+    mean = np.rint(total / count).astype(np.uint8)
+    return f'<div class="scroll">{_img(picture, alt)}</div><p class="key dim">{key}</p>', mean
+
+
+def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
+    """How long gaze rested where, over the mean of some of the recording's frames."""
+    if looks([recording], size=(1, 1)) is None:
+        return ""
+    text = (
+        f"how long gaze rested where, over the mean of {SHEET_FRAMES} frames; what lies there changes as the head turns"
+    )
+    return f'<div class="small">{_img(heatmap(recording, over=mean), text)}</div><p class="dim">{text}</p>'
+
+
+def _img(picture: UInt8[np.ndarray, "h w 3"], alt: str) -> str:
+    code = io.BytesIO()
+    Image.fromarray(picture).save(code, "JPEG", quality=88)
+    return f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(code.getvalue()).decode()}">'
 
 
 def _section(name: str, inside: str) -> str:
