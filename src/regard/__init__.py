@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from regard.engine.predict import predict
     from regard.io.check import check_recording as check
     from regard.io.recording import open_recording as open
+    from regard.io.study_list import study
     from regard.viz.film import film
     from regard.viz.heatmap import heatmap
     from regard.viz.report import report
@@ -61,6 +62,7 @@ __all__ = [
     "open",
     "predict",
     "report",
+    "study",
 ]
 
 _LAZY = {
@@ -75,6 +77,7 @@ _LAZY = {
     "open": ("regard.io.recording", "open_recording"),
     "predict": ("regard.engine.predict", "predict"),
     "report": ("regard.viz.report", "report"),
+    "study": ("regard.io.study_list", "study"),
 }
 
 

@@ -50,6 +50,10 @@ class WeightsError(RegardError):
     """A checkpoint belongs to another model, or lacks or exceeds the expected names."""
 
 
+class DeviceError(RegardError):
+    """A device that this machine does not have."""
+
+
 class NothingToScoreError(RegardError):
     """A recording without what its answers would be compared with, or where the two never meet."""
 

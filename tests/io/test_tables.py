@@ -1,5 +1,6 @@
 import os
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -244,3 +245,12 @@ def test_a_table_that_is_none_is_refused(tmp_path, suffix):
 def test_an_unknown_suffix_is_refused(tmp_path):
     with pytest.raises(TableError, match=r"\.csv or \.parquet"):
         write_table(pd.DataFrame(), tmp_path / "items.xls")
+
+
+def test_a_long_table_is_written_as_a_short_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    rows = {"name": ["a, b", 'say "x"', None], "x": [1.5, float("nan"), 1 / 3], "n": pd.array([1, None, 3], "Int64")}
+    table = pd.DataFrame(rows | {"yes": [True, False, True]})
+    write_table(table, tmp_path / "short.csv")
+    monkeypatch.setattr("regard.io.tables.LONG", 0)
+    write_table(table, tmp_path / "long.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "long.csv"), read_table(tmp_path / "short.csv"))

@@ -8,9 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from regard.cli.console import frames_progress, heading, out, progress, suggest, table
-from regard.cli.options import add_recording, command
+from regard.cli.options import add_out, add_recordings, command
+from regard.cli.study import many, study_of
 from regard.datasets.check import RootCheck, check_root, recognise
-from regard.errors import FileError
+from regard.engine.study.kept import Told
+from regard.errors import FileError, RecipeError
 from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
 from regard.types import Recording
@@ -20,7 +22,8 @@ EXIT_UNUSABLE = 1
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, or which dataset."""
-    add_recording(parser)
+    add_recordings(parser)
+    add_out(parser)
     parser.add_argument(
         "--dataset",
         metavar="NAME",
@@ -35,13 +38,22 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Print what was found."""
+    study = study_of(options)
+    if study is not None and options.dataset is None and _dataset_at(options.path) is None:
+        return many(study, options, told, verb="check")
+    if options.out is not None or len(options.paths) > 1:
+        raise RecipeError(
+            "--out" if options.out is not None else " ".join(options.paths[1:]),
+            found="what a study has, given with one recording or dataset",
+            wanted="one path; check prints what it finds and writes nothing",
+            do="take it out",
+        )
     if options.dataset is not None:
         return _check_root(options.path, options.dataset)
     try:
         recording = open_recording(options.path, min_confidence=options.min_confidence)
     except FileError:
-        root = os.path.expanduser(options.path)
-        dataset = recognise(Path(root)) if os.path.isdir(root) else None  # Path's raises for impossible names
+        dataset = _dataset_at(options.path)
         if dataset is None:
             raise
         return _check_root(options.path, dataset)
@@ -65,6 +77,17 @@ def _with_lag(recording: Recording, found: RecordingCheck) -> RecordingCheck:
     except FileError:  # of a damaged frame, which is among the findings
         return found
     return found if lag is None else replace(found, findings=(*found.findings, lag))
+
+
+def told(options: Namespace, recording: Recording, found: RecordingCheck, folder: Path) -> Told:
+    """Of a study's recording there is no more to say than the study says itself, but for what only --thorough finds."""
+    more = _with_lag(recording, found) if options.thorough and found.usable else found
+    return Told(findings=more.findings[len(found.findings) :])
+
+
+def _dataset_at(path: str) -> str | None:
+    root = os.path.expanduser(path)
+    return recognise(Path(root)) if os.path.isdir(root) else None  # Path's raises for impossible names
 
 
 def _check_root(path: str, dataset: str) -> int:

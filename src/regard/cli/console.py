@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import parent_process
 from pathlib import Path
 
 import pandas as pd
@@ -59,7 +60,7 @@ def suggest(command: str) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr that is told the share done, in [0, 1]; only shown on a terminal."""
+    """A bar on stderr that is told the share done, in [0, 1]; only shown on a terminal, by one process."""
     with _bars() as bars:
         bar = bars.add_task(what, total=1.0)
         yield lambda share: bars.update(bar, completed=share)
@@ -81,7 +82,7 @@ def _bars(*numbers: ProgressColumn) -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=not sys.stderr.isatty() or parent_process() is not None,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
+import pandas as pd
+
 from regard.cli.console import heading, out, plain, progress, remarks, table, wrote
 from regard.cli.options import (
     DEFAULT_MODEL,
@@ -14,7 +16,7 @@ from regard.cli.options import (
     add_on_error,
     add_out,
     add_print_config,
-    add_recording,
+    add_recordings,
     add_runtime,
     command,
     file_stem,
@@ -24,13 +26,18 @@ from regard.cli.options import (
 )
 from regard.cli.predict import predicted
 from regard.cli.results import results_folder
+from regard.cli.study import many, study_of
+from regard.engine.compare import scoring_of
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.live.saving import is_live_run, scored
+from regard.engine.study.kept import Told
 from regard.errors import NothingToScoreError, RecipeError
+from regard.io.check import RecordingCheck
 from regard.io.files import temporary_name
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 from regard.recipe.packaged import is_recipe
+from regard.types import Recording
 from regard.viz.confusion import confusion_picture
 
 SUMMARY = ("score", "value", "low", "high", "num_items", "policy")
@@ -42,7 +49,7 @@ TAKES_OVERRIDES = True
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What is scored, who answers, and where to."""
-    add_recording(parser)
+    add_recordings(parser)
     add_model(parser)
     add_runtime(parser)
     add_out(parser)
@@ -60,10 +67,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Print the table, save it and the rows that it was made from."""
-    what = Path(options.path)
-    if is_recipe(what):
+    what = Path(options.paths[0])
+    if len(options.paths) == 1 and is_recipe(what):
         return _recipe(what, options, overrides)
-    if is_live_run(what):
+    if len(options.paths) == 1 and is_live_run(what):
         return _live(what, options)
     only_recipes = {
         "--threshold_from": options.threshold_from,
@@ -78,13 +85,48 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
             wanted="the options of a recording (regard evaluate --help), or a recipe or run",
             do="take it out",
         )
+    options.model = options.task or options.model
+    study = study_of(options)
+    if study is not None:
+        return many(study, options, told, verb="evaluate", finish=_all_together)
     return _recording(options)
 
 
 def _recording(options: Namespace) -> int:
-    options.model = options.task or options.model
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
+    with results_folder(options, recording) as folder:
+        scores = _scored(options, recording, folder)
+        print_scores(f"{options.model} on {recording.id}", scores)
+        files = save_scores(scores, folder, f"{file_stem(options.model)}_")
+    wrote(files, look=look_at(options.path, options.out), then=command("recipes"))
+    return 0
+
+
+def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
+    """The same of a study's recording: its numbers are the scores, and its rows the items."""
+    scores = _scored(options, recording, folder)
+    save_scores(scores, folder, f"{file_stem(options.model)}_")
+    return Told(
+        numbers=dict(zip(scores.summary["score"], map(float, scores.summary["value"]), strict=True)), table=scores.items
+    )
+
+
+def _all_together(items: pd.DataFrame, folder: Path) -> list[Path]:
+    """The scores of all recordings' items, with intervals over recordings."""
+    scoring = scoring_of(items, folder, ())()
+    summary = scoring.summarise(items)
+    print_scores(
+        "all recordings together",
+        Scores(items=items, summary=summary, protocol=scoring.describe(items)),
+    )
+    file = folder / "evaluate_scores.csv"
+    write_table(summary, file)
+    return [file]
+
+
+def _scored(options: Namespace, recording: Recording, folder: Path) -> Scores:
+    """The scores of the model that the options name; its answers are kept in the folder meanwhile."""
     if recording.gaze is None and not recording.segments and not recording.faces:
         raise NothingToScoreError(
             recording.id,
@@ -92,19 +134,13 @@ def _recording(options: Namespace) -> int:
             wanted="something recorded to compare answers with",
             do="put a gaze.csv beside the video; `regard predict` and `regard demo` work without it",
         )
-    stem = file_stem(options.model)
-    with results_folder(options, recording) as folder:
-        answers = temporary_name(folder / f"{stem}_answers.parquet")
-        try:
-            with progress("scores") as bar:
-                scores = evaluate(recording, predicted(options, recording, answers), progress=bar)
-        finally:
-            if answers.is_file():
-                answers.unlink()
-        print_scores(f"{options.model} on {recording.id}", scores)
-        files = save_scores(scores, folder, f"{stem}_")
-    wrote(files, look=look_at(options.path, options.out), then=command("recipes"))
-    return 0
+    answers = temporary_name(folder / f"{file_stem(options.model)}_answers.parquet")
+    try:
+        with progress("scores") as bar:
+            return evaluate(recording, predicted(options, recording, answers), progress=bar)
+    finally:
+        if answers.is_file():
+            answers.unlink()
 
 
 def _tell(sentence: str) -> None:

@@ -1,15 +1,19 @@
 """`regard events PATH`: fixations, saccades, pursuit and blinks as a table, in a film and in a report."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, heading, remarks, table, wrote
-from regard.cli.options import add_out, add_recording, command, look_at
+from regard.cli.options import add_film, add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
-from regard.engine.events import eye_movements
-from regard.io.check import check_recording
+from regard.cli.study import many, study_of
+from regard.engine.events import EyeMovements, eye_movements
+from regard.engine.study.kept import Told
+from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
+from regard.types import Recording
 from regard.viz.film import film
 from regard.viz.report import report
 
@@ -19,7 +23,7 @@ SCORES = ("movement", "sample_f1", "event_f1", "samples_labelled", "events_label
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, what is known about the head, and where to."""
-    add_recording(parser)
+    add_recordings(parser)
     add_out(parser)
     parser.add_argument(
         "--watched", action="store_true", help="the gaze is of somebody who watches the video on a screen, and not worn"
@@ -35,22 +39,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--field_deg", type=float, help="how many degrees wide the picture is, where the camera is not calibrated"
     )
-    parser.add_argument("--no_film", action="store_true", help="only the table and the report")
+    add_film(parser)
 
 
 def run(options: Namespace) -> int:
     """Tell the movements, write them down, and say what was done."""
+    study = study_of(options)
+    if study is not None:
+        return many(study, options, told, verb="events")
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    with frames_progress("head's turns") as bar:
-        found = eye_movements(
-            recording,
-            watched=options.watched,
-            look=not options.no_look,
-            recorded=options.recorded,
-            field_deg=options.field_deg,
-            progress=bar,
-        )
+    found = _movements(recording, options)
     remarks([found.protocol])
     heading(f"eye movements of {recording.id} (medians of duration, amplitude and peak speed)")
     table(found.summary)
@@ -59,20 +58,49 @@ def run(options: Namespace) -> int:
         table(found.scores.filter(items=SCORES))
     look = look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
-        files = [folder / "events.csv", folder / "events.html"]
-        write_table(found.table, files[0])
-        report(
-            found.recording,
-            files[1],
-            movements=found.summary,
-            scores=found.scores,
-            findings=findings_table(check_recording(recording)),
-            command=command("events", options.path),
-            look=look,
-        )
-        if not options.no_film:
-            files.append(folder / "events.mp4")
-            with frames_progress("film") as bar:
-                film(found.recording, None, files[-1], progress=bar)
+        check = check_recording(recording)
+        files = _written(found, check, folder, path=options.path, with_film=options.film is not False, look=look)
     wrote(files, then=command("predict", options.path, "--model", "saliency"), look=look)
     return 0
+
+
+def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
+    """The same of a study's recording; its numbers are those of the summary, such as `fixation_per_minute`."""
+    found = _movements(recording, options)
+    _written(found, check, folder, path=str(recording.require_video().path), with_film=bool(options.film))
+    measured = found.summary.set_index("movement")
+    numbers = {f"{kind}_{name}": float(measured.loc[kind, name]) for kind in measured.index for name in measured}
+    return Told(numbers=numbers, table=found.table)
+
+
+def _movements(recording: Recording, options: Namespace) -> EyeMovements:
+    with frames_progress("head's turns") as bar:
+        return eye_movements(
+            recording,
+            watched=options.watched,
+            look=not options.no_look,
+            recorded=options.recorded,
+            field_deg=options.field_deg,
+            progress=bar,
+        )
+
+
+def _written(
+    found: EyeMovements, check: RecordingCheck, folder: Path, *, path: str, with_film: bool, look: str = ""
+) -> list[Path]:
+    files = [folder / "events.csv", folder / "events.html"]
+    write_table(found.table, files[0])
+    report(
+        found.recording,
+        files[1],
+        movements=found.summary,
+        scores=found.scores,
+        findings=findings_table(check),
+        command=command("events", path),
+        look=look,
+    )
+    if with_film:
+        files.append(folder / "events.mp4")
+        with frames_progress("film") as bar:
+            film(found.recording, None, files[-1], progress=bar)
+    return files

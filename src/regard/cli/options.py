@@ -12,13 +12,30 @@ OUT = Path("regard-out")
 DEFAULT_MODEL = "saliency"
 
 
-def add_recording(parser: ArgumentParser, *, optional: bool = False) -> None:
-    """Which recording."""
+RECORDING = "a recording: a device's folder, a folder with a video and gaze.csv, or a video"
+
+
+def add_recordings(parser: ArgumentParser) -> None:
+    """One recording, or a study, and how its recordings are worked on."""
     parser.add_argument(
-        "path",
-        nargs="?" if optional else None,
-        help="a recording: a device's folder, a folder with a video and gaze.csv, or a video",
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help=f"{RECORDING}; or a study: several, a folder of them, or a csv list (path,participant,condition,...)",
     )
+    add_min_confidence(parser)
+    add_workers(parser)
+    parser.add_argument("--by", metavar="COLUMN", help="of a study's list: summarise by it (default: condition)")
+
+
+def add_film(parser: ArgumentParser) -> None:
+    """Whether films are made: of one recording unless told not to, of a study's where asked for."""
+    parser.add_argument("--film", action="store_true", default=None, help="make films of a study's recordings too")
+    parser.add_argument("--no_film", action="store_false", dest="film", help="make no film of a single recording")
+
+
+def add_min_confidence(parser: ArgumentParser) -> None:
+    """From which confidence on gaze is valid."""
     parser.add_argument(
         "--min_confidence",
         type=float,
@@ -118,6 +135,22 @@ def model_words(options: Namespace) -> list[str]:
     words = [str(word) for name, value in said.items() if value is not None for word in (name, value)]
     who = ["--task", options.task] if options.task else ["--model", options.model]
     return [*who, *words, *trust_words(options)]
+
+
+def add_workers(parser: ArgumentParser) -> None:
+    """Who works on many recordings, and on how many at once."""
+    parser.add_argument(
+        "--engine", choices=["processes", "ray"], default="processes", help="this machine, or a Ray cluster of many"
+    )
+    parser.add_argument(
+        "--jobs", "--workers", type=_count, help="recordings at once (default: one on each usable core)"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"found {text}, wanted a number from 1 on")
+    return int(text)
 
 
 def add_on_error(parser: ArgumentParser) -> None:

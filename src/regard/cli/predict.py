@@ -2,16 +2,32 @@
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
+
 from regard.cli.console import frames_progress, progress, remarks, wrote
-from regard.cli.options import add_model, add_out, add_recording, add_runtime, command, file_stem, look_at, model_words
+from regard.cli.options import (
+    add_film,
+    add_model,
+    add_out,
+    add_recordings,
+    add_runtime,
+    command,
+    file_stem,
+    look_at,
+    model_words,
+)
 from regard.cli.results import results_folder
+from regard.cli.study import many, study_of
 from regard.engine.predict import predict
+from regard.engine.study.kept import Told
 from regard.errors import RecipeError
+from regard.io.check import RecordingCheck
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
-from regard.io.tables import write_table
+from regard.io.tables import read_scalars, write_table
 from regard.types import Recording
 from regard.viz.film import film
 from regard.viz.report import report
@@ -23,7 +39,7 @@ TAKES_OVERRIDES = True
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, who answers, and where to."""
-    add_recording(parser)
+    add_recordings(parser)
     add_model(parser)
     add_runtime(parser)
     parser.add_argument(
@@ -32,27 +48,49 @@ def add_arguments(parser: ArgumentParser) -> None:
         "of its three published files",
     )
     add_out(parser)
-    parser.add_argument("--no_film", action="store_true", help="write the predictions only")
+    add_film(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Write the predictions and the film, and where there is more to tell of such answers, tables and a report."""
     require_recipe_keys(overrides)
     options.model = options.task or options.model
+    study = study_of(options)
+    if study is not None:
+        options.overrides = overrides
+        return many(study, options, told_of_one, verb="predict")
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     with results_folder(options, recording) as folder:
         files = [folder / f"{file_stem(options.model)}.parquet"]
         prediction = predicted(options, recording, files[0], overrides)
-        more = told(options, recording, prediction, files[0])
+        look = look_at(options.path, options.out)
+        more, _ = told(options, recording, prediction, files[0], look=look)
         files += more
-        if not options.no_film:
-            files.append(files[0].with_suffix(".mp4"))
-            with frames_progress("film") as bar:
-                film(recording, prediction, files[-1], progress=bar)
-    look = look_at(options.path, options.out)
+        if options.film is not False:
+            files.append(_film(recording, prediction, files[0]))
     wrote(files, look=look, then=_next(options, recording, prediction.names, told_more=bool(more)))
     return 0
+
+
+def told_of_one(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
+    """The same of a study's recording: rows are its answers but for maps and other arrays, numbers those of tables."""
+    file = folder / f"{file_stem(options.model)}.parquet"
+    prediction = predicted(options, recording, file, options.overrides)
+    _, tables = told(options, recording, prediction, file)
+    if options.film:
+        _film(recording, prediction, file)
+    numbers = {}
+    for name, table in tables.items():
+        if {"start_s", "end_s"} <= set(table):
+            numbers |= {f"{name}_count": float(len(table))}
+            numbers |= {f"{name}_s": float((table["end_s"] - table["start_s"]).sum())}
+    return Told(numbers=numbers, table=read_scalars(file))
+
+
+def _film(recording: Recording, prediction: PredictionFile, beside: Path) -> Path:
+    with frames_progress("film") as bar:
+        return film(recording, prediction, beside.with_suffix(".mp4"), progress=bar)
 
 
 def _next(options: Namespace, recording: Recording, names: Collection[str], *, told_more: bool) -> str:
@@ -68,25 +106,34 @@ def can_be_scored(recording: Recording, names: Collection[str]) -> bool:
     return (recording.gaze is not None and "log_density" in names) or (looking and "looking" in names)
 
 
-def told(options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path) -> list[Path]:
-    """Tables of what there is to tell of such answers, and a report that shows it; nothing where there is nothing."""
+def told(
+    options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path, *, look: str = ""
+) -> tuple[list[Path], dict[str, pd.DataFrame]]:
+    """The files of what there is to tell of such answers, tables and a report that shows them, and the tables by name.
+
+    None where there is nothing more to tell.
+    """
     files = []
     tellings = tellings_of(recording, prediction)
-    for telling in tellings:
-        for name, table in telling.tables().items():
-            files.append(beside.with_name(f"{beside.stem}_{name}.csv"))
-            write_table(table, files[-1])
+    tables = {name: table for telling in tellings for name, table in telling.tables().items()}
+    for name, table in tables.items():
+        files.append(beside.with_name(f"{beside.stem}_{name}.csv"))
+        write_table(table, files[-1])
     if tellings:
         files.append(beside.with_suffix(".html"))
-        made = command("predict", options.path, *model_words(options))
-        look = look_at(options.path, options.out)
+        made = command("predict", recording.require_video().path, *model_words(options))
         report(recording, files[-1], prediction=prediction, command=made, look=look)
-    return files
+    return files, tables
 
 
 def require_recipe_keys(overrides: Sequence[str]) -> None:
     """Raises RecipeError for an option that is neither this verb's nor a recipe's."""
-    wrong = [word for word in overrides if word.startswith("--") and not word.startswith(("--task.", "--data."))]
+    keys = ("--task.", "--data.")
+    wrong = [
+        word
+        for before, word in pairwise(("", *overrides))
+        if not word.startswith(keys) and (word.startswith("--") or "=" in before or not before.startswith(keys))
+    ]
     if wrong:
         raise RecipeError(
             wrong[0],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from regard.cli.console import heading, out, wrote
-from regard.cli.options import add_on_error, add_print_config, add_trust, command, trust_words
+from regard.cli.options import add_on_error, add_print_config, add_trust, add_workers, command, trust_words
 from regard.errors import RecipeError
 from regard.types import Recording
 
@@ -25,10 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the prepared videos; repeat to resume")
     parser.add_argument("--shard", type=_shard, default=(0, 1), help="i/n: only the i-th of n parts, for job arrays")
-    parser.add_argument(
-        "--engine", choices=["processes", "ray"], default="processes", help="this machine, or a Ray cluster of many"
-    )
-    parser.add_argument("--workers", type=int, help="processes (default: one on each usable core)")
+    add_workers(parser)
     add_on_error(parser)
     add_print_config(parser)
     add_trust(parser)
@@ -85,7 +82,7 @@ def _make(
         recordings,
         options.out / making.folder,
         making,
-        workers=options.workers,
+        workers=options.jobs,
         engine=options.engine,
         shard=options.shard,
         on_error=on_error,

@@ -1,13 +1,17 @@
 """`regard show PATH`: a film and a report of the recorded gaze, and of all who watched where others did too."""
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, remarks, wrote
-from regard.cli.options import add_out, add_recording, command, look_at
+from regard.cli.options import add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
-from regard.io.check import check_recording
+from regard.cli.study import many, study_of
+from regard.engine.study.kept import Told
+from regard.io.check import RecordingCheck, check_recording
 from regard.io.recording import open_recording
+from regard.types import Recording
 from regard.viz.film import film
 from regard.viz.observers import observers_film, observers_page
 from regard.viz.report import report
@@ -15,25 +19,43 @@ from regard.viz.report import report
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, and where to."""
-    add_recording(parser)
+    add_recordings(parser)
     add_out(parser)
 
 
 def run(options: Namespace) -> int:
     """Write them and say where they lie."""
+    study = study_of(options)
+    if study is not None:
+        return many(study, options, told, verb="show")
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
     look = look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
-        with frames_progress("film") as bar:
-            film(recording, None, folder / "gaze.mp4", progress=bar)
-        findings = findings_table(check_recording(recording))
-        made_by = command("show", options.path)
-        report(recording, folder / "report.html", findings=findings, command=made_by, look=look)
-        made = [folder / "gaze.mp4", folder / "report.html"]
-        if recording.others:
-            with frames_progress("film of everybody") as bar:
-                made.append(observers_film(recording, folder / "observers.mp4", progress=bar))
-            made.append(observers_page(recording, folder / "observers.html"))
+        made = [_film(recording, folder)]
+        made += _pages(recording, check_recording(recording), folder, path=options.path, look=look)
     wrote(made, then=command("predict", options.path, "--model", "saliency"), look=look)
     return 0
+
+
+def told(options: Namespace, recording: Recording, found: RecordingCheck, folder: Path) -> Told:
+    """The same of a study's recording."""
+    _film(recording, folder)
+    _pages(recording, found, folder, path=str(recording.require_video().path))
+    return Told()
+
+
+def _film(recording: Recording, folder: Path) -> Path:
+    with frames_progress("film") as bar:
+        return film(recording, None, folder / "gaze.mp4", progress=bar)
+
+
+def _pages(recording: Recording, found: RecordingCheck, folder: Path, *, path: str, look: str = "") -> list[Path]:
+    """The report, and where others watched too, a film and a page of all."""
+    findings, made_by = findings_table(found), command("show", path)
+    made = [report(recording, folder / "report.html", findings=findings, command=made_by, look=look)]
+    if recording.others:
+        with frames_progress("film of everybody") as bar:
+            made.append(observers_film(recording, folder / "observers.mp4", progress=bar))
+        made.append(observers_page(recording, folder / "observers.html"))
+    return made

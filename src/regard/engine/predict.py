@@ -17,7 +17,7 @@ from regard.clips.sampling.window import Window
 from regard.engine.arithmetic import autocast, chosen, quick_float32
 from regard.engine.ask import Asked, ask
 from regard.engine.export.folder import Choice
-from regard.errors import RegardError
+from regard.errors import DeviceError, RegardError
 from regard.io import open_video
 from regard.io.fingerprint import fingerprint
 from regard.io.given import recording_of
@@ -30,10 +30,6 @@ from regard.types import Recording
 
 class CannotAnswerError(RegardError):
     """A recording that lacks what a model has to be told, or ends before what it is asked about."""
-
-
-class DeviceError(RegardError):
-    """A device that this machine does not have."""
 
 
 @overload

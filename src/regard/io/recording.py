@@ -92,7 +92,9 @@ def is_recording(path: Path) -> bool:
         return False
     except FileError:
         return True
-    return (path / "gaze.csv").is_file() or len(video_files(path)) <= 1 or _device_reader(path, 0) is not None
+    return (
+        (path / "gaze.csv").is_file() or len(video_files(path)) <= 1 or _device_reader(path, MIN_CONFIDENCE) is not None
+    )
 
 
 def _open(path: Path, min_confidence: float) -> Recording:

@@ -14,12 +14,15 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from regard.errors import FileError, TableError
 from regard.io.csv_text import Separator, cells_of, header_of, plain_lines, read_header
 from regard.io.files import writing
 
-__all__ = ["EMPTY", "Column", "read_columns", "read_header", "read_table", "write_table"]
+__all__ = ["EMPTY", "Column", "read_columns", "read_header", "read_scalars", "read_table", "write_table"]
 
 EMPTY = ("", "nan", "na", "n/a", "null", "none", ".")
 """Lower-case spellings of a missing value: of Python and MATLAB, R, spreadsheets, databases, EyeLink."""
@@ -30,6 +33,9 @@ EXACT = "round_trip" if tuple(map(int, pd.__version__.split(".")[:2])) < (3, 1) 
 """pandas' reading of a number to the last bit; from 3.1 on it knows no other."""
 
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d")
+
+LONG = 50_000
+"""Rows from which on pyarrow writes a csv, many times as fast as pandas; it puts text in quotes."""
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -160,11 +166,19 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from problem
 
 
+def read_scalars(path: Path) -> pd.DataFrame:
+    """The columns of a parquet table that hold one value a row; those of lists and maps are left where they are."""
+    columns = [field.name for field in pq.read_schema(path) if not pa.types.is_nested(field.type)]
+    return pd.read_parquet(path, columns=columns)
+
+
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table without its index, csv or parquet by suffix; the file appears whole or not at all."""
     _require_suffix(path)
     with writing(path) as part:
-        if path.suffix == ".csv":
+        if path.suffix == ".csv" and len(frame) >= LONG:
+            pa_csv.write_csv(pa.Table.from_pandas(frame, preserve_index=False), part)
+        elif path.suffix == ".csv":
             frame.to_csv(part, index=False)
         else:
             frame.to_parquet(part, index=False)

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from regard.clips.cores import usable_cores
 from regard.errors import FileError, RecipeError
 from regard.io import writing
 from regard.prepare.film import Settings
 from regard.prepare.making import Making, Size, kinds
-from regard.prepare.pool import Engine, Finished, Work, in_processes, in_ray
+from regard.prepare.pool import Engine, finished
 from regard.types import MediaStream, Recording
 
 PROBE_BYTES = 1 << 20
@@ -85,7 +84,9 @@ def prepare(
     missing = [r for r in mine if r.id not in set(already)]
     made: list[str] = []
     failed: dict[str, str] = {}
-    for recording, error in _films(missing, partial(_attempt, root=root, settings=settings), engine, workers):
+    work, light = partial(_attempt, root=root, settings=settings), [r.light("faces") for r in missing]
+    for number, error in finished(work, light, engine=engine, workers=workers):
+        recording = missing[number]
         if error is None:
             made.append(recording.id)
         elif on_error == "skip":
@@ -189,12 +190,6 @@ def film_of(
             do="run regard prepare again",
         )
     return film, entry
-
-
-def _films(recordings: Sequence[Recording], work: Work, engine: Engine, workers: int | None) -> Finished:
-    if engine == "ray":
-        return in_ray(work, recordings, workers)
-    return in_processes(work, recordings, min(len(recordings), workers or usable_cores()))
 
 
 def _attempt(recording: Recording, root: Path, settings: Making) -> FileError | None:

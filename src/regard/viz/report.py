@@ -92,13 +92,13 @@ def report(
     sheet, mean = _sheet(recording, source, prediction, progress)
     parts = [
         _section("Recording", _facts_table(_facts(recording, source))),
-        _section("Check", "" if findings is None else _table(findings)),
+        _section("Check", "" if findings is None else html_table(findings)),
         _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
         *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
-        _section("Eye movements", "" if movements is None else _table(movements)),
+        _section("Eye movements", "" if movements is None else html_table(movements)),
         _section("At a glance", sheet),
         _section("Where gaze rested", _rested(recording, mean)),
-        _section("Scores", "" if scores is None else _table(scores)),
+        _section("Scores", "" if scores is None else html_table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
     made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
@@ -223,7 +223,7 @@ def _facts_table(rows: list[tuple[str, str]]) -> str:
     return f"<table><tbody>{lines}</tbody></table>"
 
 
-def _table(frame: "pd.DataFrame") -> str:
+def html_table(frame: "pd.DataFrame") -> str:
     """A data frame as an HTML table; NaN is a dash, and everything that is text is escaped."""
     from pandas.api.types import is_numeric_dtype
 

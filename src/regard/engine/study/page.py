@@ -1,0 +1,76 @@
+"""The contact page of a study's folder: every recording, and the pages that any verb made of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regard.engine.study.kept import Note
+from regard.engine.study.run import Done
+from regard.engine.study.tables import problems_of, side_by_side
+from regard.io.study_list import Listed, StudyList
+from regard.viz.contact import PICTURE, Tile, contact_page
+
+PAGE = "study.html"
+
+LINKED = (".html", ".mp4")
+
+
+def write_page(
+    study: StudyList, done: Done, out: Path, *, conditions: pd.DataFrame | None, notes: list[str], command: str
+) -> Path:
+    """Write it, with the summary by condition where there is one."""
+    tiles = [_tile(one, number, study, done, out) for number, one in enumerate(study.recordings)]
+    long_s = sum(note.facts.get("duration_s", 0.0) for note in done.notes.values())
+    odd = sum(bool(tile.problems) and not tile.is_broken for tile in tiles)
+    broken = sum(tile.is_broken for tile in tiles)
+    lead = f"{len(study)} recordings, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
+    tables = {} if conditions is None else {f"By {conditions.columns[0]}": side_by_side(conditions)}
+    if conditions is not None:
+        notes = ["Medians over participants, 95 % intervals by a bootstrap, and of how many they are.", *notes]
+    return contact_page(tiles, out / PAGE, title=study.name, lead=lead, tables=tables, notes=notes, command=command)
+
+
+def _tile(one: Listed, number: int, study: StudyList, done: Done, out: Path) -> Tile:
+    own = " · ".join(str(value) for value in study.columns.iloc[number]) if len(study.columns.columns) else ""
+    note, error = done.notes.get(one.id), done.failed.get(one.id)
+    if note is None:
+        why = "not done" if error is None else f"{error.where}: found {error.found}; wanted {error.wanted}"
+        return Tile(name=one.id, is_broken=True, about=[own] if own else [], problems=[why])
+    pictures = sorted((out / one.folder).glob(f"*/{PICTURE}"))
+    pages = [file for file in sorted((out / one.folder).glob("*/*")) if file.suffix in LINKED]
+    return Tile(
+        name=one.id,
+        is_broken=not note.is_usable,
+        picture=pictures[0].relative_to(out) if pictures else None,
+        about=[line for line in (own, *_facts(note)) if line],
+        problems=problems_of(note),
+        links={_called(file): file.relative_to(out) for file in pages},
+    )
+
+
+def _facts(note: Note) -> list[str]:
+    if not note.facts:
+        return []
+    facts = note.facts
+    lines = [
+        f"{_length(facts['duration_s'])} · {facts['width']}x{facts['height']}"
+        + (f" · {facts['frame_rate_hz']:.3g} Hz" if np.isfinite(facts["frame_rate_hz"]) else "")
+    ]
+    if np.isfinite(facts["gaze_rate_hz"]):
+        lines.append(f"gaze {facts['gaze_rate_hz']:.3g} Hz, {facts['gaze_valid_share']:.0%} of the time valid")
+    else:
+        lines.append("no gaze")
+    return lines
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)}:{int(seconds % 60):02d} min"
+
+
+def _called(file: Path) -> str:
+    """ "events" for events/events.html, "film (events)" for a film."""
+    verb = file.parent.name
+    if file.suffix == ".mp4":
+        return f"film ({verb})"
+    return verb if file.stem in (verb, "report") else f"{file.stem} ({verb})"
