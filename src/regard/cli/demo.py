@@ -8,7 +8,7 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
-from regard.cli.options import OUT, RECORDING, add_min_confidence, add_out, command, look_at
+from regard.cli.options import OUT, add_out, add_recording, command, look_at
 from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
@@ -29,8 +29,7 @@ SHOWN = ["model", "score", "value", "low", "high", "num_items"]
 
 def add_arguments(parser: ArgumentParser) -> None:
     """A recording, or nothing for the built-in world."""
-    parser.add_argument("path", nargs="?", help=RECORDING)
-    add_min_confidence(parser)
+    add_recording(parser, optional=True)
     add_out(parser)
 
 

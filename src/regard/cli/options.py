@@ -15,6 +15,12 @@ DEFAULT_MODEL = "saliency"
 RECORDING = "a recording: a device's folder, a folder with a video and gaze.csv, or a video"
 
 
+def add_recording(parser: ArgumentParser, *, optional: bool = False) -> None:
+    """Which recording."""
+    parser.add_argument("path", nargs="?" if optional else None, help=RECORDING)
+    add_min_confidence(parser)
+
+
 def add_recordings(parser: ArgumentParser) -> None:
     """One recording, or a study, and how its recordings are worked on."""
     parser.add_argument(

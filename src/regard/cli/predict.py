@@ -65,7 +65,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         files = [folder / f"{file_stem(options.model)}.parquet"]
         prediction = predicted(options, recording, files[0], overrides)
         look = look_at(options.path, options.out)
-        more, _ = told(options, recording, prediction, files[0], look=look)
+        more, _ = told(options, recording, prediction, files[0], path=options.path, look=look)
         files += more
         if options.film is not False:
             files.append(_film(recording, prediction, files[0]))
@@ -77,7 +77,7 @@ def told_of_one(options: Namespace, recording: Recording, check: RecordingCheck,
     """The same of a study's recording: rows are its answers but for maps and other arrays, numbers those of tables."""
     file = folder / f"{file_stem(options.model)}.parquet"
     prediction = predicted(options, recording, file, options.overrides)
-    _, tables = told(options, recording, prediction, file)
+    _, tables = told(options, recording, prediction, file, path=str(recording.require_video().path))
     if options.film:
         _film(recording, prediction, file)
     numbers = {}
@@ -107,7 +107,7 @@ def can_be_scored(recording: Recording, names: Collection[str]) -> bool:
 
 
 def told(
-    options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path, *, look: str = ""
+    options: Namespace, recording: Recording, prediction: PredictionFile, beside: Path, *, path: str, look: str = ""
 ) -> tuple[list[Path], dict[str, pd.DataFrame]]:
     """The files of what there is to tell of such answers, tables and a report that shows them, and the tables by name.
 
@@ -121,7 +121,7 @@ def told(
         write_table(table, files[-1])
     if tellings:
         files.append(beside.with_suffix(".html"))
-        made = command("predict", recording.require_video().path, *model_words(options))
+        made = command("predict", path, *model_words(options))
         report(recording, files[-1], prediction=prediction, command=made, look=look)
     return files, tables
 
