@@ -84,7 +84,7 @@ def told_of_one(options: Namespace, recording: Recording, check: RecordingCheck,
     for name, table in tables.items():
         if {"start_s", "end_s"} <= set(table):
             numbers |= {f"{name}_count": float(len(table))}
-            numbers |= {f"{name}_s": float((table["end_s"] - table["start_s"]).sum())}
+            numbers |= {f"{name}_s": float((table["end_s"] - table["start_s"]).to_numpy().sum())}
     return Told(numbers=numbers, table=read_scalars(file))
 
 

@@ -140,7 +140,7 @@ def read_list(path: Path) -> StudyList:
         name=path.stem,
         where=path,
         recordings=_named(places, lines, ids),
-        columns=own.apply(_as_numbers) if len(own.columns) else own,
+        columns=pd.DataFrame({name: _as_numbers(list(own[name])) for name in own}, index=own.index),
     )
 
 
@@ -230,10 +230,11 @@ def _distinct(places: Sequence[Path]) -> list[str]:
     return names
 
 
-def _as_numbers(cells: pd.Series) -> pd.Series:
+def _as_numbers(cells: list[str]) -> list[str] | list[float] | list[int]:
     """A column whose every cell is a plain number as numbers; "01" is none."""
-    is_plain = all(PLAIN_NUMBER.fullmatch(cell) for cell in cells)
-    return pd.to_numeric(cells) if is_plain else cells
+    if not all(PLAIN_NUMBER.fullmatch(cell) for cell in cells):
+        return cells
+    return list(map(float, cells)) if any("." in cell for cell in cells) else list(map(int, cells))
 
 
 def files_of(path: Path) -> Iterator[Path]:

@@ -46,7 +46,7 @@ def by_condition(
                     "low": low,
                     "high": high,
                     "participants": len(known),
-                    "recordings": int(under[measure].notna().sum()),
+                    "recordings": int(under[measure].notna().to_numpy().sum()),
                     "reading": HINT if len(known) < FEW else "",
                 }
             )

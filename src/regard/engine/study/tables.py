@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regard.engine.study.kept import Note, folder_of, read_rows
@@ -31,7 +32,7 @@ def recordings_table(study: StudyList, done: Done) -> pd.DataFrame:
         rows.append(row)
     table = pd.DataFrame(rows)
     last = [name for name in ("problems", "error") if name in table]
-    table = table[[*table.columns.difference(last, sort=False), *last]]
+    table = table.reindex(columns=[*table.columns.difference(last, sort=False), *last])
     return with_own_columns(table, [study.columns.iloc[[i]] for i in range(len(study))] if _has_own(study) else [])
 
 
@@ -100,11 +101,10 @@ def conditions_table(study: StudyList, done: Done, by: str) -> pd.DataFrame | No
 
 def side_by_side(conditions: pd.DataFrame) -> pd.DataFrame:
     """The conditions as columns, for people to read: median (low to high), and of how many participants."""
+    rows = conditions[["median", "low", "high", "participants"]].itertuples(index=False, name=None)
     texts = [
-        f"{row.median:.4g}"
-        + ("" if pd.isna(row.low) else f" ({row.low:.4g} to {row.high:.4g})")
-        + f", {row.participants}"
-        for row in conditions.itertuples()
+        f"{median:.4g}" + ("" if np.isnan(low) else f" ({low:.4g} to {high:.4g})") + f", {number}"
+        for median, low, high, number in rows
     ]
     name = conditions.columns[0]
     said = conditions.assign(text=texts).pivot(index="measure", columns=name, values="text")
