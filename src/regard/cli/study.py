@@ -93,7 +93,7 @@ def many(study: StudyList, options: Namespace, tell: Tell, *, verb: str, finish:
     page = write_page(study, done, folder, conditions=conditions, notes=notes, command=words)
     _tell(study, done)
     if conditions is not None:
-        heading(f"by {by}: medians over participants (95 % interval), and of how many")
+        heading(f"by {by}: medians (95 % interval), n participants")
         table(side_by_side(conditions))
     if hint is not None:
         remarks([hint])

@@ -25,9 +25,11 @@ def write_page(
     odd = sum(bool(tile.problems) and not tile.is_broken for tile in tiles)
     broken = sum(tile.is_broken for tile in tiles)
     lead = f"{len(study)} recordings, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
-    tables = {} if conditions is None else {f"By {conditions.columns[0]}": side_by_side(conditions)}
-    if conditions is not None:
-        notes = ["Medians over participants, 95 % intervals by a bootstrap, and of how many they are.", *notes]
+    tables = (
+        {}
+        if conditions is None
+        else {f"By {conditions.columns[0]}: medians (95 % interval), n participants": side_by_side(conditions)}
+    )
     return contact_page(tiles, out / PAGE, title=study.name, lead=lead, tables=tables, notes=notes, command=command)
 
 

@@ -100,10 +100,10 @@ def conditions_table(study: StudyList, done: Done, by: str) -> pd.DataFrame | No
 
 
 def side_by_side(conditions: pd.DataFrame) -> pd.DataFrame:
-    """The conditions as columns, for people to read: median (low to high), and of how many participants."""
+    """The conditions as columns, for people to read: median (low to high), n participants."""
     rows = conditions[["median", "low", "high", "participants"]].itertuples(index=False, name=None)
     texts = [
-        f"{median:.4g}" + ("" if np.isnan(low) else f" ({low:.4g} to {high:.4g})") + f", {number}"
+        f"{median:.4g}" + ("" if np.isnan(low) else f" ({low:.4g} to {high:.4g})") + f", n {number}"
         for median, low, high, number in rows
     ]
     name = conditions.columns[0]
