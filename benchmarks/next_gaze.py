@@ -154,7 +154,9 @@ def main() -> None:
     table = pd.concat(tables, ignore_index=True)
     table.to_csv(options.out / "next_gaze.csv", index=False)
     text = table.apply(lambda row: f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]", axis=1)
-    by_run = table.assign(text=text).pivot_table(index="run", columns="score", values="text", aggfunc="first", sort=False)
+    by_run = table.assign(text=text).pivot_table(
+        index="run", columns="score", values="text", aggfunc="first", sort=False
+    )
     print(by_run.to_string())
     print(f"wrote {options.out / 'next_gaze.csv'}")
 
