@@ -27,26 +27,35 @@ class ClusterError(RegardError):
 
 
 def finished(
-    work: Callable[[T], R], things: Sequence[T], *, engine: Engine = "processes", workers: int | None = None
+    work: Callable[[T], R],
+    things: Sequence[T],
+    *,
+    engine: Engine = "processes",
+    workers: int | None = None,
+    start_method: str = START_METHOD,
 ) -> Iterator[tuple[int, R]]:
     """The number of each thing as it is done, and what `work` returned; what `work` raises is raised, and ends it.
 
     In `workers` processes (None: one on each usable core; 1: in this one itself). `engine` "ray" gives them to the Ray
     cluster that this machine belongs to (`ray start`, or RAY_ADDRESS); else to one started for this call. Each thing is
     a task of its own that takes one core; `workers` bounds how many run at once. All machines must see the recordings
-    and the output folder under the same paths. Raises MissingExtraError without the extra `ray`, and ClusterError
-    where workers do not start or come to an end before their work.
+    and the output folder under the same paths. `start_method` is of processes: work that draws and writes tables takes
+    "spawn", because a fork inherits the locks of their libraries' threads, and can wait for them for ever. Raises
+    MissingExtraError without the extra `ray`, and ClusterError where workers do not start or come to an end before
+    their work.
     """
     if engine == "ray":
         yield from _in_ray(work, things, workers)
     elif (number := min(len(things), workers or usable_cores())) <= 1:
         yield from enumerate(map(work, things))
     else:
-        yield from _in_processes(work, things, number)
+        yield from _in_processes(work, things, number, start_method)
 
 
-def _in_processes(work: Callable[[T], R], things: Sequence[T], workers: int) -> Iterator[tuple[int, R]]:
-    pool = ProcessPoolExecutor(workers, mp_context=get_context(START_METHOD))
+def _in_processes(
+    work: Callable[[T], R], things: Sequence[T], workers: int, start_method: str
+) -> Iterator[tuple[int, R]]:
+    pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method))
     try:
         futures = {pool.submit(work, thing): number for number, thing in enumerate(things)}
         for future in as_completed(futures):

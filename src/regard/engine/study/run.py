@@ -80,7 +80,8 @@ def run_study(
     missing = [one for one in study.recordings if kept[one.id] is None]
     failed: dict[str, RegardError] = {}
     work = partial(_attempt, job=job, is_alone=engine == "processes" and min(jobs or 2, len(missing)) <= 1)
-    for count, (number, error) in enumerate(finished(work, missing, engine=engine, workers=jobs), 1):
+    attempts = finished(work, missing, engine=engine, workers=jobs, start_method="spawn")
+    for count, (number, error) in enumerate(attempts, 1):
         one = missing[number]
         if error is not None:
             failed[one.id] = error
