@@ -81,9 +81,9 @@ def read_study(paths: Sequence[Path | str]) -> StudyList | None:
     if len(places) > 1:
         return _of_paths(places)
     (place,) = places
-    if place.suffix.lower() == ".csv" and (place.is_file() or not place.exists()):
+    if place.suffix.lower() == ".csv" and (os.path.isfile(place) or not os.path.exists(place)):
         return read_list(place)
-    if not place.is_dir() or is_recording(place):
+    if not os.path.isdir(place) or is_recording(place):
         return None
     found, left = [], []
     _gather(place, found, left, depth=DEPTH)
