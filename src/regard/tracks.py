@@ -27,6 +27,10 @@ class GazeState(IntEnum):
     PURSUIT = 4
 
 
+PHASES = ("noise", "fixation", "saccade", "pursuit")
+"""What the four scores of a predicted "phase" are of, as GazeCom's labels have it; noise is LOST."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GazeTrack:
     """Where somebody looked over time: n measurements in time order.

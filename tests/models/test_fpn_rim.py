@@ -13,11 +13,12 @@ from golden_rule import Golden, golden_input
 from regard.errors import RecipeError, WeightsError
 from regard.models import rim_cell
 from regard.models.feature_pyramid import Pyramid
-from regard.models.fpn_rim import FPNRIM, PHASES, observer_seed
+from regard.models.fpn_rim import FPNRIM, observer_seed
 from regard.models.path_head import from_line
 from regard.models.published import published_names
 from regard.models.rim import RIMState
 from regard.tasks.scanpath.losses import ThesisPath
+from regard.tracks import PHASES
 from regard.types import GazeState
 
 CLOSE = 1e-6

@@ -13,7 +13,8 @@ from regard.cli.study import many, study_of
 from regard.datasets.check import RootCheck, check_root, recognise
 from regard.engine.study.kept import Told
 from regard.errors import FileError, RecipeError
-from regard.io.check import RecordingCheck, check_recording
+from regard.io.check import check_recording
+from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.types import Recording
 

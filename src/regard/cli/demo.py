@@ -13,7 +13,8 @@ from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
 from regard.engine.predict import predict
 from regard.errors import NothingToScoreError
-from regard.io.check import RecordingCheck, check_recording
+from regard.io.check import check_recording
+from regard.io.finding import RecordingCheck
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
 from regard.types import Recording

@@ -32,8 +32,8 @@ from regard.engine.evaluate import Scores, evaluate
 from regard.engine.live.saving import is_live_run, scored
 from regard.engine.study.kept import Told
 from regard.errors import NothingToScoreError, RecipeError
-from regard.io.check import RecordingCheck
 from regard.io.files import temporary_name
+from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 from regard.recipe.packaged import is_recipe

@@ -10,7 +10,8 @@ from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.events import EyeMovements, eye_movements
 from regard.engine.study.kept import Told
-from regard.io.check import RecordingCheck, check_recording
+from regard.io.check import check_recording
+from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
 from regard.types import Recording

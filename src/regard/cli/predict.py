@@ -24,7 +24,7 @@ from regard.cli.study import many, study_of
 from regard.engine.predict import predict
 from regard.engine.study.kept import Told
 from regard.errors import RecipeError
-from regard.io.check import RecordingCheck
+from regard.io.finding import RecordingCheck
 from regard.io.predictions import PredictionFile
 from regard.io.recording import open_recording
 from regard.io.tables import read_scalars, write_table

@@ -9,7 +9,8 @@ from regard.cli.options import add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.study.kept import Told
-from regard.io.check import RecordingCheck, check_recording
+from regard.io.check import check_recording
+from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.types import Recording
 from regard.viz.film import film

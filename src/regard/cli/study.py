@@ -12,7 +12,7 @@ from regard.cli.console import heading, out, plain, remarks, table, wrote
 from regard.cli.options import OUT, command
 from regard.engine.study.kept import Told
 from regard.errors import FileError, RecipeError
-from regard.io.check import RecordingCheck
+from regard.io.finding import RecordingCheck
 from regard.io.study_list import OWNER, StudyList, read_study
 from regard.types import Recording
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from regard.engine.compare import ITEMS_FILE, SCORES_FILE, names, read_items, scoring_of
-from regard.engine.evaluate import signed
+from regard.engine.evaluate import directed, signed
 from regard.errors import RecipeError
 from regard.io.tables import write_table
 from regard.recipe.trust import class_named
@@ -39,5 +39,5 @@ def ensemble(
     kind = None if classifier is None else class_named(classifier, Path("--classifier"), trust)
     items = scoring.ensemble(answers, learned, classifier=kind)
     write_table(signed(items, scoring()), out / ITEMS_FILE)
-    write_table(scoring().summarise(items), out / SCORES_FILE)
+    write_table(directed(scoring().summarise(items), scoring), out / SCORES_FILE)
     return out

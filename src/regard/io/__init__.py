@@ -1,7 +1,8 @@
 """Files -> nouns: recordings of every known layout, their pictures and sound by time, tables, and writing."""
 
-from regard.io.check import Finding, RecordingCheck, check_recording
+from regard.io.check import check_recording
 from regard.io.files import writing
+from regard.io.finding import Finding, RecordingCheck
 from regard.io.media.sound import Sound
 from regard.io.media.video import Video
 from regard.io.media.writer import FilmWriter

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
@@ -12,7 +10,7 @@ from jaxtyping import Float64
 from regard.errors import RegardError
 from regard.io.clock import gaze_after_video
 from regard.io.devices.aria_media import AriaVideo
-from regard.io.finding import Finding, Level
+from regard.io.finding import Finding, Level, RecordingCheck
 from regard.io.given import recording_of
 from regard.io.joined import JoinedVideo
 from regard.io.media.pictures import Pictures
@@ -43,31 +41,6 @@ MUCH_AT_ZERO = 0.01
 
 SOUND_SHORT_S = 0.5
 """Sound that ends this long before the last frame was cut off, or lags."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingCheck:
-    """Everything that was found, in reading order; `check["gaze lost"]` is the first finding of that name."""
-
-    findings: tuple[Finding, ...]
-
-    @property
-    def usable(self) -> bool:
-        """True unless the pictures cannot be read, or gaze was recorded but none of it is valid and on the picture."""
-        return all(f.level != "unusable" for f in self.findings)
-
-    @property
-    def verdict(self) -> Literal["usable", "usable with warnings", "not usable"]:
-        """All in three words or less."""
-        if not self.usable:
-            return "not usable"
-        return "usable with warnings" if any(f.level == "warning" for f in self.findings) else "usable"
-
-    def __getitem__(self, name: str) -> Finding:
-        for finding in self.findings:
-            if finding.name == name:
-                return finding
-        raise KeyError(name)
 
 
 def check_recording(recording: Recording | Path | str, *, thorough: bool = False) -> RecordingCheck:

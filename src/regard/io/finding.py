@@ -1,4 +1,4 @@
-"""One fact about a recording."""
+"""What is found about a recording: facts, and all of them together."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,3 +14,28 @@ class Finding:
     name: str
     text: str
     value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingCheck:
+    """Everything that was found, in reading order; `check["gaze lost"]` is the first finding of that name."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def usable(self) -> bool:
+        """True unless the pictures cannot be read, or gaze was recorded but none of it is valid and on the picture."""
+        return all(f.level != "unusable" for f in self.findings)
+
+    @property
+    def verdict(self) -> Literal["usable", "usable with warnings", "not usable"]:
+        """All in three words or less."""
+        if not self.usable:
+            return "not usable"
+        return "usable with warnings" if any(f.level == "warning" for f in self.findings) else "usable"
+
+    def __getitem__(self, name: str) -> Finding:
+        for finding in self.findings:
+            if finding.name == name:
+                return finding
+        raise KeyError(name)

@@ -24,13 +24,11 @@ from regard.models.plain_memory import PLAIN_RULES, PlainMemory
 from regard.models.published import Rules, bare_state, built_from
 from regard.models.rim import RIM, RIMState, published_rules
 from regard.models.rim_cell import CellName
+from regard.tracks import PHASES
 from regard.transforms.colour import Normalise
 from regard.transforms.place import Transform
 
-__all__ = ["FPNRIM", "PHASES", "FPNRIMState"]
-
-PHASES = ("noise", "fixation", "saccade", "pursuit")
-"""What the eye does, in the order of the phase scores."""
+__all__ = ["FPNRIM", "FPNRIMState"]
 
 SEEDS = 2**63
 """How many seeds a torch generator tells apart."""

@@ -13,8 +13,9 @@ import numpy as np
 from regard import __version__
 from regard.engine.study.kept import Note, Told, folder_of, keeping, read_note, stamp_of, write_note
 from regard.errors import DeviceError, FileError, RecipeError, RegardError, WeightsError
-from regard.io.check import RecordingCheck, check_recording
+from regard.io.check import check_recording
 from regard.io.files import make_folder
+from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording, open_video
 from regard.io.study_list import Listed, StudyList
 from regard.ops.states import lost_share, off_screen_share
@@ -114,7 +115,7 @@ def _attempt(one: Listed, *, job: Job, is_alone: bool) -> RegardError | None:
         if job.debug or job.out in Path(error.where).parents:
             raise
         return error
-    except Exception as error:
+    except Exception as error:  # regard's own mistake about one recording: told, and the others are done
         if job.debug:
             raise
         return FileError(

@@ -11,7 +11,7 @@ from regard.engine.view.gaze import CHUNK_S, class_colours
 from regard.engine.view.lanes import Lane, band, line
 from regard.io.following import has_points_in
 from regard.io.predictions import PredictionFile
-from regard.models.fpn_rim import PHASES
+from regard.tracks import PHASES
 from regard.types import MIN_GAP_S, GazeState
 from regard.viz.actions import LOGITS, SHOWN, stretched
 from regard.viz.density import CONTRAST

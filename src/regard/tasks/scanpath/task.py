@@ -11,13 +11,14 @@ from torch.nn import functional
 
 from regard.batch import Batch, Field, View
 from regard.errors import RecipeError
-from regard.models.fpn_rim import PHASES, observer_seed
+from regard.models.fpn_rim import observer_seed
 from regard.prediction import Prediction
 from regard.tasks.base import Task
 from regard.tasks.scanpath.among import Others
 from regard.tasks.scanpath.losses import ScanpathLoss, SteadyPath, phase_of
 from regard.tasks.scanpath.scoring import ScanpathScoring
 from regard.tasks.scanpath.teaching import Teaching
+from regard.tracks import PHASES
 from regard.types import Clip
 
 __all__ = ["ScanpathPrediction"]
