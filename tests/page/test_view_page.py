@@ -214,6 +214,20 @@ def test_each_frame_is_shown_with_its_gaze(opened: Tab, number: int):
     assert f"{round(x * 320)}, {round(y * 240)} px" in facts
 
 
+def test_a_jump_whose_picture_the_browser_never_tells_of_is_shown(page: Serving, tab: Tab):
+    once = """const ask = HTMLVideoElement.prototype.requestVideoFrameCallback;
+      HTMLVideoElement.prototype.requestVideoFrameCallback = function (tell) {
+        if (!this.asked) ask.call(this, tell);
+        this.asked = true;
+      };"""
+    script = tab.call("Page.addScriptToEvaluateOnNewDocument", source=once)["identifier"]
+    tab.open("about:blank")
+    tab.open(f"{page.url}#t={TIMES_S[7]:.3f}")
+    tab.until("document.body?.dataset.ready === 'yes'")
+    shows(tab, 7)
+    tab.call("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
 def test_keys_go_frame_by_frame(opened: Tab):
     for _ in range(3):
         key(opened, ".")

@@ -4,6 +4,7 @@
 import { firstFrom, nearest } from "./overlay.js";
 
 const HAIR_S = 1e-4; // the browser's times are rounded to microseconds
+const TELLING_MS = 100; // a busy browser may never call back about the picture that a jump ended at
 
 export class Frames {
   // frames = {shown_s, taken_s}: of each frame its time in the file from the first one on, and on the recording's clock.
@@ -17,7 +18,7 @@ export class Frames {
     this.hasCallback = "requestVideoFrameCallback" in video;
     if (this.hasCallback) video.requestVideoFrameCallback((_, about) => this.#presented(about.mediaTime));
     else this.#watch();
-    video.addEventListener("seeked", () => this.#seekOn());
+    video.addEventListener("seeked", () => this.#sought());
     video.addEventListener("play", () => (this.aim = null));
   }
 
@@ -56,6 +57,15 @@ export class Frames {
     this.wanted = null;
     this.video.currentTime = this.beginS + shownS[number] + Math.min(longS, usualS) / 2;
     if (!this.hasCallback) this.#shown(number);
+  }
+
+  // A jump has ended: on to the next, or, if nothing is heard of its picture, that is the one that was asked for.
+  #sought() {
+    this.#seekOn();
+    const { aim } = this;
+    setTimeout(() => {
+      if (aim !== null && aim === this.aim && !this.video.seeking && this.wanted === null) this.#shown(aim);
+    }, TELLING_MS);
   }
 
   #presented(mediaTime) {
