@@ -1,4 +1,7 @@
-"""`regard export MODEL --to onnx | openvino`: a model as files for another runtime, compared with torch."""
+"""`regard export MODEL --to onnx | openvino`: a model as files for another runtime, compared with torch.
+
+`regard export RECORDING --to bids | csv | ...` is in `regard.cli.exchange`: what `--to` names decides.
+"""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -7,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from regard.cli import exchange
 from regard.cli.console import heading, out, plain, table, wrote
-from regard.cli.options import OUT, add_trust, command, file_stem, trust_words
+from regard.cli.options import OUT, RECORDING, add_trust, command, file_stem, trust_words
 
 if TYPE_CHECKING:
     from regard.engine.export.folder import Exported
@@ -16,18 +20,24 @@ if TYPE_CHECKING:
 TAKES_OVERRIDES = True
 """Of the recipe: `--task.model.size [64,64]`."""
 
+RUNTIMES = ("onnx", "openvino")
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which model, to which runtimes, and by which clips it is judged."""
     parser.add_argument(
-        "model", help="a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` wrote"
+        "what",
+        nargs="+",
+        metavar="MODEL|RECORDING",
+        help="a model: a name that `regard recipes` lists, a recipe's file, or a folder that `regard train` wrote; "
+        f"or {RECORDING}, several, a folder of them, or a csv list",
     )
     parser.add_argument(
         "--to",
         action="append",
         required=True,
-        choices=["onnx", "openvino"],
-        help="the runtime; repeat for both in one folder",
+        choices=[*RUNTIMES, *exchange.FORMATS],
+        help="of a model: the runtime; repeat for both in one folder. Of recordings: the format",
     )
     parser.add_argument("--int8", action="store_true", help="besides float32 also with 8-bit products (needs nncf)")
     parser.add_argument(
@@ -39,11 +49,38 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--num_clips", type=int, default=8, help="how many clips are answered about (default: 8)")
     parser.add_argument("--weights", help="a checkpoint, or a name that `regard weights` lists, as in predict")
     parser.add_argument("--threads", type=int, default=1, help="with which the forms are timed (default: 1)")
-    parser.add_argument("--out", type=Path, help="the folder (default: regard-out/<model>-exported)")
+    parser.add_argument(
+        "--out", type=Path, help="the folder (default: regard-out/<model>-exported, <recording>-<format>)"
+    )
     add_trust(parser)
+    exchange.add_arguments(parser)
 
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
+    """Of a model or of recordings, by what it is to be."""
+    from regard.errors import RecipeError
+
+    formats = [to for to in dict.fromkeys(options.to) if to in exchange.FORMATS]
+    if not formats and len(options.what) == 1:
+        return _model(options, overrides)
+    if len(set(options.to)) > 1 or not formats:
+        raise RecipeError(
+            f"--to {' '.join(options.to)}",
+            found="several at once" if formats else f"{len(options.what)} models",
+            wanted="one model for one or more runtimes, or recordings in one format",
+            do="export one after the other",
+        )
+    if overrides:
+        raise RecipeError(
+            " ".join(overrides),
+            found="unknown words",
+            wanted=f"options of recordings: --to {formats[0]} has no recipe",
+            do="regard export --help",
+        )
+    return exchange.run(options)
+
+
+def _model(options: Namespace, overrides: Sequence[str]) -> int:
     """Write the folder, and print how far the answers are from torch's and how long they take."""
     import torch
 
@@ -59,9 +96,9 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         )
     torch.set_num_threads(options.threads)
     done = export(
-        options.model,
+        options.what[0],
         to=list(dict.fromkeys(options.to)),
-        out=options.out or OUT / f"{file_stem(options.model)}-exported",
+        out=options.out or OUT / f"{file_stem(options.what[0])}-exported",
         int8=options.int8,
         calibrate=options.calibrate,
         num_clips=options.num_clips,

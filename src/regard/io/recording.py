@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from regard.errors import FileError
+from regard.io.bids.names import PHYSIO
+from regard.io.bids.read import open_bids, recordings_of
 from regard.io.clock import gaze_after_video
 from regard.io.devices import companion_app, pupil_cloud, pupil_core
 from regard.io.devices.aria import find_eye_gaze, is_aria, open_aria, vrs_missing
@@ -43,7 +45,8 @@ KNOWN = (
     "a Pupil Cloud export (gaze.csv, world_timestamps.csv), "
     "a Pupil Core recording or export (gaze.pldata or gaze_positions.csv, world.mp4), "
     "a Tobii Pro Glasses recording (3: recording.g3, gazedata.gz, scenevideo.mp4; 2: segments/*/livedata.json.gz), "
-    "glassesTools' gazeData.tsv, SMI BeGaze's *-recording.txt, or one video with a gaze.csv"
+    "glassesTools' gazeData.tsv, SMI BeGaze's *-recording.txt, eye tracking of BIDS (*_physio.tsv.gz), "
+    "or one video with a gaze.csv"
 )
 
 
@@ -71,22 +74,25 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
 
 
 def _with_what_is_missing(recording: Recording) -> Recording:
-    video, gaze = recording.require_video(), recording.gaze
-    if _is_vrs(video.path):  # whose library tells it
+    video, gaze = recording.video, recording.gaze
+    if video is None or _is_vrs(video.path):  # whose library tells it
         return recording
     looks = [video_look(part.path, part.index) for part in video.parts]
     late = gaze_after_video(gaze, video.parts[-1].start_s + float(looks[-1].index.time_s[-1]))
     told = (*(look.missing for look in looks), late)
-    return replace(recording, notes=(*recording.notes, *(note for note in told if note is not None)))
+    new = (note for note in told if note is not None and note not in recording.notes)
+    return replace(recording, notes=(*recording.notes, *new))
 
 
 def is_recording(path: Path) -> bool:
     """Whether a path looks like one recording, whole or broken; nothing but names is read, and few first lines."""
     if path.is_file():
-        return path.suffix.lower() in (".vrs", *VIDEO_SUFFIXES)
+        return path.suffix.lower() in (".vrs", *VIDEO_SUFFIXES) or path.name.endswith(PHYSIO)
     if not path.is_dir():
         return False
     try:
+        if len(recordings_of(path)) > 1:
+            return False
         _reader(path, MIN_CONFIDENCE)
     except NotOneRecordingError:
         return False
@@ -102,6 +108,8 @@ def _open(path: Path, min_confidence: float) -> Recording:
         return _reader(path, min_confidence)(path)
     if _is_vrs(path):
         return open_aria(path)
+    if path.name.endswith(PHYSIO):
+        return open_bids(path)
     for glasses in (NEON, INVISIBLE):
         if glasses.is_scene_video(path) and glasses.is_folder(path.parent):
             return _with_tables_named(companion_app.open_native(path, glasses), path.parent)
@@ -121,6 +129,8 @@ def _reader(path: Path, min_confidence: float) -> Reader:
         if path.exists():
             raise FileError(path, found="a pipe or a device", wanted=KNOWN, do="save it as a file first")
         raise FileError(path, found="no such file or folder", wanted=KNOWN, do="check the path")
+    if recordings_of(path):
+        return open_bids
     device = open_aria if is_aria(path) else _device_reader(path, min_confidence)
     if device is not None:
         return lambda folder: _with_tables_named(device(folder), folder)

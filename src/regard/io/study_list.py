@@ -11,13 +11,15 @@ A column `recording` gives the recordings' names; without it they are those of t
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from regard.errors import FileError, TableError
+from regard.io.bids.names import PHYSIO
+from regard.io.bids.read import columns_of, files_beside, recordings_of
 from regard.io.devices.name import recording_id
 from regard.io.recording import is_recording
 from regard.io.tables import Column, read_columns, read_header
@@ -85,6 +87,8 @@ def read_study(paths: Sequence[Path | str]) -> StudyList | None:
         return read_list(place)
     if not os.path.isdir(place) or is_recording(place):
         return None
+    if of_bids := recordings_of(place):
+        return _of_bids(place, of_bids)
     found, left = [], []
     _gather(place, found, left, depth=DEPTH)
     if not found:
@@ -140,7 +144,7 @@ def read_list(path: Path) -> StudyList:
         name=path.stem,
         where=path,
         recordings=_named(places, lines, ids),
-        columns=pd.DataFrame({name: _as_numbers(list(own[name])) for name in own}, index=own.index),
+        columns=_typed(own),
     )
 
 
@@ -155,13 +159,31 @@ def _of_paths(places: Sequence[Path]) -> StudyList:
     return StudyList(name=above.name or "study", where=above, recordings=_named(places, [str(p) for p in places]))
 
 
+def _of_bids(place: Path, found: Mapping[str, Path]) -> StudyList:
+    """The recordings of a BIDS dataset, or of a folder of one, with what its lists say of them."""
+    files = list(found.values())
+    return StudyList(
+        name=place.resolve().name,
+        where=place,
+        recordings=_named(files, [str(file) for file in files], list(found)),
+        columns=_typed(pd.DataFrame(columns_of(place, files)).fillna("")),
+    )
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({name: _as_numbers(list(table[name])) for name in table}, index=table.index)
+
+
 def _gather(folder: Path, found: list[Path], left: list[str], *, depth: int) -> None:
     """Add the recordings below a folder, and what is none."""
     before = len(found)
     for child in sorted(folder.iterdir()):
         if child.name.startswith(".") or any((child / mark).exists() for mark in RESULTS):
             continue
-        if is_recording(child):
+        of_bids = recordings_of(child) if child.is_dir() else {}
+        if len(of_bids) > 1:
+            found += of_bids.values()
+        elif is_recording(child):
             found.append(child)
         elif child.is_dir() and depth > 1:
             _gather(child, found, left, depth=depth - 1)
@@ -241,6 +263,8 @@ def files_of(path: Path) -> Iterator[Path]:
     """The files that a recording at this path is read from, and others beside them."""
     if path.is_dir():
         inside = path.rglob("*")
+    elif path.name.endswith(PHYSIO):
+        inside = files_beside(path)
     elif is_recording(path.parent):  # a device's folder, or a plain one around this video
         inside = (*path.parent.glob("*"), *path.parent.glob("others/*"))
     else:

@@ -23,18 +23,29 @@ def read_camera(path: Path) -> Camera:
     do = "repair or remove the file"
     about: Any = read_json(path, wanted=wanted, do=do)
     with lens_told(path, wanted=wanted, do=do):
-        model = about.get("model", "pinhole")
-        if model not in tuple(NUM_DISTORTION):
-            raise ValueError(f"model {model!r}")
-        camera = Camera(
-            height=int(about["height"]),
-            width=int(about["width"]),
-            matrix=np.array(about["matrix"], np.float64).reshape(3, 3),
-            distortion=np.array(about.get("distortion", []), np.float64).reshape(-1),
-            model=model,
-        )
-        require_lens(camera)
+        return camera_told(about)
+
+
+def camera_told(about: Any) -> Camera:
+    """A camera from the object of a camera.json. Raises what `lens_told` turns into a FileError."""
+    model = about.get("model", "pinhole")
+    if model not in tuple(NUM_DISTORTION):
+        raise ValueError(f"model {model!r}")
+    camera = Camera(
+        height=int(about["height"]),
+        width=int(about["width"]),
+        matrix=np.array(about["matrix"], np.float64).reshape(3, 3),
+        distortion=np.array(about.get("distortion", []), np.float64).reshape(-1),
+        model=model,
+    )
+    require_lens(camera)
     return camera
+
+
+def camera_json(camera: Camera) -> dict[str, object]:
+    """The object that `camera_told` makes the same camera from."""
+    sizes = {"height": camera.height, "width": camera.width, "model": camera.model}
+    return sizes | {"matrix": camera.matrix.tolist(), "distortion": camera.distortion.tolist()}
 
 
 def tobii_camera(lens: dict[str, Any]) -> Camera:

@@ -1,0 +1,209 @@
+"""Eye tracking in BIDS datasets that others made: what is read, and one clear error for what cannot be."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import regard
+from regard.errors import ClockError, FileError, RegardError, TableError
+from regard.io.bids.names import Entities
+from regard.io.bids.write import Entry, write_bids
+from regard.types import GazeState
+
+STEM = "sub-07_ses-a_task-read"
+ROWS = [(1000, 960, 540, 3.1), (1002, 0, 0, 3.2), (1004, "n/a", "n/a", "n/a"), (1006, 1920, 1080, 3.0)]
+PHYSIO: dict[str, Any] = {
+    "PhysioType": "eyetrack",
+    "RecordedEye": "right",
+    "SampleCoordinateSystem": "gaze-on-screen",
+    "SamplingFrequency": 500,
+    "StartTime": -0.5,
+    "Columns": ["timestamp", "x_coordinate", "y_coordinate", "pupil_size"],
+    "x_coordinate": {"Units": "pixel"},
+    "y_coordinate": {"Units": "pixel"},
+}
+SCREEN = {
+    "ScreenResolution": [1920, 1080],
+    "ScreenOrigin": ["top", "left"],
+    "ScreenDistance": 0.6,
+    "ScreenSize": [0.5, 0.3],
+}
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Make:
+    """Writes a dataset of a recording, its json with other values or (None) without some; its folder."""
+
+    def make(rows=ROWS, *, eye: str = "eye1", screen: dict | None = None, **changed: object) -> Path:
+        root = tmp_path / "reading"
+        folder = root / "sub-07" / "ses-a" / "eeg"
+        folder.mkdir(parents=True, exist_ok=True)
+        (root / "dataset_description.json").write_text('{"Name": "reading", "BIDSVersion": "1.11.0"}')
+        about = {name: value for name, value in (PHYSIO | changed).items() if value is not None}
+        (folder / f"{STEM}_recording-{eye}_physio.json").write_text(json.dumps(about))
+        lines = "".join("\t".join(map(str, row)) + "\n" for row in rows)
+        (folder / f"{STEM}_recording-{eye}_physio.tsv.gz").write_bytes(gzip.compress(lines.encode()))
+        (root / "task-read_events.json").write_text(json.dumps({"StimulusPresentation": screen or SCREEN}))
+        return root
+
+    return make
+
+
+def test_gaze_on_a_screen_is_read_in_shares_of_it_on_the_scans_clock(dataset: Make):
+    root = dataset()
+    recording = regard.open(root)
+    assert (recording.id, recording.subject, recording.video) == (STEM, "07", None)
+    assert recording.gaze is not None
+    np.testing.assert_allclose(recording.gaze.time_s, [-0.5, -0.498, -0.496, -0.494])
+    np.testing.assert_array_equal(recording.gaze.point, [[0.5, 0.5], [0, 0], [np.nan, np.nan], [1, 1]])
+    assert recording.gaze.state.tolist() == [1, 1, 0, 1]
+    assert "not read: pupil sizes (pupil_size)" in recording.notes
+    again = regard.open(next(root.rglob("*_physio.tsv.gz")))
+    assert np.array_equal(again.gaze.point, recording.gaze.point, equal_nan=True)  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def test_metadata_is_inherited_from_folders_above(dataset: Make):
+    root = dataset(SamplingFrequency=None, SampleCoordinateSystem=None)
+    (root / "physio.json").write_text('{"SamplingFrequency": 500, "StartTime": 9}')
+    (root / "sub-07" / "task-read_physio.json").write_text('{"SampleCoordinateSystem": "gaze-on-screen"}')
+    (root / "sub-07" / "task-rest_physio.json").write_text('{"SampleCoordinateSystem": "eye-in-head"}')
+    gaze = regard.open(root).gaze
+    assert gaze is not None
+    assert gaze.time_s[0] == -0.5
+
+
+def test_of_two_eyes_the_mean_is_taken_where_both_were_measured(dataset: Make):
+    dataset(RecordedEye="left")
+    root = dataset([(1000, 0, 0, 1), (1002, "n/a", "n/a", 1), (1004, 192, 108, 1), (1006, "n/a", 3, 1)], eye="eye2")
+    recording = regard.open(root)
+    assert recording.gaze is not None
+    np.testing.assert_allclose(recording.gaze.point, [[0.25, 0.25], [0, 0], [0.1, 0.1], [1, 1]])
+    assert any("mean of 2 eyes" in note for note in recording.notes)
+    dataset([(1000, 1920, 0, 1)], eye="both", RecordedEye="cyclopean")
+    gaze = regard.open(root).gaze
+    assert gaze is not None
+    assert gaze.point.tolist() == [[1, 0]]
+
+
+def test_movements_and_events_come_along(dataset: Make):
+    root = dataset()
+    folder = root / "sub-07" / "ses-a" / "eeg"
+    rows = "1000\t2\tfixation\n1001.5\t4\tsaccade\n1004\t0\tstart\n"
+    (folder / f"{STEM}_recording-eye1_physioevents.tsv.gz").write_bytes(gzip.compress(rows.encode()))
+    told = {"Columns": ["onset", "duration", "trial_type"], "OnsetSource": "timestamp"}
+    (folder / f"{STEM}_recording-eye1_physioevents.json").write_text(json.dumps(told))
+    (folder / f"{STEM}_events.tsv").write_text("onset\tduration\ttrial_type\n2\t1.5\tword\n0\tn/a\tkey\n")
+    recording = regard.open(root)
+    assert recording.gaze is not None
+    assert recording.gaze.state.tolist() == [GazeState.FIXATION, GazeState.SACCADE, GazeState.LOST, GazeState.TRACKED]
+    assert [(s.start_s, s.end_s, s.kind, s.name) for s in recording.segments] == [(2, 3.5, "event", "word")]
+    assert any("1 of 2 events" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"SampleCoordinateSystem": "gaze-in-world"}, "SampleCoordinateSystem 'gaze-in-world'"),
+        ({"SampleCoordinateSystem": "eye-in-head"}, "SampleCoordinateSystem 'eye-in-head'"),
+        ({"SampleCoordinateSystem": "custom"}, "SampleCoordinateSystem 'custom'"),
+        ({"SampleCoordinateSystem": ["a"]}, r"SampleCoordinateSystem \['a'\]"),
+        ({"x_coordinate": {"Units": "degree"}}, "coordinates in degree, pixel"),
+        ({"y_coordinate": None}, "coordinates in pixel, None"),
+        ({"SamplingFrequency": None}, "without SamplingFrequency"),
+        ({"SamplingFrequency": 0}, "SamplingFrequency 0"),
+        ({"SamplingFrequency": "500"}, "SamplingFrequency 500"),
+        ({"StartTime": None}, "without StartTime"),
+        ({"RecordedEye": None}, "without RecordedEye"),
+        ({"Columns": None}, "without Columns"),
+        ({"Columns": "timestamp"}, "Columns timestamp"),
+        ({"Columns": ["x_coordinate", "y_coordinate", "timestamp", "p"]}, "columns that begin with timestamp"),
+        ({"Columns": PHYSIO["Columns"][:3]}, "4 values in line 1"),
+        ({"Columns": [*PHYSIO["Columns"], "more"]}, "4 values in line 1"),
+        ({"Columns": [*PHYSIO["Columns"][:3], "timestamp"]}, "a column twice"),
+        ({"SamplingFrequency": 12}, "timestamps 2 apart at 12 Hz"),
+        ({"screen": {"ScreenResolution": "n/a"}}, "ScreenResolution in StimulusPresentation of _events.json n/a"),
+        ({"screen": {"ScreenDistance": 1}}, "ScreenResolution in StimulusPresentation of _events.json None"),
+        ({"screen": {"ScreenResolution": [0, 10]}}, "ScreenResolution"),
+        ({"screen": SCREEN | {"ScreenOrigin": ["center", "center"]}}, "an origin at"),
+        ({"rows": [("timestamp", "x_coordinate", "y_coordinate", "pupil_size"), *ROWS]}, "no header line"),
+        ({"rows": [*ROWS, (1008, "left", 1, 1)]}, "'left' in column 'x_coordinate', line 5"),
+        ({"rows": [*ROWS, ("n/a", 1, 1, 1)]}, "'n/a' in column 'timestamp', line 5"),
+        ({"rows": [*ROWS, (1008, 1)]}, "2 values in line 5"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_one_clear_error(dataset: Make, changed: dict, says: str):
+    root = dataset(**changed)
+    before = sorted(root.rglob("*"))
+    with pytest.raises((FileError, TableError), match=says):
+        regard.open(root)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_times_that_go_back_are_refused(dataset: Make):
+    with pytest.raises(ClockError, match="line 5"):
+        regard.open(dataset([*ROWS, (1006, 1, 1, 1)]))
+
+
+def test_a_table_without_its_json_or_packed_badly_is_refused(dataset: Make):
+    root = dataset()
+    (table,) = root.rglob("*_physio.tsv.gz")
+    table.write_bytes(table.read_bytes()[:-9])
+    with pytest.raises(FileError, match="unreadable"):
+        regard.open(root)
+    (about,) = root.rglob("*_physio.json")
+    about.write_text("{")
+    with pytest.raises(FileError, match="not JSON"):
+        regard.open(root)
+    about.unlink()
+    with pytest.raises(FileError, match="no json that says what it is"):
+        regard.open(table)
+    with pytest.raises(RegardError):
+        regard.open(root)
+
+
+def test_a_dataset_of_several_recordings_is_a_study(dataset: Make):
+    root = dataset()
+    for file in [*root.rglob(f"{STEM}_recording*")]:
+        file.with_name(file.name.replace("read", "look")).write_bytes(file.read_bytes())
+    (root / "participants.tsv").write_text("participant_id\tage\tgroup\nsub-07\t31\tn/a\n")
+    (root / "task-look_events.json").write_text(json.dumps({"StimulusPresentation": SCREEN}))
+    listed = regard.study(root)
+    assert [one.id for one in listed.recordings] == [STEM.replace("read", "look"), STEM]
+    assert listed.columns.to_dict("records") == [{"participant": "07", "session": "a", "age": 31, "group": ""}] * 2
+    assert len(regard.open(listed.recordings[0].path).gaze or ()) == 4
+    with pytest.raises(FileError, match="2 recordings of BIDS"):
+        regard.open(root)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda told: told | {"format": 99}, "form 99"),
+        (lambda told: {k: v for k, v in told.items() if k != "faces"}, "KeyError: 'faces'"),
+        (
+            lambda told: told | {"video": told["video"] | {"file": "../../../../dataset_description.json"}},
+            "no such file",
+        ),
+        (lambda told: told | {"video": "media/0/walk.mp4"}, "Type"),
+        (
+            lambda told: told | {"camera": {"height": 1, "width": 1, "matrix": [], "distortion": [], "model": ""}},
+            "model ''",
+        ),
+    ],
+)
+def test_a_dataset_of_our_own_that_was_damaged_is_refused(
+    change: Callable, says: str, tiny_world: Path, tmp_path: Path
+):
+    entry = Entry(name=Entities("1", "a"), open=lambda: regard.open(tiny_world))
+    (file,) = write_bids(tmp_path / "set", [entry], name="x", version="1", tell=lambda _: None)
+    (path,) = tmp_path.rglob("recording.json")
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(FileError, match=says):
+        regard.open(file)
