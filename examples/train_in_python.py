@@ -7,8 +7,8 @@ from pathlib import Path
 
 from regard.clips import EveryClip, RandomClip
 from regard.datasets import Synthetic
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.models import CausalGaze
 from regard.recipe.data import Data, EvalPart, TrainPart
 from regard.recipe.optimiser import Optimiser

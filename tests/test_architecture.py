@@ -39,6 +39,12 @@ def test_importing_regard_loads_no_heavy_library():
     assert run.stdout.strip() == "[]"
 
 
+def test_checking_a_recording_loads_no_torch():
+    code = "import sys, regard.cli.check; print([m for m in ('torch', 'lightning', 'torchvision') if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
 def test_every_public_name_of_the_package_exists():
     import regard
 

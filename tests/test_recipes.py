@@ -13,8 +13,8 @@ import yaml
 
 from regard import models
 from regard.datasets import Synthetic
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.errors import RecipeError
 from regard.prepare.flow import FlowSettings
 from regard.prepare.folder import prepare, use_prepared

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from gaze_only.dataset import EgteaGaze
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.metrics.labels import mean_class_interval, prior_corrected
 from regard.metrics.table import groups_of, summarise
 from regard.recipe.read import read_recipe

@@ -12,9 +12,9 @@ from regard.clips import ClipDataset, EveryFrame
 from regard.datasets import Ego4DLooking, write_looking_submission
 from regard.datasets.check import check_root, recognise
 from regard.datasets.ego4d_looking.tracks import annotated, published
-from regard.engine.benchmark import score_recipe
 from regard.engine.predict import predict
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.errors import FileError, RecipeError
 from regard.io import open_video
 from regard.prediction import Prediction

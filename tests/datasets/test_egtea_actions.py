@@ -7,9 +7,9 @@ import fake_roots as fake
 import pandas as pd
 import pytest
 
-from regard.engine.benchmark import score_recipe
 from regard.engine.predict import predict
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 

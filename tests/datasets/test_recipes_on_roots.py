@@ -10,8 +10,8 @@ import yaml
 
 from regard.datasets import AriaEveryday, Ego4DGaze
 from regard.datasets.ego4d_gaze import published
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.recipe.packaged import packaged
 from regard.recipe.read import read_recipe
 from test_recipes import shrink

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from tiny import read, tiny_recipe, write_recipe
 
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.run.checkpoints import read_checkpoint
 
 

@@ -5,8 +5,8 @@ import pytest
 import yaml
 from tiny import read, tiny_recipe, write_recipe
 
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.errors import FileError, RecipeError, WeightsError
 from regard.metrics.table import corpus_f1
 from regard.run.folder import best_weights

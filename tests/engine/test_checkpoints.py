@@ -9,7 +9,7 @@ from tiny import TinyGaze, read, tiny_recipe, write_recipe
 from torch import nn
 
 import regard
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.errors import FileError, WeightsError
 from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 from regard.run.provenance import data_hash, git_commit

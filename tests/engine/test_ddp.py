@@ -12,8 +12,8 @@ import torch
 from tiny import TRUST, own_classes, read, regard, tiny_recipe, write_recipe
 
 from regard.cli.evaluate import save_scores
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.run.checkpoints import read_checkpoint
 
 TWO = ("--training.devices", "2", "--training.strategy", "ddp")

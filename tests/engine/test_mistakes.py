@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny import main, read, tiny_recipe, write_recipe
 
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.run.checkpoints import read_checkpoint
 
 Refused = Callable[..., str]

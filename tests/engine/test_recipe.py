@@ -8,9 +8,9 @@ import tiny
 import torch
 from tiny import main, read, tiny_recipe, write_recipe
 
-from regard.engine.batches import FitBatches
-from regard.engine.benchmark import score_recipe
-from regard.engine.train import train
+from regard.engine.training.batches import FitBatches
+from regard.engine.training.benchmark import score_recipe
+from regard.engine.training.train import train
 from regard.errors import RecipeError
 from regard.recipe.data import SharedRecordingWarning, ready
 from regard.recipe.read import differences, read_recipe

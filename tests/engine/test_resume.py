@@ -10,7 +10,7 @@ import torch
 from kills import assert_ended_alike, log_of, same
 from tiny import own_classes, read, tiny_recipe, write_recipe
 
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.errors import RecipeError
 from regard.run.checkpoints import AtomicCheckpoints, read_checkpoint
 

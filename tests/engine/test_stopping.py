@@ -8,7 +8,7 @@ import pytest
 from kills import assert_ended_alike, log_of
 from tiny import own_classes, read, regard, tiny_recipe, write_recipe
 
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.errors import FileError
 from regard.run import folder, progress
 from regard.run.stopping import StopOnSignal, TrainingStopped

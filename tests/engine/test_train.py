@@ -9,7 +9,7 @@ import pytest
 import torch
 from tiny import read, tiny_recipe, write_recipe
 
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.errors import FileError, RecipeError
 from regard.recipe.read import Recipe
 from regard.run.checkpoints import read_checkpoint

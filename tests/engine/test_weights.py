@@ -12,7 +12,7 @@ from tiny import read, tiny_recipe, write_recipe
 
 from regard.cli import main
 from regard.engine.pretrained import init_from_pretrained
-from regard.engine.train import train
+from regard.engine.training.train import train
 from regard.errors import RecipeError, WeightsError
 from regard.models import GLC, MViTGaze
 from regard.models.gaze_attention import GAZE_ATTENTION_RULES, GazeAttention

@@ -176,8 +176,8 @@ def _refuse_recording_options(options: Namespace) -> None:
 
 def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     _refuse_recording_options(options)
-    from regard.engine.benchmark import score_recipe
     from regard.engine.export.folder import read_exported
+    from regard.engine.training.benchmark import score_recipe
     from regard.models.backbones import without_imagenet
     from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import best_weights

@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Train to the end and say where the checkpoints are."""
-    from regard.engine.train import train
+    from regard.engine.training.train import train
     from regard.recipe import RECIPE_FILE
     from regard.recipe.read import read_recipe, resolved_text
     from regard.run.folder import FOLDER

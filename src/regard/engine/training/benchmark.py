@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 
 from regard.engine.arithmetic import chosen, device_of, quick_float32
-from regard.engine.batches import TestBatches
 from regard.engine.evaluate import Scores, directed, signed
 from regard.engine.export.folder import Choice, Exported, put_into
 from regard.engine.predict import runtime_on
+from regard.engine.training.batches import TestBatches
 from regard.errors import RecipeError, RegardError
 from regard.metrics.table import ITEM
 from regard.recipe.data import Data

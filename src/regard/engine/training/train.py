@@ -16,8 +16,8 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from torch import nn
 
 from regard.engine.arithmetic import chosen, device_of, quick_float32
-from regard.engine.batches import FitBatches
 from regard.engine.pretrained import init_from_pretrained
+from regard.engine.training.batches import FitBatches
 from regard.errors import RecipeError
 from regard.io.files import writing
 from regard.recipe import RECIPE_FILE
