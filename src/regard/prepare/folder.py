@@ -24,7 +24,7 @@ from regard.errors import FileError, RecipeError
 from regard.io import writing
 from regard.prepare.film import Settings
 from regard.prepare.making import Making, Size, kinds
-from regard.prepare.pool import Engine, finished
+from regard.prepare.pool import Engine, ended_on, finished
 from regard.types import MediaStream, Recording
 
 PROBE_BYTES = 1 << 20
@@ -85,7 +85,10 @@ def prepare(
     made: list[str] = []
     failed: dict[str, str] = {}
     work, light = partial(_attempt, root=root, settings=settings), [r.light("faces") for r in missing]
-    for number, error in finished(work, light, engine=engine, workers=workers):
+    attempts = finished(
+        work, light, ended=lambda one: ended_on(one.require_video().path), engine=engine, workers=workers
+    )
+    for number, error in attempts:
         recording = missing[number]
         if error is None:
             made.append(recording.id)

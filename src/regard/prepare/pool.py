@@ -6,15 +6,17 @@ Both are told a work, a function that any process can be sent, and say of each t
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from regard.clips.cores import START_METHOD, usable_cores
-from regard.errors import MissingExtraError, RegardError
+from regard.errors import FileError, MissingExtraError, RegardError
 
 Engine = Literal["processes", "ray"]
 
@@ -26,47 +28,62 @@ class ClusterError(RegardError):
     """A Ray cluster that does not answer or does not start."""
 
 
+def ended_on(path: Path) -> FileError:
+    """What is said of a recording that ended the process which worked on it."""
+    return FileError(
+        path,
+        found="the process that worked on it came to an end, as where a decoder crashes or there is no memory left",
+        wanted="a recording that can be worked on to its end",
+        do="see whether `regard check --thorough` says what is wrong with it; the others are finished",
+    )
+
+
 def finished(
     work: Callable[[T], R],
     things: Sequence[T],
     *,
+    ended: Callable[[T], R],
     engine: Engine = "processes",
     workers: int | None = None,
     start_method: str = START_METHOD,
 ) -> Iterator[tuple[int, R]]:
     """The number of each thing as it is done, and what `work` returned; what `work` raises is raised, and ends it.
 
+    Where a process comes to an end in the middle of its work (a library's crash, no memory left), what is not done yet
+    is done one by one, and what `ended` returns stands for each thing that ends its process again.
+
     In `workers` processes (None: one on each usable core; 1: in this one itself). `engine` "ray" gives them to the Ray
     cluster that this machine belongs to (`ray start`, or RAY_ADDRESS); else to one started for this call. Each thing is
     a task of its own that takes one core; `workers` bounds how many run at once. All machines must see the recordings
     and the output folder under the same paths. `start_method` is of processes: work that draws and writes tables takes
     "spawn", because a fork inherits the locks of their libraries' threads, and can wait for them for ever. Raises
-    MissingExtraError without the extra `ray`, and ClusterError where workers do not start or come to an end before
-    their work.
+    MissingExtraError without the extra `ray`, and ClusterError where a cluster does not start.
     """
     if engine == "ray":
         yield from _in_ray(work, things, workers)
     elif (number := min(len(things), workers or usable_cores())) <= 1:
         yield from enumerate(map(work, things))
     else:
-        yield from _in_processes(work, things, number, start_method)
+        left = dict(enumerate(things))
+        with suppress(BrokenExecutor):
+            for done, came in _in_processes(work, left, number, start_method):
+                del left[done]
+                yield done, came
+        for alone, thing in left.items():
+            try:
+                yield from _in_processes(work, {alone: thing}, 1, start_method)
+            except BrokenExecutor:
+                yield alone, ended(thing)
 
 
 def _in_processes(
-    work: Callable[[T], R], things: Sequence[T], workers: int, start_method: str
+    work: Callable[[T], R], things: Mapping[int, T], workers: int, start_method: str
 ) -> Iterator[tuple[int, R]]:
     pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method))
     try:
-        futures = {pool.submit(work, thing): number for number, thing in enumerate(things)}
+        futures = {pool.submit(work, thing): number for number, thing in things.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BrokenExecutor as error:
-        raise ClusterError(
-            f"{workers} processes",
-            found="one of them was ended from outside, as by a system that is out of memory",
-            wanted="processes that come to the end of their work",
-            do="repeat it with fewer at once: what is finished is kept",
-        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

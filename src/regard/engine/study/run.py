@@ -19,7 +19,7 @@ from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording, open_video
 from regard.io.study_list import Listed, StudyList
 from regard.ops.states import lost_share, off_screen_share
-from regard.prepare.pool import Engine, finished
+from regard.prepare.pool import Engine, ended_on, finished
 from regard.types import Recording
 from regard.viz.contact import PICTURE, write_picture
 
@@ -81,7 +81,9 @@ def run_study(
     missing = [one for one in study.recordings if kept[one.id] is None]
     failed: dict[str, RegardError] = {}
     work = partial(_attempt, job=job, is_alone=engine == "processes" and min(jobs or 2, len(missing)) <= 1)
-    attempts = finished(work, missing, engine=engine, workers=jobs, start_method="spawn")
+    attempts = finished(
+        work, missing, ended=lambda one: ended_on(one.path), engine=engine, workers=jobs, start_method="spawn"
+    )
     for count, (number, error) in enumerate(attempts, 1):
         one = missing[number]
         if error is not None:
