@@ -11,6 +11,7 @@ The nouns come with the package; everything that needs torch, FFmpeg or pandas i
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from regard.area import Area
 from regard.errors import RegardError
 from regard.prediction import Prediction
 from regard.types import (
@@ -27,19 +28,23 @@ from regard.types import (
 
 if TYPE_CHECKING:
     from regard.batch import Batch, Sample
+    from regard.engine.areas import areas
     from regard.engine.evaluate import evaluate
     from regard.engine.events import eye_movements, fixations
     from regard.engine.predict import predict
+    from regard.io.areas.files import read_areas, write_areas
     from regard.io.check import check_recording as check
     from regard.io.recording import open_recording as open
     from regard.io.study_list import study
     from regard.viz.film import film
     from regard.viz.heatmap import heatmap
     from regard.viz.report import report
+    from regard.viz.scanpath import scanpath_figure as scanpath
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
+    "Area",
     "Batch",
     "Camera",
     "Clip",
@@ -53,6 +58,7 @@ __all__ = [
     "RegardError",
     "Sample",
     "Segment",
+    "areas",
     "check",
     "evaluate",
     "eye_movements",
@@ -61,13 +67,17 @@ __all__ = [
     "heatmap",
     "open",
     "predict",
+    "read_areas",
     "report",
+    "scanpath",
     "study",
+    "write_areas",
 ]
 
 _LAZY = {
     "Batch": ("regard.batch", "Batch"),
     "Sample": ("regard.batch", "Sample"),
+    "areas": ("regard.engine.areas", "areas"),
     "check": ("regard.io.check", "check_recording"),
     "evaluate": ("regard.engine.evaluate", "evaluate"),
     "eye_movements": ("regard.engine.events", "eye_movements"),
@@ -76,8 +86,11 @@ _LAZY = {
     "heatmap": ("regard.viz.heatmap", "heatmap"),
     "open": ("regard.io.recording", "open_recording"),
     "predict": ("regard.engine.predict", "predict"),
+    "read_areas": ("regard.io.areas.files", "read_areas"),
     "report": ("regard.viz.report", "report"),
+    "scanpath": ("regard.viz.scanpath", "scanpath_figure"),
     "study": ("regard.io.study_list", "study"),
+    "write_areas": ("regard.io.areas.files", "write_areas"),
 }
 
 

@@ -42,6 +42,10 @@ class ClockError(RegardError):
     """Times run backwards, repeat, belong to another clock, or do not meet the video."""
 
 
+class AreaError(RegardError):
+    """An area of interest that is no area, leaves the picture, or is of another picture."""
+
+
 class RecipeError(RegardError):
     """A recipe names something unknown, gives a wrong type, or asks for a field that the data lacks."""
 

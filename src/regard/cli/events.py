@@ -5,7 +5,7 @@ from pathlib import Path
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, heading, remarks, table, wrote
-from regard.cli.options import add_film, add_out, add_recordings, command, look_at
+from regard.cli.options import add_film, add_movements, add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.events import EyeMovements, eye_movements
@@ -26,20 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, what is known about the head, and where to."""
     add_recordings(parser)
     add_out(parser)
-    parser.add_argument(
-        "--watched", action="store_true", help="the gaze is of somebody who watches the video on a screen, and not worn"
-    )
-    parser.add_argument(
-        "--no_look",
-        action="store_true",
-        help="do not look at the video for the head's turns: quick, but pursuit is not told from fixation",
-    )
-    parser.add_argument(
-        "--recorded", action="store_true", help="events of the states in the recording's own files, where it has them"
-    )
-    parser.add_argument(
-        "--field_deg", type=float, help="how many degrees wide the picture is, where the camera is not calibrated"
-    )
+    add_movements(parser)
     add_film(parser)
 
 

@@ -40,6 +40,24 @@ def add_film(parser: ArgumentParser) -> None:
     parser.add_argument("--no_film", action="store_false", dest="film", help="make no film of a single recording")
 
 
+def add_movements(parser: ArgumentParser) -> None:
+    """How eye movements are told."""
+    parser.add_argument(
+        "--watched", action="store_true", help="the gaze is of somebody who watches the video on a screen, and not worn"
+    )
+    parser.add_argument(
+        "--no_look",
+        action="store_true",
+        help="do not look at the video for the head's turns: quick, but pursuit is not told from fixation",
+    )
+    parser.add_argument(
+        "--recorded", action="store_true", help="events of the states in the recording's own files, where it has them"
+    )
+    parser.add_argument(
+        "--field_deg", type=float, help="how many degrees wide the picture is, where the camera is not calibrated"
+    )
+
+
 def add_min_confidence(parser: ArgumentParser) -> None:
     """From which confidence on gaze is valid."""
     parser.add_argument(

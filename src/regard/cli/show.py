@@ -1,6 +1,7 @@
-"""`regard show PATH`: a film and a report of the recorded gaze, and of all who watched where others did too."""
+"""`regard show PATH`: film, report and figures of the recorded gaze, and of all who watched where others did too."""
 
 from argparse import ArgumentParser, Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from regard.cli.check import findings_table
@@ -9,13 +10,16 @@ from regard.cli.options import add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.study.kept import Told
+from regard.errors import NothingToScoreError
 from regard.io.check import check_recording
 from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.types import Recording
 from regard.viz.film import film
+from regard.viz.heatmap import heatmap
 from regard.viz.observers import observers_film, observers_page
 from regard.viz.report import report
+from regard.viz.scanpath import mean_frame, scanpath_figure
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,11 +56,24 @@ def _film(recording: Recording, folder: Path) -> Path:
 
 
 def _pages(recording: Recording, found: RecordingCheck, folder: Path, *, path: str, look: str = "") -> list[Path]:
-    """The report, and where others watched too, a film and a page of all."""
+    """The report, figures, and where others watched too, a film and a page of all."""
     findings, made_by = findings_table(found), command("show", path)
     made = [report(recording, folder / "report.html", findings=findings, command=made_by, look=look)]
+    made += _figures(recording, folder)
     if recording.others:
         with frames_progress("film of everybody") as bar:
             made.append(observers_film(recording, folder / "observers.mp4", progress=bar))
         made.append(observers_page(recording, folder / "observers.html"))
+    return made
+
+
+def _figures(recording: Recording, folder: Path) -> list[Path]:
+    """Heatmap and scanpath over the mean frame, as PNG and SVG; none of gaze that never lay on the picture."""
+    made: list[Path] = []
+    over = mean_frame(recording)
+    for name, figure in (("heatmap", heatmap), ("scanpath", scanpath_figure)):
+        for suffix in (".png", ".svg"):
+            with suppress(NothingToScoreError):
+                figure(recording, over=over, path=folder / f"{name}{suffix}")
+                made.append(folder / f"{name}{suffix}")
     return made

@@ -1,7 +1,7 @@
 """What the verbs share that take a study: one recording as ever, or many by one seam."""
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,8 +50,20 @@ def study_of(options: Namespace) -> StudyList | None:
     return study
 
 
-def many(study: StudyList, options: Namespace, tell: Tell, *, verb: str, finish: Finish | None = None) -> int:
-    """Do the verb's work on all recordings, and write tables and page. 1 where one failed or cannot be used."""
+def many(
+    study: StudyList,
+    options: Namespace,
+    tell: Tell,
+    *,
+    verb: str,
+    finish: Finish | None = None,
+    beside: Mapping[str, Path] | None = None,
+    more: Sequence[str] = (),
+) -> int:
+    """Do the verb's work on all recordings, and write tables and page. 1 where one failed or cannot be used.
+
+    `beside` are files that are also read for a recording, by its id; `more` are names of other tables that it tells.
+    """
     from regard.engine.study.page import write_page
     from regard.engine.study.run import Job, run_study, settings_of
     from regard.engine.study.tables import (
@@ -74,6 +86,7 @@ def many(study: StudyList, options: Namespace, tell: Tell, *, verb: str, finish:
         out=folder.absolute(),
         settings=settings_of({name: value for name, value in vars(options).items() if name not in NOT_SETTINGS}),
         min_confidence=options.min_confidence,
+        beside=beside or {},
         thorough=getattr(options, "thorough", False),
         debug=options.debug,
     )
@@ -84,6 +97,7 @@ def many(study: StudyList, options: Namespace, tell: Tell, *, verb: str, finish:
     rows = rows_table(study, done, folder, verb)
     conditions = None if by is None else conditions_table(study, done, by)
     tables = {verb: recordings} if rows is None else {verb: rows, f"{verb}_recordings": recordings}
+    tables |= {name: t for name in more if (t := rows_table(study, done, folder, verb, name)) is not None}
     tables |= {} if conditions is None else {f"{verb}_by_{by}": conditions}
     files = write_tables(tables, folder)
     files += finish(rows, folder) if finish is not None and rows is not None else []
@@ -135,7 +149,13 @@ def _tell_failed(done: "Done") -> None:
 
 
 def _next(verb: str, options: Namespace) -> str:
-    follows = {"check": ["events"], "show": ["events"], "predict": ["recipes"], "evaluate": ["recipes"]}
+    follows = {
+        "check": ["events"],
+        "show": ["events"],
+        "areas": ["events"],
+        "predict": ["recipes"],
+        "evaluate": ["recipes"],
+    }
     words = follows.get(verb, ["predict", "--model", "saliency"])
     return command(*words) if words == ["recipes"] else command(words[0], *options.paths, *words[1:])
 

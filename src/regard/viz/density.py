@@ -35,13 +35,28 @@ def lay_density(picture: Picture, log_density: Float32[np.ndarray, "gh gw"], *, 
     if not np.isfinite(log_density).any():
         return
     h, w = picture_size(picture)
-    logs = np.maximum(np.nan_to_num(log_density - log_density.max(), nan=-30.0), -30.0)
-    fine = min(1.0, BLEND_HEIGHT / h)
-    smooth = cv2.resize(logs, (max(1, round(w * fine)), max(1, round(h * fine))), interpolation=cv2.INTER_CUBIC)
-    level = cv2.convertScaleAbs(cv2.exp(CONTRAST * (smooth - smooth.max())), alpha=255)
+    level = _levels(log_density, (h, w))
     (rows, top, bottom), (columns, left, right) = (_stretch(level.max(axis), side) for axis, side in ((1, h), (0, w)))
     inks = _inks(opacity, picture.ndim == 2)[level[rows, columns]]
     lay(picture, cv2.resize(inks, (right - left, bottom - top)), top=top, left=left)
+
+
+def glow(
+    size: tuple[int, int], log_density: Float32[np.ndarray, "gh gw"], *, opacity: float = 0.65
+) -> UInt8[np.ndarray, "h2 w2 4"]:
+    """What `density` lays over a picture of (height, width) `size`, by itself: RGB and alpha, to be enlarged to it."""
+    inks = _inks(opacity, False).astype(np.float64)
+    colours = np.rint(255 * inks[:, :3] / np.maximum(inks[:, 3:], 1)).clip(0, 255)
+    return np.concatenate([colours, inks[:, 3:]], axis=1).astype(np.uint8)[_levels(log_density, size)]
+
+
+def _levels(log_density: Float32[np.ndarray, "gh gw"], size: tuple[int, int]) -> UInt8[np.ndarray, "h2 w2"]:
+    """How dense it is, of 255, enlarged to at most BLEND_HEIGHT lines."""
+    h, w = size
+    logs = np.maximum(np.nan_to_num(log_density - log_density.max(), nan=-30.0), -30.0)
+    fine = min(1.0, BLEND_HEIGHT / h)
+    smooth = cv2.resize(logs, (max(1, round(w * fine)), max(1, round(h * fine))), interpolation=cv2.INTER_CUBIC)
+    return cv2.convertScaleAbs(cv2.exp(CONTRAST * (smooth - smooth.max())), alpha=255)
 
 
 def _stretch(level: UInt8[np.ndarray, "n"], side: int) -> tuple[slice, int, int]:

@@ -1,14 +1,16 @@
 """A film of a recording with the gaze drawn on it: every frame at its own time, and the sound kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from regard.area import Area
 from regard.io import FilmWriter
 from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource, PlanarSource
 from regard.types import Recording
+from regard.viz.areas import AreasDrawn
 from regard.viz.drawing import TRAIL_S, drawing_of
 from regard.viz.hands import Hands
 
@@ -23,12 +25,14 @@ def film(
     *,
     max_height: int | None = 720,
     trail_s: float = TRAIL_S,
+    areas: Sequence[Area] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write an mp4 of the recording with its gaze and hands, and with what a prediction says; both may be paths.
 
     A density is drawn with its point; recognised classes as bars, with where the model looked, and where its answer has
-    evidence too, the picture is shown twice: attention on the left, evidence for the class on the right.
+    evidence too, the picture is shown twice: attention on the left, evidence for the class on the right. `areas` are
+    outlined, and filled while gaze is in them.
 
     Frames keep their times, so variable frame rate stays, and the sound stays in step. `max_height` shrinks larger
     pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
@@ -36,6 +40,7 @@ def film(
     """
     recording, prediction = recording_of(recording), None if prediction is None else answers_of(prediction)
     drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)
+    drawn_areas = AreasDrawn(areas, recording.gaze) if areas else None
     hands = None if recording.hands is None else Hands(recording.hands)
     path = Path(path)
     source = open_video(recording.require_video())
@@ -47,6 +52,8 @@ def film(
         for start in range(0, len(times_s), chunk):
             shown_s = times_s[start : start + chunk]
             for time_s, frame in zip(shown_s.tolist(), frames_at(shown_s, size=size), strict=True):
+                if drawn_areas is not None:
+                    drawn_areas.draw(frame, time_s)
                 if hands is not None:
                     hands.draw(frame, time_s)
                 writer.write(drawing.draw(frame, time_s), time_s)

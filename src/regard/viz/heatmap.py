@@ -6,13 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
-from PIL import Image
 
 from regard.errors import NothingToScoreError
-from regard.io import writing
 from regard.io.given import recording_of
 from regard.types import Recording
-from regard.viz.density import density
+from regard.viz.density import density, glow
+from regard.viz.figure_file import image, save_picture
 from regard.viz.scanpath import mean_frame
 
 __all__ = ["heatmap"]
@@ -34,8 +33,9 @@ def heatmap(
 
     Each measurement counts until the next one, each recording as much as any other; gaze that is lost or off the
     picture does not count. `over` is the picture in RGB; None: the mean of the first recording's frames. `spread`
-    is the deviation of the glow, in shares of the picture's height. With `path` the picture is saved there, as PNG or
-    JPEG by its name. Raises NothingToScoreError where nobody's gaze lies on the picture.
+    is the deviation of the glow, in shares of the picture's height. With `path` the picture is saved there, as PNG,
+    JPEG or, picture and glow apart, as SVG by its name. Raises NothingToScoreError where nobody's gaze lies on the
+    picture.
     """
     given = [recordings] if isinstance(recordings, Recording | Path | str) else list(recordings)
     opened = [recording_of(one) for one in given]
@@ -51,10 +51,11 @@ def heatmap(
             do="see what `regard check` says about their gaze",
         )
     blurred = cv2.GaussianBlur(looked, (0, 0), spread * CELLS, borderType=cv2.BORDER_CONSTANT)
-    drawn = density(picture, np.log(blurred / blurred.max() + FLOOR))
+    logs = np.log(blurred / blurred.max() + FLOOR)
+    drawn = density(picture, logs)
     if path is not None:
-        with writing(Path(path)) as part:
-            Image.fromarray(drawn).save(part, Image.registered_extensions().get(Path(path).suffix.lower(), "PNG"))
+        size = (picture.shape[0], picture.shape[1])
+        save_picture(path, drawn, below=picture, shapes=[image(glow(size, logs), size=size, name="glow")])
     return drawn
 
 

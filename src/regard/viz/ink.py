@@ -97,9 +97,9 @@ class Layer:
         cv2.circle(self._sheet, place, reach, bright, width, cv2.LINE_AA, FRACTION_BITS)
 
     def polygon(self, corners: Float[np.ndarray, "k 2"], colour: Ink) -> None:
-        """A filled convex shape."""
+        """A filled shape."""
         places = self._places(corners, reach=1.0)
-        cv2.fillConvexPoly(self._sheet, places, self._ink(colour), cv2.LINE_AA, FRACTION_BITS)
+        cv2.fillPoly(self._sheet, [places], self._ink(colour), cv2.LINE_AA, FRACTION_BITS)
 
     def blend(self, picture: Picture) -> None:
         """Only parts of the picture are touched in which something was drawn."""
@@ -145,20 +145,22 @@ def words(
     runs: Iterable[tuple[str, Colour]],
     *,
     top: int | None = None,
+    left: int | None = None,
     right: bool = False,
     size_px: int | None = None,
     boxed: bool = True,
 ) -> None:
     """A line of words on the picture, each run in its own colour, `boxed` on a dark rounded ground.
 
-    They stand at the bottom, or `top` pixels below the upper border, and at the left or at the `right`.
+    They stand at the bottom, or `top` pixels below the upper border, and at the left, `left` pixels from it, or at the
+    `right`.
     """
     h, w = picture_size(picture)
     unit = unit_of((h, w))
     over = _label(tuple(runs), size_px or max(11, round(2.8 * unit)), boxed, picture.ndim == 2)
     (height, width), margin = over.shape[:2], round(2 * unit) if boxed else 0
     y = max(0, h - margin - height if top is None else top)
-    x = max(0, w - margin - width if right else margin)
+    x = max(0, w - margin - width if right else margin if left is None else min(left, w - width))
     lay(picture, over, top=y - y % 2, left=x - x % 2)
 
 

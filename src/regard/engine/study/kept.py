@@ -3,7 +3,7 @@
 STUDY/
   P01-kitchen/events/     what the verb writes of this recording, pages and films
       picture.jpg         of the contact page
-      rows.parquet        its part of the study's table, where the verb has one
+      rows.parquet        its part of the study's table, where the verb has one; NAME_rows.parquet of another
       note.json           facts, problems, numbers, and from which files and settings they are
 """
 
@@ -32,11 +32,12 @@ Stamp = list[list[Any]]
 class Told:
     """What a verb says of one recording: `numbers`, one each, to compare recordings by; `table` in long form.
 
-    `findings` are those that it has beside the check's.
+    `more` are other tables, by what the study's is called; `findings` are those that it has beside the check's.
     """
 
     numbers: Mapping[str, float] = field(default_factory=dict)
     table: pd.DataFrame | None = None
+    more: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
 
 
@@ -95,10 +96,12 @@ def write_note(folder: Path, note: Note, told: Told) -> None:
     """The last that is made of a recording."""
     if told.table is not None:
         write_table(told.table, folder / ROWS)
+    for name, table in told.more.items():
+        write_table(table, folder / f"{name}_{ROWS}")
     (folder / NOTE).write_text(json.dumps(asdict(note), indent=1), encoding="utf-8")
 
 
-def read_rows(folder: Path) -> pd.DataFrame | None:
-    """The recording's part of the study's table; None where the verb has none."""
-    file = folder / ROWS
+def read_rows(folder: Path, table: str = "") -> pd.DataFrame | None:
+    """The recording's part of the study's table, or of another one of that name; None where the verb has none."""
+    file = folder / (f"{table}_{ROWS}" if table else ROWS)
     return read_table(file) if file.is_file() else None

@@ -13,7 +13,7 @@ from regard.viz.contact import PICTURE, Tile, contact_page
 
 PAGE = "study.html"
 
-LINKED = (".html", ".mp4")
+LINKED = (".html", ".mp4", ".svg")
 
 
 def write_page(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from regard import __version__
-from regard.engine.study.kept import Note, Told, folder_of, keeping, read_note, stamp_of, write_note
+from regard.engine.study.kept import Note, Stamp, Told, folder_of, keeping, read_note, stamp_of, write_note
 from regard.errors import DeviceError, FileError, RecipeError, RegardError, WeightsError
 from regard.io.check import check_recording
 from regard.io.files import make_folder
@@ -32,13 +32,17 @@ OF_ALL = (RecipeError, WeightsError, DeviceError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What is done with each recording, by a process that may be another one. `settings` is all that changes it."""
+    """What is done with each recording, by a process that may be another one. `settings` is all that changes it.
+
+    `beside` are files that are also read for a recording, by its id.
+    """
 
     tell: Tell
     verb: str
     out: Path
     settings: str
     min_confidence: float
+    beside: Mapping[str, Path] = field(default_factory=dict)
     thorough: bool = False
     debug: bool = False
 
@@ -99,8 +103,15 @@ def run_study(
 
 def _kept(one: Listed, job: Job) -> Note | None:
     note = read_note(folder_of(job.out, one, job.verb))
-    fits = note is not None and note.settings == job.settings and note.source == stamp_of(one.path, without=job.out)
+    fits = note is not None and note.settings == job.settings and note.source == _source(one, job)
     return note if fits else None
+
+
+def _source(one: Listed, job: Job) -> Stamp:
+    beside = job.beside.get(one.id)
+    files = [] if beside is None else sorted(beside.iterdir()) if beside.is_dir() else [beside]
+    more = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files if f.is_file()]
+    return stamp_of(one.path, without=job.out) + more
 
 
 def _attempt(one: Listed, *, job: Job, is_alone: bool) -> RegardError | None:
@@ -130,7 +141,7 @@ def _attempt(one: Listed, *, job: Job, is_alone: bool) -> RegardError | None:
 
 
 def _do(one: Listed, job: Job, made: Path) -> None:
-    source = stamp_of(one.path, without=job.out)
+    source = _source(one, job)
     recording = replace(open_recording(one.path, min_confidence=job.min_confidence), id=one.id)
     found = check_recording(recording, thorough=job.thorough)
     told = job.tell(recording, found, made)

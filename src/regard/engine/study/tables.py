@@ -36,11 +36,11 @@ def recordings_table(study: StudyList, done: Done) -> pd.DataFrame:
     return with_own_columns(table, [study.columns.iloc[[i]] for i in range(len(study))] if _has_own(study) else [])
 
 
-def rows_table(study: StudyList, done: Done, out: Path, verb: str) -> pd.DataFrame | None:
-    """What the verb says of all recordings, one after the other; None where it says nothing in rows."""
+def rows_table(study: StudyList, done: Done, out: Path, verb: str, table: str = "") -> pd.DataFrame | None:
+    """What the verb says of all recordings, one after the other, in its table or another; None where in no rows."""
     parts, own = [], []
     for number, one in enumerate(study.recordings):
-        rows = read_rows(folder_of(out, one, verb)) if one.id in done.notes else None
+        rows = read_rows(folder_of(out, one, verb), table) if one.id in done.notes else None
         if rows is None:
             continue
         rows = rows.drop(columns=RECORDING, errors="ignore")
