@@ -12,6 +12,7 @@ test: .venv/.dev
 	$(BIN)/python -m pytest -n 2
 
 docs: .venv/.dev
+	$(BIN)/python docs/notebook_pages.py
 	$(BIN)/zensical build --strict --clean
 
 lint: .venv/.dev

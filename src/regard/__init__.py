@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from regard.engine.predict import predict
     from regard.io.areas.files import read_areas, write_areas
     from regard.io.check import check_recording as check
+    from regard.io.media.video import Video
     from regard.io.recording import open_recording as open
     from regard.io.study_list import study
     from regard.viz.film import film
@@ -58,6 +59,7 @@ __all__ = [
     "RegardError",
     "Sample",
     "Segment",
+    "Video",
     "areas",
     "check",
     "evaluate",
@@ -77,6 +79,7 @@ __all__ = [
 _LAZY = {
     "Batch": ("regard.batch", "Batch"),
     "Sample": ("regard.batch", "Sample"),
+    "Video": ("regard.io.media.video", "Video"),
     "areas": ("regard.engine.areas", "areas"),
     "check": ("regard.io.check", "check_recording"),
     "evaluate": ("regard.engine.evaluate", "evaluate"),

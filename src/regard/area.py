@@ -39,6 +39,12 @@ class Area:
     its first keyframe it is not there. A time of ALWAYS_S, of a single keyframe, means: throughout.
 
     Raises AreaError for a shape that is none or leaves the picture, and for times that do not strictly increase.
+
+    Examples:
+        >>> left = np.array([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]])
+        >>> right = left + np.array([0.5, 0.0])
+        >>> regard.Area(name="moves", time_s=np.array([0.0, 2.0]), corners=(left, right))
+        Area 'moves' of 2 keyframes, 0.00 to 2.00 s
     """
 
     name: str
@@ -61,16 +67,31 @@ class Area:
 
     @classmethod
     def box(cls, name: str, x0: float, y0: float, x1: float, y1: float) -> "Area":
-        """A box that is there throughout."""
+        """A box that is there throughout.
+
+        Examples:
+            >>> regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+        Area 'left half' of 4 corners, throughout
+        """
         return cls.polygon(name, box_corners(x0, y0, x1, y1))
 
     @classmethod
     def polygon(cls, name: str, corners: Sequence[Sequence[float | int]] | Corners) -> "Area":
-        """A polygon that is there throughout."""
+        """A polygon that is there throughout.
+
+        Examples:
+            >>> regard.Area.polygon("roof", [[0.2, 0.4], [0.5, 0.1], [0.8, 0.4]])
+        Area 'roof' of 3 corners, throughout
+        """
         return cls(name=name, time_s=np.array([ALWAYS_S]), corners=(np.asarray(corners, np.float64).reshape(-1, 2),))
 
     def at(self, time_s: float) -> Corners:
-        """The corners at a moment; none where the area is not there."""
+        """The corners at a moment; none where the area is not there.
+
+        Examples:
+            >>> regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0).at(1.0)[0]
+        array([0., 0.])
+        """
         k = int(np.searchsorted(self.time_s, time_s, side="right")) - 1
         if k < 0:
             return np.zeros((0, 2))

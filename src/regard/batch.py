@@ -96,7 +96,15 @@ def _is(spec: FieldSpec) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One example: t shown frames, f moments of flow (the shown frames if `Clip.flow_s` is None), u asked moments."""
+    """One example: t shown frames, f moments of flow (the shown frames if `Clip.flow_s` is None), u asked moments.
+
+    Examples:
+        >>> recording = regard.open("my_recording/")
+        >>> clip = regard.Clip(recording=recording, frame_s=np.array([0.0]), gaze_s=np.array([0.0]))
+        >>> video = torch.from_numpy(np.stack([frame for _, frame in recording.frames(clip.frame_s)]))
+        >>> regard.Sample(clip=clip, video=video.movedim(-1, 1)).video.shape
+        torch.Size([1, 3, 96, 128])
+    """
 
     clip: Clip
     video: UInt8[Tensor, "t 3 h w"] | Float[Tensor, "t 3 h w"] | None = _is(FieldSpec("frames", "video"))
@@ -132,7 +140,15 @@ class Sample:
     view: View = field(default=View(), metadata={"spec": FieldSpec("clip")})
 
     def with_points(self, change: Callable[[Tensor], Tensor], *, of: Collection[Field] | None = None) -> "Sample":
-        """The same sample with its points changed: all of them, or those of some fields only."""
+        """The same sample with its points changed: all of them, or those of some fields only.
+
+        Examples:
+            >>> recording = regard.open("my_recording/")
+            >>> clip = regard.Clip(recording=recording, frame_s=np.array([0.0]), gaze_s=np.array([0.0]))
+            >>> sample = regard.Sample(clip=clip, gaze_point=torch.tensor([[0.2, 0.5]]))
+            >>> sample.with_points(lambda point: 1 - point).gaze_point
+            tensor([[0.8000, 0.5000]])
+        """
         changed = {
             name: change(point)
             for name, spec in FIELDS.items()
@@ -147,7 +163,16 @@ FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata["spec"] for f in fields(Sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """b examples, padded at the end to the longest. `frame_valid` and `asked_valid` are False on padding."""
+    """b examples, padded at the end to the longest. `frame_valid` and `asked_valid` are False on padding.
+
+    Examples:
+        >>> recording = regard.open("my_recording/")
+        >>> clip = regard.Clip(recording=recording, frame_s=np.array([0.0]), gaze_s=np.array([0.0]))
+        >>> mask = torch.ones(1, 1, dtype=torch.bool)
+        >>> batch = regard.Batch(clips=(clip,), frame_valid=mask, asked_valid=mask, ahead_s=torch.zeros(1, 1))
+        >>> len(batch), batch.views[0].right
+        (1, 1.0)
+    """
 
     clips: tuple[Clip, ...]
     frame_valid: Bool[Tensor, "b t"]
@@ -181,7 +206,16 @@ class Batch:
         return (View(),) * len(self) if self.view is None else tuple(View(*sides) for sides in self.view.tolist())
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> "Batch":
-        """The same batch with every tensor on `device`."""
+        """The same batch with every tensor on `device`.
+
+        Examples:
+            >>> recording = regard.open("my_recording/")
+            >>> clip = regard.Clip(recording=recording, frame_s=np.array([0.0]), gaze_s=np.array([0.0]))
+            >>> mask = torch.ones(1, 1, dtype=torch.bool)
+            >>> batch = regard.Batch(clips=(clip,), frame_valid=mask, asked_valid=mask, ahead_s=torch.zeros(1, 1))
+            >>> batch.to("meta").ahead_s.device.type
+            'meta'
+        """
         return self._with_tensors(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> "Batch":

@@ -18,6 +18,13 @@ class RegardError(Exception):
 
     `found` and `wanted` complete the sentences "found ..." and "wanted ..."; `do` is an instruction.
     Everything that is wrong on regard's own side is an AssertionError or an ordinary exception instead.
+
+    Examples:
+        >>> try:
+        ...     regard.open("no_recording/")
+        ... except regard.RegardError as error:
+        ...     print(error.found)
+        no such file or folder
     """
 
     def __init__(self, where: Path | str, *, found: str, wanted: str, do: str) -> None:

@@ -37,6 +37,19 @@ class Prediction:
     somebody knows them. `temperature` is what the model's logits were divided by before they became the density (2 in
     GLC and CSTS): the published F1 begins with the logits. `source` is the video that was answered about, where
     somebody noted it.
+
+    Examples:
+        >>> prediction = regard.Prediction(
+        ...     recording="my_recording",
+        ...     model="mine",
+        ...     time_s=np.array([0.0, 0.5]),
+        ...     seen_until_s=np.array([0.0, 0.5]),
+        ...     values={"point": np.array([[0.5, 0.5], [0.6, 0.4]])},
+        ... )
+        >>> prediction
+        Prediction of mine about my_recording: 2 answers, 0.00 to 0.50 s; point [2]
+        >>> prediction["point"][1]
+        array([0.6, 0.4])
     """
 
     recording: str
@@ -82,7 +95,13 @@ class Prediction:
         return self.values["point"] if "point" in self.values else peaks(self.values["log_density"])
 
     def rows(self, which: slice | np.ndarray) -> "Prediction":
-        """Some of the answers: a slice, a mask or their numbers."""
+        """Some of the answers: a slice, a mask or their numbers.
+
+        Examples:
+            >>> prediction = regard.predict("my_recording/", model="centre-prior")
+            >>> len(prediction.rows(prediction.time_s < 1.0))
+            23
+        """
         numbers = np.arange(len(self))[which]
         return replace(
             self,
@@ -94,13 +113,25 @@ class Prediction:
         )
 
     def pieces(self, names: Sequence[str] | None = None) -> Iterator["Prediction"]:
-        """The answers, some at a time; with the arrays of these names only, where they are said."""
+        """The answers, some at a time; with the arrays of these names only, where they are said.
+
+        Examples:
+            >>> prediction = regard.predict("my_recording/", model="centre-prior")
+            >>> sum(len(piece) for piece in prediction.pieces()) == len(prediction)
+            True
+        """
         kept = self if names is None else replace(self, values={n: v for n, v in self.values.items() if n in names})
         for start in range(0, max(1, len(self)), PIECE):
             yield kept.rows(slice(start, start + PIECE))
 
     def load(self) -> "Prediction":
-        """Itself: it is in memory."""
+        """Itself: it is in memory.
+
+        Examples:
+            >>> in_a_file = regard.predict("my_recording/", model="centre-prior", out="answers.parquet")
+            >>> in_a_file.load()
+            Prediction of centre-prior about my_recording: 46 answers, 0.00 to 1.99 s; log_density [64, 64]
+        """
         return self
 
 

@@ -16,7 +16,12 @@ MIN_GAP_S = 1 / 60
 
 
 class GazeState(IntEnum):
-    """What the eye was doing, as far as the device or the dataset says."""
+    """What the eye was doing, as far as the device or the dataset says.
+
+    Examples:
+        >>> [state.name.lower() for state in regard.GazeState]
+        ['lost', 'tracked', 'fixation', 'saccade', 'pursuit']
+    """
 
     LOST = 0
     """No valid measurement (blink, untracked); the point is NaN."""
@@ -37,6 +42,15 @@ class GazeTrack:
 
     Off-screen gaze keeps its value outside [0, 1]. `confidence` is the device's own, in [0, 1], where it gives one.
     Raises ValueError when lengths differ, times do not strictly increase, or LOST and NaN points do not coincide.
+
+    Examples:
+        >>> regard.open("my_recording/").gaze
+        GazeTrack of 400 measurements at 200 Hz, 0.00 to 2.00 s, 94% valid
+        >>> track = regard.GazeTrack(
+        ...     time_s=np.array([0.0, 0.1]), point=np.array([[0.4, 0.5], [0.6, 0.5]]), state=np.ones(2, np.int8)
+        ... )
+        >>> track
+        GazeTrack of 2 measurements at 10 Hz, 0.00 to 0.10 s, 100% valid
     """
 
     time_s: Float64[np.ndarray, "n"]
@@ -79,6 +93,10 @@ class GazeTrack:
         """The nearest measurement to each asked moment; LOST where none lies within `max_gap_s`.
 
         The default gap is the track's own interval, at least MIN_GAP_S. The returned track carries the asked times.
+
+        Examples:
+            >>> regard.open("my_recording/").gaze.at(np.array([0.5, 99.0])).valid
+            array([ True, False])
         """
         if max_gap_s is None:
             max_gap_s = max(MIN_GAP_S, np.nan_to_num(self.interval_s))
@@ -97,6 +115,13 @@ class GazeTrack:
 
         LOST where either neighbour is LOST or farther than `max_gap_s`, and before the first and after the last
         measurement, where there is only one neighbour; the state is the nearer neighbour's.
+
+        Examples:
+            >>> track = regard.GazeTrack(
+            ...     time_s=np.array([0.0, 0.1]), point=np.array([[0.4, 0.5], [0.6, 0.5]]), state=np.ones(2, np.int8)
+            ... )
+            >>> track.interpolated(np.array([0.05])).point
+            array([[0.5, 0.5]])
         """
         nearest = self.at(time_s, max_gap_s=max_gap_s)
         if len(self) == 0:
@@ -116,7 +141,14 @@ class GazeTrack:
         )
 
     def to_pandas(self) -> "pd.DataFrame":
-        """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words, and confidence if known."""
+        """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words, and confidence if known.
+
+        Examples:
+            >>> regard.open("my_recording/").gaze.to_pandas().round(3).head(2)
+               time_s      x      y     state
+            0   0.000  0.499  0.604  fixation
+            1   0.005  0.499  0.604  fixation
+        """
         import pandas as pd
 
         names = np.array([state.name.lower() for state in GazeState])
@@ -125,7 +157,12 @@ class GazeTrack:
 
     @classmethod
     def lost(cls, time_s: Float64[np.ndarray, "n"]) -> "GazeTrack":
-        """Nothing known at any of these moments."""
+        """Nothing known at any of these moments.
+
+        Examples:
+            >>> regard.GazeTrack.lost(np.array([0.0, 0.1])).valid
+            array([False, False])
+        """
         n = len(time_s)
         return cls(
             time_s=np.asarray(time_s, np.float64),
@@ -155,6 +192,17 @@ class FaceTrack:
     roll), "landmarks" [n, 5, 3] (x, y in the box, from 0 to 1, and visibility), "quality" [n] and "score" [n] (shares).
 
     Raises ValueError when lengths differ or times do not strictly increase.
+
+    Examples:
+        >>> face = regard.FaceTrack(
+        ...     person="Ann",
+        ...     time_s=np.array([0.0, 0.1]),
+        ...     box=np.array([[0.4, 0.1, 0.5, 0.3], [0.4, 0.1, 0.5, 0.3]]),
+        ...     looking=np.array([True, False]),
+        ...     looking_known=np.array([True, True]),
+        ... )
+        >>> face
+        FaceTrack Ann: 2 boxes, 0.00 to 0.10 s, looking known of 2
     """
 
     person: str
@@ -189,6 +237,17 @@ class FaceTrack:
 
         NaN where nothing is known or no box is near: within `max_gap_s`, or if that is not said, half of the track's
         own interval and at most MIN_GAP_S, so that a frame without a box does not get its neighbour's.
+
+        Examples:
+            >>> face = regard.FaceTrack(
+            ...     person="Ann",
+            ...     time_s=np.array([0.0, 0.1]),
+            ...     box=np.array([[0.4, 0.1, 0.5, 0.3], [0.4, 0.1, 0.5, 0.3]]),
+            ...     looking=np.array([True, False]),
+            ...     looking_known=np.array([True, True]),
+            ... )
+            >>> face.at(np.array([0.1, 5.0]))["looking"]
+            array([ 0., nan])
         """
         num = len(self.time_s)
         if max_gap_s is None:
@@ -210,6 +269,10 @@ class HandTrack:
 
     A hand that was not seen then is NaN; off-screen points keep their value outside [0, 1]. Raises ValueError when
     lengths differ or times do not strictly increase.
+
+    Examples:
+        >>> regard.open("my_recording/").hands.point.shape
+        (46, 2, 2)
     """
 
     time_s: Float64[np.ndarray, "n"]
@@ -225,6 +288,10 @@ class HandTrack:
         """Where both hands were by the row nearest to each asked moment; NaN where none lies within `max_gap_s`.
 
         The default gap is the track's own interval, at least MIN_GAP_S, as of gaze.
+
+        Examples:
+            >>> regard.open("my_recording/").hands.at(np.array([1.0])).shape
+            (1, 2, 2)
         """
         if len(self.time_s) == 0:
             return np.full((len(time_s), 2, 2), np.nan)

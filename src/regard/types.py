@@ -51,6 +51,11 @@ class Camera:
     `matrix` is the 3x3 pinhole matrix in pixels of a (height, width) image, in the convention that the centre of the
     first pixel is (0, 0). `distortion` are OpenCV's coefficients (k1 k2 p1 p2 k3 k4 k5 k6, as many as there are)
     for "pinhole", and fx-normalised FISHEYE624 coefficients (k0..k5 p0 p1 s0..s3) for "fisheye624".
+
+    Examples:
+        >>> camera = regard.open("my_recording/").camera
+        >>> camera.width, camera.height, camera.model
+        (128, 96, 'pinhole')
     """
 
     height: int
@@ -89,6 +94,10 @@ class MediaStream:
     were made; reading another one is refused. None: nothing was made from it. `rate_hz` is how many pictures a
     folder of pictures shows a second; files say it themselves. `then` are the files that go on with it, in time order,
     each from its own `start_s` on, where a recording was interrupted.
+
+    Examples:
+        >>> regard.open("my_recording/").video.path.name
+        'video.mp4'
     """
 
     path: Path
@@ -109,6 +118,11 @@ class Segment:
     """A labelled stretch of a recording, [start_s, end_s). `kind` says of what: "action", "untracked", "clip", ...
 
     `labels` maps a label's name ("verb", "noun", "action") to its class, counted from 0.
+
+    Examples:
+        >>> segment = regard.Segment(start_s=1.2, end_s=3.0, kind="action", name="wipe pan", labels={"verb": 5})
+        >>> segment.end_s - segment.start_s, segment.labels["verb"]
+        (1.8, 5)
     """
 
     start_s: float
@@ -140,6 +154,13 @@ class Recording:
     other people looked who watched the same video, by observer. `notes` are facts that a reader had to assume or wants
     known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without video, the clock counts from
     where its first frame would be.
+
+    Examples:
+        >>> recording = regard.open("my_recording/")
+        >>> recording.id, recording.video.path.name
+        ('my_recording', 'video.mp4')
+        >>> recording.gaze
+        GazeTrack of 400 measurements at 200 Hz, 0.00 to 2.00 s, 94% valid
     """
 
     id: str
@@ -168,18 +189,35 @@ class Recording:
 
         Pictures are scaled to (height, width) `size` where given. A few are decoded at a time. Raises FileError where
         the recording has no video, or a damaged one, and ClockError for moments outside it.
+
+        Examples:
+            >>> for time_s, frame in regard.open("my_recording/").frames(np.array([0.0, 1.5])):
+            ...     print(time_s, frame.shape)
+            0.0 (96, 128, 3)
+            1.5 (96, 128, 3)
         """
         from regard.io.reading import frames_of
 
         return frames_of(self, times_s, size=size)
 
     def light(self, *kept: str) -> "Recording":
-        """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`."""
+        """Without what is heavy to send to another process: gaze, segments, faces, hands; but for the fields `kept`.
+
+        Examples:
+            >>> recording = regard.open("my_recording/")
+            >>> recording.light().gaze is None, recording.light("gaze").gaze is recording.gaze
+            (True, True)
+        """
         heavy: dict[str, Any] = {"gaze": None, "segments": (), "faces": None, "hands": None, "others": {}}
         return replace(self, **{name: nothing for name, nothing in heavy.items() if name not in kept})
 
     def require_video(self) -> MediaStream:
-        """The video, for whoever cannot do without. Raises FileError where the recording has none."""
+        """The video, for whoever cannot do without. Raises FileError where the recording has none.
+
+        Examples:
+            >>> regard.open("my_recording/").require_video().path.name
+            'video.mp4'
+        """
         if self.video is None:
             raise FileError(
                 self.id,
@@ -200,6 +238,14 @@ class Clip:
     that it is about, if any. `frame_valid` is False where a too-short stretch was filled up by repeating its last
     frame; None means that every frame is real. `flow_s` are the moments whose optical flow is shown, where they are
     others than the frames.
+
+    Examples:
+        >>> recording = regard.open("my_recording/")
+        >>> clip = regard.Clip(recording=recording, frame_s=np.array([0.0, 0.5]), gaze_s=np.array([1.0]))
+        >>> print(clip)
+        my_recording [0.000..0.500 s]
+        >>> clip.heard_until_s
+        0.5
     """
 
     recording: Recording

@@ -38,6 +38,16 @@ class AreaScores:
     `table` has a row for each stretch of time and area, and one for what is in no area (COLUMNS: docs/areas.md);
     `transitions` one for each stretch and ordered pair, with `count` and `probability`; `fixations` one for each rest
     and area that it is on. `recording` is the recording, its gaze with the states told, `protocol` what was done.
+
+    Examples:
+        >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+        >>> scores = regard.areas("my_recording/", [half], look=False)
+        >>> scores.table[["area", "dwell_share"]].round(2)
+                area  dwell_share
+        0  left half         0.24
+        1  elsewhere         0.76
+        >>> len(scores.fixations), list(scores.transitions)
+        (3, ['segment', 'from', 'to', 'count', 'probability'])
     """
 
     recording: Recording
@@ -48,7 +58,13 @@ class AreaScores:
     protocol: str
 
     def figure(self, path: Path | str) -> Path:
-        """Write when each area was looked at, the areas on a frame, and the transitions, as .png or .svg."""
+        """Write when each area was looked at, the areas on a frame, and the transitions, as .png or .svg.
+
+        Examples:
+            >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+            >>> regard.areas("my_recording/", [half], look=False).figure("areas.png").name
+        'areas.png'
+        """
         gaze, picture = self.recording.gaze, picture_of(self.recording)
         assert gaze is not None
         frame, frame_s = None, 0.0
@@ -101,6 +117,13 @@ def areas(
 
     Raises AreaError for areas that are none or have one name, NothingToScoreError without gaze or such segments, and
     what reading raises.
+
+    Examples:
+        >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+        >>> regard.areas("my_recording/", [half], look=False).table[["area", "fixations"]]
+                area  fixations
+        0  left half          0
+        1  elsewhere          3
     """
     recording = recording_of(recording)
     named = read_areas(areas, recording) if isinstance(areas, str | Path) else tuple(areas)

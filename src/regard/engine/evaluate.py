@@ -26,6 +26,16 @@ class Scores:
     """`items`: one row per moment, from which everything else can be recomputed. `summary`: one row per score.
 
     Printed, it is the summary: what each score is, with its interval, and an arrow to where better ones lie.
+
+    Examples:
+        >>> prediction = regard.predict("my_recording/", model="centre-prior")
+        >>> scores = regard.evaluate("my_recording/", prediction)
+        >>> scores.summary[["score", "better", "num_items"]].head(2)
+            score  better  num_items
+        0      f1  higher         43
+        1  recall  higher         43
+        >>> len(scores.items), int(scores.items["nss"].count())
+        (46, 43)
     """
 
     items: pd.DataFrame
@@ -57,6 +67,13 @@ def evaluate(
     Either may be given by its path. Without `scoring`, the one that reads the prediction's arrays, with its defaults.
     `progress` is told the share done. Raises NothingToScoreError where the recording lacks what is compared, the two
     never meet, or the prediction is about another recording, also one of the same name.
+
+    Examples:
+        >>> recording = regard.open("my_recording/")
+        >>> print(regard.evaluate(recording, regard.predict(recording, model="centre-prior")))
+        f1                    ↑ ...
+        auc                   ↑ ...
+        angle_deg             ↓ ...
     """
     if isinstance(prediction, Recording):
         warnings.warn("regard.evaluate takes the recording first, then the prediction", FutureWarning, stacklevel=2)

@@ -71,6 +71,17 @@ def eye_movements(
 
     Raises NoEventsError for a recording without gaze, with fewer than 3 measurements or fewer than 9 a second, or
     without the states that `recorded` asks for; FileError where the video cannot be read.
+
+    Examples:
+        >>> movements = regard.eye_movements("my_recording/", recorded=True)
+        >>> movements.summary[["movement", "count"]]
+           movement  count
+        0  fixation      6
+        1   saccade      4
+        >>> movements.table[["kind", "start_s", "end_s"]].head(2)
+               kind  start_s  end_s
+        0  fixation    0.000  0.375
+        1  fixation    0.495  0.510
     """
     recording = recording_of(recording)
     gaze = _gaze_of(recording)
@@ -105,7 +116,14 @@ def fixations(
     recorded: bool = False,
     field_deg: float | None = None,
 ) -> pd.DataFrame:
-    """The recording's fixations, a row each: regard.fixations. Arguments and errors as for `eye_movements`."""
+    """The recording's fixations, a row each: regard.fixations. Arguments and errors as for `eye_movements`.
+
+    Examples:
+        >>> regard.fixations("my_recording/", look=False)[["start_s", "duration_s", "x", "y"]].round(2).head(2)
+           start_s  duration_s     x     y
+        0      0.0        0.38  0.50  0.61
+        1      0.5        0.70  0.51  0.62
+    """
     found = eye_movements(recording, watched=watched, look=look, recorded=recorded, field_deg=field_deg)
     return found.table.query("kind == 'fixation'").reset_index(drop=True)
 

@@ -86,6 +86,13 @@ def predict(
     parquet file, answers go there as they are made, and what is returned reads them in pieces: an hour takes no more
     memory than a minute. `progress` is told the share done. What the model reads, the recording lacks and regard can
     make, such as optical flow, is made first. Raises a RegardError where the recording lacks what the model reads.
+
+    Examples:
+        >>> prediction = regard.predict("my_recording/", model="centre-prior")
+        >>> prediction
+        Prediction of centre-prior about my_recording: 46 answers, 0.00 to 1.99 s; log_density [64, 64]
+        >>> prediction.point[0]
+        array([0.5078125, 0.6953125])
     """
     recording = recording_of(recording)
     asked = ask(

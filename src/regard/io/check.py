@@ -48,6 +48,13 @@ def check_recording(recording: Recording | Path | str, *, thorough: bool = False
 
     Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`.
     A file that cannot be read is a finding here, not an exception.
+
+    Examples:
+        >>> found = regard.check("my_recording/")
+        >>> found.verdict
+        'usable'
+        >>> found["gaze"].text
+        '400 samples at 200.0 Hz from 0.00 to 2.00 s; 399 during the video'
     """
     recording = recording_of(recording)
     stream = recording.require_video()

@@ -6,27 +6,16 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from regard.errors import RegardError
+from regard.io.media.in_turn import in_turn
 from regard.io.recording import open_video
 from regard.types import Recording
-
-CHUNK_BYTES = 32 * 2**20
-"""Decoded frames held at a time."""
 
 
 def frames_of(
     recording: Recording, times_s: Float[np.ndarray, "n"] | None, *, size: tuple[int, int] | None
 ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
     """Recording.frames."""
-    source = open_video(recording.require_video())
-    height, width = size or source.size
-    chunk = max(1, CHUNK_BYTES // (3 * height * width))
-    asked_s = source.times_s if times_s is None else np.asarray(times_s, np.float64)
-    try:
-        for start in range(0, len(asked_s), chunk):
-            some_s = asked_s[start : start + chunk]
-            yield from zip(some_s.tolist(), source.frames_at(some_s, size=size), strict=True)
-    finally:
-        source.close()
+    return in_turn(open_video(recording.require_video()), times_s, size=size)
 
 
 def in_a_line(recording: Recording) -> str:

@@ -60,6 +60,10 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
     `min_confidence` is for layouts whose gaze carries a confidence (Pupil Core, gaze.csv): gaze below it is LOST.
     Raises FileError where the path is none of the known layouts, and FileError, TableError, ClockError or
     MissingExtraError where it is one but cannot be read.
+
+    Examples:
+        >>> regard.open("my_recording/")
+        Recording my_recording: 2.0 s, 128x96, gaze at 200 Hz, 7% of frames without, sound
     """
     path = Path(os.path.expanduser(path))
     try:

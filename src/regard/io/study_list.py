@@ -105,6 +105,11 @@ def study(path: Path | str, *more: Path | str) -> StudyList:
     """The study of a csv list, a folder of recordings, or several recordings: regard.study.
 
     One recording is a study of one. Raises FileError where there is none, and as `read_study` does.
+
+    Examples:
+        >>> study = regard.study("my_recording/", "my_recording/video.mp4")
+        >>> [one.id for one in study.recordings]
+        ['my_recording', 'my_recording-video']
     """
     found = read_study([path, *more])
     if found is not None:

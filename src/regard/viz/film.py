@@ -37,6 +37,10 @@ def film(
     Frames keep their times, so variable frame rate stays, and the sound stays in step. `max_height` shrinks larger
     pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
     Nothing is left under it when writing fails, which raises FileError.
+
+    Examples:
+        >>> regard.film("my_recording/", None, "film.mp4").stat().st_size > 10_000
+        True
     """
     recording, prediction = recording_of(recording), None if prediction is None else answers_of(prediction)
     drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)

@@ -36,6 +36,10 @@ def heatmap(
     is the deviation of the glow, in shares of the picture's height. With `path` the picture is saved there, as PNG,
     JPEG or, picture and glow apart, as SVG by its name. Raises NothingToScoreError where nobody's gaze lies on the
     picture.
+
+    Examples:
+        >>> regard.heatmap("my_recording/", path="heatmap.png").shape
+        (540, 720, 3)
     """
     given = [recordings] if isinstance(recordings, Recording | Path | str) else list(recordings)
     opened = [recording_of(one) for one in given]

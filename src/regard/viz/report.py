@@ -85,6 +85,10 @@ def report(
     `findings`, `movements` (of the eye) and `scores` are shown as they are, a row a line, with numbers to three
     places. `command` is what made the page, `look` what shows the recording frame by frame. `progress` is told the
     share done. Nothing is left under `path` when writing fails, which raises FileError.
+
+    Examples:
+        >>> regard.report("my_recording/", "report.html").name
+        'report.html'
     """
     path, recording = Path(path), recording_of(recording)
     prediction = None if prediction is None else answers_of(prediction)

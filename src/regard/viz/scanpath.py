@@ -90,6 +90,10 @@ def scanpath_figure(
     `regard.viz.scanpath.scanpath` draws them. `over` is the picture in RGB; None: the mean of the recording's frames.
     With `path` it is saved there, as PNG, JPEG or, with lines, circles and numbers as shapes over the picture, as SVG
     by its name. Raises NothingToScoreError where no rest lies on the picture.
+
+    Examples:
+        >>> regard.scanpath("my_recording/", path="scanpath.png").shape
+        (540, 720, 3)
     """
     recording = recording_of(recording)
     if end_s is None and recording.video is not None:

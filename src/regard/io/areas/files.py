@@ -26,6 +26,11 @@ def read_areas(path: Path | str, recording: Recording | Path | str | None = None
     `recording` says how large the picture is and when it ends: needed for areas in pixels by csv and for CVAT's, and
     checked with all. See docs/areas.md for the forms. Raises AreaError, TableError, ClockError or FileError that name
     the file and the row or shape.
+
+    Examples:
+        >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+        >>> regard.read_areas(regard.write_areas([half], "areas.json"))
+        (Area 'left half' of 4 corners, throughout,)
     """
     path = Path(os.path.expanduser(path))
     picture = Picture() if recording is None else picture_of(recording_of(recording))
@@ -43,7 +48,13 @@ def read_areas(path: Path | str, recording: Recording | Path | str | None = None
 
 
 def write_areas(areas: Sequence[Area], path: Path | str) -> Path:
-    """Write areas that `read_areas` reads again as they are, as .csv or .json by name; returns the path."""
+    """Write areas that `read_areas` reads again as they are, as .csv or .json by name; returns the path.
+
+    Examples:
+        >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+        >>> regard.write_areas([half], "areas.csv").name
+        'areas.csv'
+    """
     path = Path(path)
     if path.suffix == ".csv":
         write_areas_table(areas, path)

@@ -1,7 +1,7 @@
 """Video files, looked at by time: the frame shown at a moment, exactly, upright and at the size that is wanted."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,7 @@ from jaxtyping import Float, Float64, Int64, UInt8
 from regard.errors import ClockError
 from regard.io.media.container import unchanged
 from regard.io.media.decoder import FrameDecoder
+from regard.io.media.in_turn import in_turn
 from regard.io.media.looks import video_look
 from regard.io.media.upright import Turn, Upright
 from regard.io.media.video_look import VideoLook
@@ -21,13 +22,23 @@ DECODER_THREADS = 1
 
 
 class Video:
-    """A video stream of a file: a FrameSource. Nothing is read before it is first asked something.
+    """A video stream of a file: regard.Video. Nothing is read before it is first asked something.
 
     Times are seconds from the first shown frame, taken from the container's presentation stamps: variable frame rate,
     B-frames, edit lists, open groups of pictures and late starts are followed, never `index / fps`. `stream` is the
     stream's number in the file; None takes FFmpeg's best one. `threads` are the decoder's own.
 
     It can be pickled and used after a fork: each process opens the file for itself. Use one Video per thread.
+    `regard.open` gives a recording of any layout; this is for a video file alone.
+
+    Examples:
+        >>> with regard.Video("my_recording/video.mp4") as video:
+        ...     print(video.size, video.times_s[:2].round(2))
+        ...     for time_s, frame in video.frames(np.array([0.5, 1.0])):
+        ...         print(time_s, frame.shape, frame.dtype)
+        (96, 128) [0.   0.05]
+        0.5 (96, 128, 3) uint8
+        1.0 (96, 128, 3) uint8
     """
 
     def __init__(self, path: Path | str, *, stream: int | None = None, threads: int = DECODER_THREADS) -> None:
@@ -100,6 +111,20 @@ class Video:
         """True where the stored pictures were turned or mirrored to be upright, as the file's display matrix says."""
         return any(self._look.turn)
 
+    def frames(
+        self, times_s: Float[np.ndarray, "n"] | None = None, *, size: tuple[int, int] | None = None
+    ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
+        """Every shown frame, or the one shown at each of these moments: its time in seconds, and the picture in RGB.
+
+        Pictures are scaled to (height, width) `size` where given. A few are decoded at a time; raises as `frames_at`.
+
+        Examples:
+            >>> video = regard.Video("my_recording/video.mp4")
+            >>> sum(1 for time_s, frame in video.frames(size=(24, 32))) == len(video.times_s)
+            True
+        """
+        return in_turn(self, times_s, size=size)
+
     def frames_at(
         self, times_s: Float[np.ndarray, "n"], *, size: tuple[int, int] | None = None
     ) -> UInt8[np.ndarray, "n h w 3"]:
@@ -108,6 +133,10 @@ class Video:
         A moment up to half a frame before the first frame or after the last one's end gives that frame; farther
         outside raises ClockError. Raises FileError, with the time, where the file is damaged, and where it is no longer
         the one whose frames' times were read.
+
+        Examples:
+            >>> regard.Video("my_recording/video.mp4").frames_at(np.array([1.0, 0.0]), size=(24, 32)).shape
+            (2, 24, 32, 3)
         """
         size = size or self.size
         return self._pictures_at(times_s, (*size, 3), lambda upright, frame: upright.rgb(frame, size))
