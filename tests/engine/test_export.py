@@ -13,10 +13,10 @@ from regard.batch import Batch
 from regard.clips.load import loader
 from regard.engine.export import folder as folders
 from regard.engine.export.folder import FILE, Exported, Form, put_into, read_exported, sum_of
-from regard.engine.export.method import ExportError, calls, exchanged, method_of
-from regard.engine.export.parity import Said, difference, passes
+from regard.engine.export.method import ExportError, calls, exchange, exchanged, method_of
+from regard.engine.export.parity import Said, difference, differences, passes
 from regard.errors import FileError, MissingExtraError
-from regard.models import CausalGaze, EgoHAR, GazeStays
+from regard.models import CausalGaze, EgoHAR, GazeLSTM, GazeStays
 from regard.recipe.read import Recipe
 
 
@@ -116,6 +116,17 @@ def test_a_clip_and_a_step_look_at_each_picture_by_the_exported_method():
     torch.testing.assert_close(stepped.action, whole.action)
 
 
+def test_an_exchanged_method_can_be_exchanged_again_and_is_there_afterwards():
+    model, said = GazeLSTM(weights="random").eval(), []
+    exchange(model, lambda faces: (said.append("exported"), torch.zeros(len(faces), 256))[1])
+    exported = model.per_frame
+    with exchanged(model, lambda faces: (said.append("kept"), exported(faces))[1]), torch.inference_mode():
+        model(torch.zeros(1, 7, 3, 32, 32))
+    with torch.inference_mode():
+        model(torch.zeros(1, 7, 3, 32, 32))
+    assert said == ["kept", "exported", "exported"]
+
+
 def test_a_model_that_does_not_say_what_leaves_it_is_refused():
     with pytest.raises(ExportError, match="does not say what of it is exported"):
         method_of(GazeStays())
@@ -127,6 +138,15 @@ def test_the_error_is_over_what_answers_differ_by_from_moment_to_moment():
     assert (said.largest, said.mean) == (pytest.approx(0.1), pytest.approx(0.05))
     assert said.error == pytest.approx(0.1)
     assert difference(np.array([[-np.inf]]), np.array([[-np.inf]])).largest == 0
+
+
+def test_of_classes_it_is_told_how_many_answers_keep_their_likeliest_one():
+    torchs = np.array([[2.0, 1.0, 0.0], [0.0, 1.0, 0.9], [0.0, 0.5, 3.0], [1.0, 0.0, 0.0]])
+    ours = torchs + np.array([[-0.5, 0.0, 0.0], [0.0, 0.0, 0.2], [0.0, 0.0, -1.0], [0.0, 0.0, 0.0]])
+    arrays = "logits/action", "attention"
+    said = differences(Said(arrays=dict.fromkeys(arrays, ours)), Said(arrays=dict.fromkeys(arrays, torchs)))
+    assert said["logits/action"].same_top == 0.75
+    assert np.isnan(said["attention"].same_top)
 
 
 def test_eight_bits_pass_by_the_score_alone_and_near_answers(recipe: Recipe):

@@ -4,7 +4,7 @@
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,13 +126,17 @@ def tables(done: "Exported") -> dict[str, pd.DataFrame]:
         name = f"{form.runtime} {form.precision}"
         told = {"wall_ms": form.wall_ms, "cpu_ms": form.cpu_ms, "speed": form.speedup}
         speed.append({"form": name, **told, "auto": "may take it" if form.passed else "leaves it"})
-        parity += [
-            {"form": name, "answer": what, **{k: f"{v:.1e}" if v is not None else "-" for k, v in numbers.items()}}
-            for what, numbers in form.parity.items()
-        ]
+        parity += [{"form": name, "answer": what, **_parity(numbers)} for what, numbers in form.parity.items()]
         scored[name] = form.scores
     found = {
         f"{done.model}.{done.method}, a call": pd.DataFrame(speed),
-        "difference from torch (error: over the variation between moments)": pd.DataFrame(parity),
+        "difference from torch (error: over the variation between moments)": pd.DataFrame(parity).fillna(""),
     }
     return found | ({"scores": pd.DataFrame(scored).rename_axis("score").reset_index()} if scores else {})
+
+
+def _parity(numbers: Mapping[str, float | None]) -> dict[str, str]:
+    """Of one array, in words; which class is likeliest only where it is of classes."""
+    apart = {k: "-" if v is None else f"{v:.1e}" for k, v in numbers.items() if k != "same_top"}
+    same = numbers.get("same_top")
+    return apart | ({} if same is None else {"same top class": f"{same:.1%}"})

@@ -17,7 +17,7 @@ from regard.engine.ask import Asked, ask
 from regard.engine.export.convert import SUFFIX, to_int8, to_onnx, to_openvino
 from regard.engine.export.folder import Exported, Form, parts_of, sum_of
 from regard.engine.export.method import Calls, ExportError, calls, method_of
-from regard.engine.export.parity import Said, difference, passes, said, times_s
+from regard.engine.export.parity import Said, differences, passes, said, times_s
 from regard.engine.export.runtimes import Runtime, opened, tried, version_of
 from regard.engine.export.samples import Samples, samples
 from regard.errors import RecipeError
@@ -160,7 +160,7 @@ def _form(
 ) -> Form:
     """What is told of a file; of both pairs, the second is torch's."""
     ours, torchs = answers
-    parts = {n: difference(ours.arrays[n], array) for n, array in torchs.arrays.items()}
+    parts = differences(ours, torchs)
     is_int8 = file.stem.endswith("int8")
     (wall_s, cpu_s), (_, torch_cpu_s) = took
     return Form(

@@ -57,23 +57,28 @@ def method_of(model: nn.Module) -> str:
 
 @dataclass
 class _Restores:
+    """Puts back what the model had of its own under these names, or nothing."""
+
     model: nn.Module
-    names: tuple[str, ...]
+    before: dict[str, Any]
 
     def __call__(self) -> None:
-        for name in self.names:
-            self.model.__dict__.pop(name, None)
+        for name, own in self.before.items():
+            if own is None:
+                self.model.__dict__.pop(name, None)
+            else:
+                setattr(self.model, name, own)
 
 
 def exchange(model: nn.Module, function: Function) -> Callable[[], None]:
     """From now on the model calls this function in place of its exported method; what is returned undoes that."""
     name = method_of(model)
-    names = tuple(inspect.signature(getattr(model, name)).parameters)
+    _, *names = inspect.signature(getattr(type(model), name)).parameters
+    restores = _Restores(model, {n: model.__dict__.get(n) for n in (name, *(("forward",) if name == ADVANCE else ()))})
     setattr(model, name, lambda *given, **named: function(*given, *(named[n] for n in names[len(given) :])))
-    if name != ADVANCE:
-        return _Restores(model, (name,))
-    model.forward = _by_steps(model)
-    return _Restores(model, (name, "forward"))
+    if name == ADVANCE:
+        model.forward = _by_steps(model)
+    return restores
 
 
 @contextmanager

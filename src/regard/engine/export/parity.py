@@ -11,6 +11,7 @@ import torch
 
 from regard.batch import Batch
 from regard.engine.export.method import Calls, Function, exchanged, method_of
+from regard.io.predictions import LOGITS
 from regard.tasks.base import Task
 
 FAITHFUL, QUANTISED = 0.01, 0.25
@@ -27,12 +28,14 @@ class Difference:
     """Of one array of the answers, from torch's: largest and mean difference, and its error over what there is to say.
 
     `error` is the root mean square of the difference over that of what torch's answers differ by from their mean over
-    all moments: 0 is the same, 1 says nothing of the moment. NaN where all answers are the same.
+    all moments: 0 is the same, 1 says nothing of the moment. NaN where all answers are the same. `same_top` is the
+    share of answers whose likeliest class is torch's; NaN where they are not of classes.
     """
 
     largest: float
     mean: float
     error: float
+    same_top: float = np.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +72,25 @@ def _scores(task: Task, rows: list[pd.DataFrame]) -> dict[str, float]:
     return {str(s): float(v) for s, v in zip(summary["score"], summary["value"], strict=True) if pd.notna(v)}
 
 
-def difference(ours: np.ndarray, torchs: np.ndarray) -> Difference:
-    """Of one array, answers first, from torch's; where both are finite."""
+def differences(ours: Said, torchs: Said) -> dict[str, Difference]:
+    """Of each array."""
+    return {
+        name: difference(ours.arrays[name], array, of_classes=name.startswith(LOGITS))
+        for name, array in torchs.arrays.items()
+    }
+
+
+def difference(ours: np.ndarray, torchs: np.ndarray, *, of_classes: bool = False) -> Difference:
+    """Of one array, answers first and classes last, from torch's; where both are finite."""
     known = np.isfinite(ours) & np.isfinite(torchs)
     apart = np.where(known, ours - np.where(known, torchs, 0), 0).astype(np.float64)
     varied = np.where(known, torchs, np.nan).astype(np.float64)
     varied = np.nan_to_num(varied - np.nanmean(varied, axis=0, keepdims=True)) if known.any() else np.zeros(1)
     spread = float(np.sqrt(np.mean(varied**2)))
     error = float(np.sqrt(np.mean(apart**2))) / spread if spread > 0 else np.nan
-    return Difference(largest=float(np.abs(apart).max()), mean=float(np.abs(apart).mean()), error=error)
+    same_top = float(np.mean(ours.argmax(axis=-1) == torchs.argmax(axis=-1))) if of_classes else np.nan
+    largest, mean = float(np.abs(apart).max()), float(np.abs(apart).mean())
+    return Difference(largest=largest, mean=mean, error=error, same_top=same_top)
 
 
 def passes(task: Task, ours: Said, torchs: Said, parts: Mapping[str, Difference], *, int8: bool) -> bool:

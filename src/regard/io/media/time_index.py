@@ -1,6 +1,6 @@
 """When each frame of a video is shown, and where in the file decoding must start to get it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
@@ -26,6 +26,12 @@ class TimeIndex:
     """Number of the packet that holds the frame, in stored order; where frames are counted, the frame's own number."""
     start: Int64[np.ndarray, "n"]
     """Number of the packet from which decoding yields the frame."""
+    half_frame_s: float = field(init=False)
+    """Half of the usual time between two frames; of the only frame's duration where there is but one."""
+
+    def __post_init__(self) -> None:
+        half_s = 0.5 * (float(np.median(np.diff(self.time_s))) if len(self) > 1 else self.end_s)
+        object.__setattr__(self, "half_frame_s", half_s)
 
     def __len__(self) -> int:
         return len(self.time_s)
@@ -36,11 +42,6 @@ class TimeIndex:
             return None
         number = int(np.searchsorted(self.pts, pts))
         return number if number < len(self.pts) and self.pts[number] == pts else None
-
-    @property
-    def half_frame_s(self) -> float:
-        """Half of the usual time between two frames; of the only frame's duration where there is but one."""
-        return 0.5 * float(np.median(np.diff(self.time_s))) if len(self) > 1 else 0.5 * self.end_s
 
     def covers(self, time_s: Float[np.ndarray, "m"]) -> Bool[np.ndarray, "m"]:
         """True for moments at which a frame is shown, or at most half a frame before the first or after the last."""
