@@ -77,3 +77,20 @@ def test_another_coordinate_system_is_one_clear_error_and_nothing_is_written(
     for verb in (("check",), ("show",), ("export", "--to", "bids")):
         error = refused(verb[0], tmp_path / "set", *verb[1:])
         assert error.found == "SampleCoordinateSystem 'gaze-in-world'"
+
+
+def test_tables_and_prompts_are_written_once_and_whole(say, refused, tiny_world: Path, silent_video: Path):
+    said = say("export", tiny_world, "--to", "csv", "--no-look")
+    assert said.code == 0
+    assert "next: regard check regard-out/tiny-csv" in said.out
+    assert say("check", "regard-out/tiny-csv").code == 0
+    again = say("export", tiny_world, "--to", "csv")
+    assert again.code == 2
+    assert "holds something" in again.err
+    said = say("export", tiny_world, "--to", "vlm", "--fps", "2", "--out", "prompts")
+    assert said.code == 0
+    assert len(Path("prompts/prompts.jsonl").read_text().splitlines()) == 4
+    shutil.rmtree("regard-out")
+    shutil.rmtree("prompts")
+    assert "no gaze" in refused("export", silent_video, "--to", "vlm").found
+    assert "no rate" in refused("export", tiny_world, "--to", "vlm", "--fps", "-1").found

@@ -32,7 +32,7 @@ VERBS = {
     "evaluate": "score a model on a recording, a trained run or a recipe",
     "prepare": "write a recipe's videos once in a form that is read many times faster",
     "train": "train a recipe, or go on with a stopped run",
-    "export": "a recording as others read it (BIDS); a model for another runtime (ONNX, OpenVINO), compared with torch",
+    "export": "a recording as others read it (BIDS, csv, prompts); a model for another runtime (ONNX, OpenVINO)",
     "recipes": "what comes with regard to train and score: list it, or show one of it",
     "compare": "the scores of several runs beside each other, with differences, or their mean",
     "weights": "what others have trained and published: list it, or get one of it",

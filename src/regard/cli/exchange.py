@@ -4,23 +4,31 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from regard import __version__
-from regard.cli.console import heading, out, plain, remarks, wrote
+from regard.cli.console import frames_progress, heading, out, plain, remarks, wrote
 from regard.cli.options import OUT, add_min_confidence, command
 from regard.errors import RecipeError
 from regard.io.study_list import StudyList, study
+from regard.types import Recording
 
-FORMATS = ("bids",)
+FORMATS = ("bids", "csv", "vlm")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What only recordings need."""
     own = parser.add_argument_group("of recordings")
-    add_min_confidence(parser)
+    add_min_confidence(own)
     for name in ("subject", "session", "task", "run"):
         own.add_argument(
             f"--{name}",
             help=f"--to bids: the {name}, for all recordings (default: the list's column, or the recording's)",
         )
+    own.add_argument("--fps", type=float, help="--to vlm: pictures a second (default: one a fixation)")
+    own.add_argument(
+        "--watched", action="store_true", help="--to csv, vlm: the gaze is of somebody who watches a screen"
+    )
+    own.add_argument(
+        "--no_look", action="store_true", help="--to csv, vlm: tell fixations without the head's turns, which is quick"
+    )
 
 
 def run(options: Namespace) -> int:
@@ -28,7 +36,7 @@ def run(options: Namespace) -> int:
     what = study(*options.what)
     remarks(what.notes)
     folder = options.out or OUT / f"{what.name}-{options.to[0]}"
-    return {"bids": _bids}[options.to[0]](options, what, folder)
+    return {"bids": _bids, "csv": _csv, "vlm": _vlm}[options.to[0]](options, what, folder)
 
 
 def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
@@ -42,6 +50,35 @@ def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
     entries = entries_of(what, given, min_confidence=options.min_confidence)
     files = write_bids(folder, entries, name=what.name, version=__version__, tell=_say)
     wrote([folder, *files], then=command("check", folder))
+    return 0
+
+
+def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
+    from regard.engine.exchange.folders import export_each
+    from regard.engine.exchange.tables import write_tables
+
+    def write(recording: Recording, into: Path) -> None:
+        remarks(write_tables(recording, into, watched=options.watched, look=not options.no_look))
+
+    folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
+    wrote(folders, then=command("check", folder))
+    return 0
+
+
+def _vlm(options: Namespace, what: StudyList, folder: Path) -> int:
+    from regard.engine.exchange.folders import export_each
+    from regard.engine.exchange.vlm import write_prompts
+
+    def write(recording: Recording, into: Path) -> None:
+        with frames_progress("pictures") as bar:
+            asked = {"fps": options.fps, "watched": options.watched, "look": not options.no_look}
+            write_prompts(recording, into, **asked, progress=bar)
+
+    folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
+    wrote(
+        [one / name for one in folders for name in ("prompts.jsonl", "fixations.csv")],
+        then=command("view", *options.what),
+    )
     return 0
 
 

@@ -1,7 +1,7 @@
 """Options that several verbs share."""
 
 import shlex
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def add_film(parser: ArgumentParser) -> None:
     parser.add_argument("--no_film", action="store_false", dest="film", help="make no film of a single recording")
 
 
-def add_movements(parser: ArgumentParser) -> None:
+def add_movements(parser: "ArgumentParser | _ArgumentGroup") -> None:
     """How eye movements are told."""
     parser.add_argument(
         "--watched", action="store_true", help="the gaze is of somebody who watches the video on a screen, and not worn"
@@ -58,7 +58,7 @@ def add_movements(parser: ArgumentParser) -> None:
     )
 
 
-def add_min_confidence(parser: ArgumentParser) -> None:
+def add_min_confidence(parser: "ArgumentParser | _ArgumentGroup") -> None:
     """From which confidence on gaze is valid."""
     parser.add_argument(
         "--min_confidence",
