@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import regard
-from regard.engine.events import NoEventsError
+from regard.engine.events import NoEventsError, eye_movements
 from regard.engine.exchange.folders import export_each
 from regard.engine.exchange.tables import write_tables
 from regard.engine.exchange.vlm import write_prompts
@@ -108,7 +109,10 @@ def test_gaze_after_a_moment_changes_nothing_of_its_prompt(recording: Recording,
     for name, point in (("a", gaze.point), ("b", np.where(later, gaze.point * 0.5 + 0.2, gaze.point))):
         (tmp_path / name).mkdir()
         write_prompts(
-            replace(recording, gaze=replace(gaze, point=point, state=states)), tmp_path / name, fps=10.0, look=False
+            replace(recording, gaze=replace(gaze, point=point, state=states)),
+            tmp_path / name,
+            fps=10.0,
+            movements=partial(eye_movements, look=False),
         )
         lines = map(json.loads, (tmp_path / name / "prompts.jsonl").read_text().splitlines())
         told.append([line for line in lines if line["time_s"] < 0.7])
@@ -123,7 +127,12 @@ def test_pictures_at_a_rate_say_where_nobody_knows(recording: Recording, folder:
     point[gaze.time_s > 1.5] += 2
     point[gaze.time_s < 0.15] = np.nan
     state = np.where(np.isnan(point).any(axis=1), GazeState.LOST, gaze.state).astype(np.int8)
-    write_prompts(replace(recording, gaze=replace(gaze, point=point, state=state)), folder, fps=10.0, look=False)
+    write_prompts(
+        replace(recording, gaze=replace(gaze, point=point, state=state)),
+        folder,
+        fps=10.0,
+        movements=partial(eye_movements, look=False),
+    )
     lines = [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
     assert [line["time_s"] for line in lines] == pytest.approx(np.arange(len(lines)) / 10)
     assert lines[0]["gaze"] is None
@@ -143,7 +152,7 @@ def test_what_cannot_be_prompted_is_refused(recording: Recording, folder: Path):
     assert recording.gaze is not None
     late = replace(recording.gaze, time_s=recording.gaze.time_s + 100)
     with pytest.raises(FileError, match="no fixation while"):
-        write_prompts(replace(recording, gaze=late), folder, look=False)
+        write_prompts(replace(recording, gaze=late), folder, movements=partial(eye_movements, look=False))
 
 
 def test_of_several_recordings_all_are_written_or_none(tiny_world: Path, tmp_path: Path):

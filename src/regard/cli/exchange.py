@@ -1,14 +1,20 @@
 """`regard export RECORDING --to bids | csv | lerobot | vlm`: recordings as others read them."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regard import __version__
 from regard.cli.console import frames_progress, heading, out, plain, remarks, wrote
-from regard.cli.options import OUT, add_min_confidence, command
+from regard.cli.options import OUT, add_min_confidence, add_movements, command
 from regard.errors import RecipeError
 from regard.io.study_list import StudyList, study
 from regard.types import Recording
+
+if TYPE_CHECKING:
+    from regard.engine.events import EyeMovements
 
 FORMATS = ("bids", "csv", "vlm")
 
@@ -23,12 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             help=f"--to bids: the {name}, for all recordings (default: the list's column, or the recording's)",
         )
     own.add_argument("--fps", type=float, help="--to vlm: pictures a second (default: one a fixation)")
-    own.add_argument(
-        "--watched", action="store_true", help="--to csv, vlm: the gaze is of somebody who watches a screen"
-    )
-    own.add_argument(
-        "--no_look", action="store_true", help="--to csv, vlm: tell fixations without the head's turns, which is quick"
-    )
+    add_movements(own)
 
 
 def run(options: Namespace) -> int:
@@ -58,7 +59,7 @@ def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
     from regard.engine.exchange.tables import write_tables
 
     def write(recording: Recording, into: Path) -> None:
-        remarks(write_tables(recording, into, watched=options.watched, look=not options.no_look))
+        remarks(write_tables(recording, into, movements=_movements(options)))
 
     folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
     wrote(folders, then=command("check", folder))
@@ -71,8 +72,7 @@ def _vlm(options: Namespace, what: StudyList, folder: Path) -> int:
 
     def write(recording: Recording, into: Path) -> None:
         with frames_progress("pictures") as bar:
-            asked = {"fps": options.fps, "watched": options.watched, "look": not options.no_look}
-            write_prompts(recording, into, **asked, progress=bar)
+            write_prompts(recording, into, fps=options.fps, movements=_movements(options), progress=bar)
 
     folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
     wrote(
@@ -80,6 +80,18 @@ def _vlm(options: Namespace, what: StudyList, folder: Path) -> int:
         then=command("view", *options.what),
     )
     return 0
+
+
+def _movements(options: Namespace) -> Callable[[Recording], "EyeMovements"]:
+    from regard.engine.events import eye_movements
+
+    return partial(
+        eye_movements,
+        watched=options.watched,
+        look=not options.no_look,
+        recorded=options.recorded,
+        field_deg=options.field_deg,
+    )
 
 
 def _say(line: str) -> None:

@@ -9,7 +9,7 @@ from regard.io.recording import open_recording
 from regard.io.study_list import StudyList
 from regard.types import Recording
 
-Write = Callable[[Recording, Path], None]
+Write = Callable[[Recording, Path], object]
 """Puts a recording's files into a folder that is there and empty."""
 
 

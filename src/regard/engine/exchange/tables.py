@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regard.engine.events import NoEventsError, eye_movements
+from regard.engine.events import EyeMovements, NoEventsError, eye_movements
 from regard.io.devices.annotations import write_faces
 from regard.io.devices.core_times import FRAMES, native_times_s
 from regard.io.devices.folder import VIDEO_SUFFIXES
@@ -54,12 +55,14 @@ COLUMNS = {
 }
 
 
-def write_tables(recording: Recording, folder: Path, *, watched: bool = False, look: bool = True) -> list[str]:
-    """Fill the folder; what had to be left out, a sentence each. `watched` and `look` are those of `eye_movements`."""
+def write_tables(
+    recording: Recording, folder: Path, *, movements: Callable[[Recording], EyeMovements] = eye_movements
+) -> list[str]:
+    """Fill the folder; what had to be left out and how `movements` were told, a sentence each."""
     notes = [_copy_video(recording, folder)]
     if recording.gaze is not None:
         write_table(gaze_table(recording.gaze), folder / "gaze.csv")
-        notes.append(_write_events(recording, folder, watched=watched, look=look))
+        notes.append(_write_events(recording, folder, movements))
     if recording.video is not None:
         write_table(frames_table(recording), folder / "frames.csv")
     if recording.segments:
@@ -115,13 +118,14 @@ def _copy_video(recording: Recording, folder: Path) -> str:
         shutil.copyfile(video.path, place)
     if taken_s is not None:
         shutil.copyfile(video.path.with_name(FRAMES), folder / FRAMES)
-    other = sound is not None and sound.path != video.path
-    return f"the sound is left out: it is in a file of its own, {sound.path.name}" if other else ""
+    if sound is None or sound.path == video.path:
+        return ""
+    return f"the sound is left out: it is in a file of its own, {sound.path.name}"
 
 
-def _write_events(recording: Recording, folder: Path, *, watched: bool, look: bool) -> str:
+def _write_events(recording: Recording, folder: Path, movements: Callable[[Recording], EyeMovements]) -> str:
     try:
-        found = eye_movements(recording, watched=watched, look=look)
+        found = movements(recording)
     except NoEventsError as problem:
         return f"no events.csv: {problem.found}"
     write_table(found.table, folder / "events.csv")

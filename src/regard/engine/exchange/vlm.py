@@ -17,7 +17,7 @@ import pandas as pd
 from jaxtyping import Float64
 from PIL import Image
 
-from regard.engine.events import fixations
+from regard.engine.events import EyeMovements, eye_movements
 from regard.errors import FileError, RecipeError
 from regard.io.recording import open_video
 from regard.io.tables import write_table
@@ -52,11 +52,10 @@ def write_prompts(
     folder: Path,
     *,
     fps: float | None = None,
-    watched: bool = False,
-    look: bool = True,
+    movements: Callable[[Recording], EyeMovements] = eye_movements,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Fill the folder: a picture a fixation, or `fps` a second. `watched` and `look` are those of `fixations`.
+    """Fill the folder: a picture for each fixation of `movements`, or `fps` a second.
 
     Raises NoEventsError where the gaze has no fixations to be told, FileError for a recording without video or without
     a fixation in it.
@@ -64,7 +63,8 @@ def write_prompts(
     if fps is not None and not 0 < fps <= 1000:
         raise RecipeError(f"--fps {fps:g}", found="no rate", wanted="pictures a second, above 0", do="correct it")
     source = open_video(recording.require_video())
-    table = fixations(recording, watched=watched, look=look)[["start_s", "duration_s", "x", "y"]]
+    found = movements(recording).table
+    table = found.loc[found["kind"] == "fixation", ["start_s", "duration_s", "x", "y"]]
     end_s, (height, width) = float(source.times_s[-1]), source.size
     table = table[(table["start_s"] + table["duration_s"] / 2).between(0, end_s)].reset_index(drop=True)
     if table.empty:
