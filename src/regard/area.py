@@ -71,7 +71,7 @@ class Area:
 
         Examples:
             >>> regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
-        Area 'left half' of 4 corners, throughout
+            Area 'left half' of 4 corners, throughout
         """
         return cls.polygon(name, box_corners(x0, y0, x1, y1))
 
@@ -81,7 +81,7 @@ class Area:
 
         Examples:
             >>> regard.Area.polygon("roof", [[0.2, 0.4], [0.5, 0.1], [0.8, 0.4]])
-        Area 'roof' of 3 corners, throughout
+            Area 'roof' of 3 corners, throughout
         """
         return cls(name=name, time_s=np.array([ALWAYS_S]), corners=(np.asarray(corners, np.float64).reshape(-1, 2),))
 
@@ -90,7 +90,7 @@ class Area:
 
         Examples:
             >>> regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0).at(1.0)[0]
-        array([0., 0.])
+            array([0., 0.])
         """
         k = int(np.searchsorted(self.time_s, time_s, side="right")) - 1
         if k < 0:

@@ -63,7 +63,7 @@ class AreaScores:
         Examples:
             >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
             >>> regard.areas("my_recording/", [half], look=False).figure("areas.png").name
-        'areas.png'
+            'areas.png'
         """
         gaze, picture = self.recording.gaze, picture_of(self.recording)
         assert gaze is not None
