@@ -150,3 +150,17 @@ def test_the_figure_is_made_with_video_and_without(tiny_world: Path, tmp_path: P
         assert "cup &lt;&amp;$&gt;" in file.read_text()
     with pytest.raises(RegardError, match=r"\.png or \.svg"):
         found.figure(tmp_path / "areas.pdf")
+
+
+def test_a_figure_of_more_bars_than_can_be_seen_shows_their_shares(tmp_path: Path):
+    number = 3000
+    point = np.tile(np.repeat([LEFT, RIGHT], 4, axis=0), (number // 2, 1))
+    state = np.tile([GazeState.FIXATION] * 3 + [GazeState.LOST], number).astype(np.int8)
+    point[state == GazeState.LOST] = np.nan
+    track = GazeTrack(time_s=np.arange(4 * number) / 20, point=point, state=state)
+    watched = Recording(id="long", subject="ann", gaze=track)
+    found = regard.areas(watched, [*HALVES, Area.box("\u676f\u5b50", 0.0, 0.0, 0.1, 0.1)], look=False, recorded=True)
+    assert row(found, "left")["fixations"] == number / 2
+    text = found.figure(tmp_path / "areas.svg").read_text()
+    assert "\u676f\u5b50" in text
+    assert text.count("<path") < 500

@@ -180,3 +180,31 @@ def test_areas_are_written_as_csv_or_json_and_nothing_else(tmp_path: Path):
     with pytest.raises(RegardError, match=r"\.csv or \.json"):
         regard.write_areas([Area.box("a", 0.0, 0.0, 1.0, 1.0)], tmp_path / "areas.xml")
     assert not list(tmp_path.iterdir())
+
+
+WHOLE = {
+    "boxes.csv": "name,time_s,x0_px,y0_px,x1_px,y1_px\ncup,0.5,32,24,64,48\ncup,1,,,,\nsign,,1,2,3,4\n",
+    "corners.csv": "name,time_s,x,y\nsign,,0,0\nsign,,.5,0\nsign,,1,1\n",
+    "labelme.json": labelme(drawn("cup", (64, 48), (32, 24), kind="rectangle"), drawn("sign", (0, 0), (9, 0), (9, 9))),
+    "own.json": OWN % '{"time_s": 0.5, "box": [0, 0, 1, 1]}, {"time_s": 1, "polygon": [[0,0],[1,0],[1,1]]}',
+    "cvat.xml": CVAT,
+}
+JUNK = [b"", b"-", b"NaN", b"1e999", b'"', b",", b"\n", b"{}", b"[]", b"null", b"9" * 30, b"\xff", b"<a>", b"\0"]
+
+
+def test_a_damaged_file_is_read_or_refused_by_name(tiny_world: Path, tmp_path: Path):
+    recording, random = regard.open(tiny_world), np.random.default_rng(0)
+    refused: list[tuple[str, str]] = []
+    for name, text in WHOLE.items():
+        assert regard.read_areas(write(tmp_path / name, text), recording)
+        for _ in range(40):
+            content = bytearray(text.encode())
+            at = int(random.integers(len(content)))
+            content[at : at + int(random.integers(6))] = JUNK[random.integers(len(JUNK))]
+            (tmp_path / name).write_bytes(content)
+            try:
+                regard.read_areas(tmp_path / name, recording)
+            except RegardError as error:
+                refused.append((name, error.where))
+    assert len(refused) > 20
+    assert all(name in where for name, where in refused)

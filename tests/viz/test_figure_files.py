@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import regard
+from regard.cli import main
 from regard.types import GazeState, GazeTrack, Recording
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
@@ -64,3 +65,13 @@ def test_a_figure_of_another_kind_is_refused(draw, tmp_path: Path):
 
 def test_a_path_is_opened_and_its_mean_frame_is_drawn_on(tiny_world: Path, tmp_path: Path):
     assert regard.scanpath(str(tiny_world), path=tmp_path / "path.jpg").shape == (540, 720, 3)
+
+
+def test_show_writes_heatmap_and_scanpath_where_gaze_lies_on_the_picture(tiny_world: Path, tmp_path: Path):
+    assert main(["show", str(tiny_world), "--out", str(tmp_path / "out")]) == 0
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"heatmap.png", "heatmap.svg", "scanpath.png", "scanpath.svg", "report.html", "gaze.mp4"} <= made
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "walk" / "video.mp4").write_bytes((tiny_world / "video.mp4").read_bytes())
+    assert main(["show", str(tmp_path / "walk"), "--out", str(tmp_path / "none")]) == 0
+    assert not list((tmp_path / "none").glob("*.svg"))

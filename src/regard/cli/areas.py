@@ -1,5 +1,6 @@
 """`regard areas PATH --areas FILE`: which areas of interest were looked at, as tables, in a figure and a film."""
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from contextlib import closing
@@ -126,7 +127,8 @@ def _own_files(study: StudyList, given: Path | None) -> dict[str, Path]:
     """The areas file of each recording by its id: the list's own, else the one for all."""
     cells = list(study.columns[COLUMN].astype(str)) if COLUMN in study.columns else [""] * len(study)
     files = {
-        one.id: study.where.parent / cell if cell else given for one, cell in zip(study.recordings, cells, strict=True)
+        one.id: study.where.parent / os.path.expanduser(cell) if cell else given
+        for one, cell in zip(study.recordings, cells, strict=True)
     }
     without = [name for name, file in files.items() if file is None]
     if without:

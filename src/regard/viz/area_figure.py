@@ -1,11 +1,12 @@
 """Areas of interest as one figure: when each was looked at, where they are, and the ways between them."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float64, UInt8
 
 from regard.area import ELSEWHERE, Area
 from regard.io import writing
@@ -14,6 +15,7 @@ from regard.ops.states import runs
 from regard.types import GazeState, GazeTrack
 from regard.viz.areas import colour_of
 from regard.viz.figure_file import figure_suffix
+from regard.viz.ink import Colour
 from regard.viz.timeline import MANY, hex_of
 
 if TYPE_CHECKING:
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
 
 LANE_IN = 0.3
 """Height of a lane, in inches."""
+MOST_IN = 40.0
+"""Height of all lanes, and of the matrix, however many there are."""
 MOST_NUMBERED = 12
 """Areas up to which the matrix has its numbers written in."""
 LONGEST = 24
 """Letters of a name that are shown."""
-GREY, DARK = "#999999", "#333333"
+GREY: Colour = (153, 153, 153)
+DARK = "#333333"
+STEPS = 2000
+"""Of time in which many bars are drawn."""
 
 
 def areas_figure(
@@ -50,8 +57,8 @@ def areas_figure(
 
     suffix = figure_suffix(path)
     names = [*(area.name for area in areas), ELSEWHERE]
-    lanes_in = LANE_IN * len(names) + 0.7
-    matrix_in = max(3.4, 0.34 * len(names) + 1.2)
+    lanes_in = min(LANE_IN * len(names) + 0.7, MOST_IN)
+    matrix_in = min(max(3.4, 0.34 * len(names) + 1.2), MOST_IN)
     figure = Figure(figsize=(10, lanes_in + matrix_in), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=[lanes_in, matrix_in], width_ratios=[1, 1.25])
     _lanes(figure.add_subplot(grid[0, :]), areas, fixations, gaze, end_s=end_s)
@@ -60,7 +67,9 @@ def areas_figure(
     picture.set_axis_off()
     if frame is not None:
         _picture(picture, areas, frame, frame_s)
-    with writing(Path(path)) as part, rc_context({"svg.fonttype": "none", "svg.hashsalt": "regard"}):
+    kept_as_text = {"svg.fonttype": "none", "svg.hashsalt": "regard"}
+    with writing(Path(path)) as part, rc_context(kept_as_text), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # of names in letters that the font lacks, and browsers know
         nothing = {"Date": None, "Creator": None} if suffix == "svg" else {"Software": None}
         figure.savefig(part, format=suffix, dpi=160, metadata=nothing)
     return Path(path)
@@ -68,24 +77,59 @@ def areas_figure(
 
 def _lanes(axes: "Axes", areas: Sequence[Area], fixations: "pd.DataFrame", gaze: GazeTrack, *, end_s: float) -> None:
     names = [*(area.name for area in areas), ELSEWHERE]
+    lost = np.array([(s, e) for s, e, state in runs(gaze, end_s=end_s) if state == GazeState.LOST]).reshape(-1, 2)
+    draw = _bars if len(fixations) + len(lost) <= MANY else _shares
     for row, name in enumerate(names):
-        own = fixations[fixations["area"] == name]
-        bars = list(zip(own["start_s"], own["end_s"] - own["start_s"], strict=True))
-        colour = GREY if row == len(areas) else hex_of(colour_of(row))
-        axes.broken_barh(bars, (row - 0.4, 0.8), facecolor=colour, linewidth=0, rasterized=len(bars) > MANY)
+        own = fixations.loc[fixations["area"] == name, ["start_s", "end_s"]].to_numpy(np.float64)
+        draw(axes, own, (row - 0.4, row + 0.4), colour_of(row) if row < len(areas) else GREY, end_s=end_s)
         if row < len(areas):
             absent = _between(there_s(areas[row], 0.0, end_s), end_s)
             style = {"facecolor": "none", "edgecolor": "#bbbbbb", "hatch": "////", "linewidth": 0}
             axes.broken_barh(absent, (row - 0.4, 0.8), **style)
-    lost = [(s, e - s) for s, e, state in runs(gaze, end_s=end_s) if state == GazeState.LOST and s < end_s]
-    whole = -0.5, float(len(names))
-    axes.broken_barh(lost, whole, facecolor=GREY, alpha=0.25, linewidth=0, rasterized=len(lost) > MANY)
+    draw(axes, lost, (-0.5, len(names) - 0.5), GREY, end_s=end_s, opacity=0.25)
     axes.set(xlim=(0, end_s), ylim=(len(names) - 0.5, -0.5), xlabel="seconds")
     axes.set_yticks(range(len(names)), [_short(name) for name in names])
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", color=DARK, alpha=0.12, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.set_title("fixations on each area; grey: gaze not measured, hatched: area not there", fontsize=9, color=DARK)
+
+
+def _bars(
+    axes: "Axes",
+    spans: Float64[np.ndarray, "k 2"],
+    rows: tuple[float, float],
+    colour: Colour,
+    *,
+    end_s: float,
+    opacity: float = 1.0,
+) -> None:
+    """Stretches of time as bars from one row to another."""
+    spans = spans.clip(0, end_s)
+    bars = list(zip(spans[:, 0], spans[:, 1] - spans[:, 0], strict=True))
+    axes.broken_barh(bars, (rows[0], rows[1] - rows[0]), facecolor=hex_of(colour), alpha=opacity, linewidth=0)
+
+
+def _shares(
+    axes: "Axes",
+    spans: Float64[np.ndarray, "k 2"],
+    rows: tuple[float, float],
+    colour: Colour,
+    *,
+    end_s: float,
+    opacity: float = 1.0,
+) -> None:
+    """The same of so many that bars would be thinner than a pixel: the share of each step that they fill, as shade."""
+    spans = spans.clip(0, end_s)
+    if not len(spans):
+        return
+    edges_s = np.linspace(0, end_s, STEPS + 1)
+    so_far_s = np.append(0.0, np.cumsum(spans[:, 1] - spans[:, 0]))
+    covered_s = np.interp(edges_s, spans.ravel(), np.repeat(so_far_s, 2)[1:-1])
+    strip = np.empty((1, STEPS, 4))
+    strip[..., :3] = np.array(colour) / 255
+    strip[..., 3] = opacity * (np.diff(covered_s) * STEPS / end_s).clip(0, 1)
+    axes.imshow(strip, extent=(0, end_s, rows[1], rows[0]), aspect="auto", interpolation="antialiased", zorder=1)
 
 
 def _picture(axes: "Axes", areas: Sequence[Area], frame: UInt8[np.ndarray, "h w 3"], frame_s: float) -> None:

@@ -124,3 +124,14 @@ def test_what_cannot_be_shown_is_refused(name: str, tmp_path: Path, recorded: Re
         (tmp_path / file).write_bytes(b"PAR1 and nothing more")
     with pytest.raises(FileError):
         found_in([tmp_path / name], recorded)
+
+
+def test_a_folder_of_the_recordings_own_results_may_hold_nothing_to_be_shown(tmp_path: Path, recorded: Recording):
+    (tmp_path / "areas.svg").write_text("a figure")
+    with pytest.raises(FileError, match="nothing that can be shown"):
+        found_in([tmp_path], recorded)
+    (tmp_path / OWNER).write_text(str(recorded.require_video().path.resolve()))
+    assert not found_in([tmp_path], recorded).runs
+    (tmp_path / OWNER).write_text("another.mp4")
+    with pytest.raises(NothingToScoreError, match=r"another\.mp4"):
+        found_in([tmp_path], recorded)

@@ -44,8 +44,8 @@ class Found:
 def found_in(paths: Sequence[Path], recording: Recording) -> Found:
     """All that there is in folders of `regard predict`, `evaluate`, `live --save` and `events`, and in single files.
 
-    Raises FileError where nothing is there or nothing can be shown, and NothingToScoreError for what is about another
-    recording. Of several tables of events the last counts.
+    Raises FileError where nothing is there, or nothing can be shown in what is no folder of this recording's results,
+    and NothingToScoreError for what is about another recording. Of several tables of events the last counts.
     """
     runs: list[Run] = []
     events, notes = None, []
@@ -63,7 +63,7 @@ def found_in(paths: Sequence[Path], recording: Recording) -> Found:
         if left:
             notes.append(f"{path}: not shown, neither answers nor items: {', '.join(left)}")
         if before == len(runs) and not any(file.suffix == ".csv" for file in files):
-            raise _nothing_in(path)
+            _require_results(path, recording)
     return Found(runs=_told_apart(runs), events=events, notes=notes)
 
 
@@ -75,6 +75,14 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         raise _nothing_in(path)
     raise FileError(path, found="no such file or folder", wanted="a run about the recording", do="check the path")
+
+
+def _require_results(path: Path, recording: Recording) -> None:
+    """Nothing to be shown is right in a folder that `regard show` or `areas` wrote about this recording."""
+    owner = owner_of(path)
+    if owner is None:
+        raise _nothing_in(path)
+    _require_same(path, Path(owner), recording)
 
 
 def _nothing_in(path: Path) -> FileError:

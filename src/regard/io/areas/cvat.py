@@ -53,6 +53,8 @@ def read_cvat(path: Path, picture: Picture) -> list[Drawn]:
 def _root(path: Path) -> ElementTree.Element:
     """The document's root. One that declares entities is refused, so that none is ever expanded or fetched."""
     try:
+        if not path.is_file():
+            raise ValueError("no regular file")
         if path.stat().st_size > 4 * MAX_BYTES:
             raise ValueError(f"{path.stat().st_size:,} bytes")
         text = path.read_text(encoding="utf-8-sig")

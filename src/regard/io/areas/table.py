@@ -44,7 +44,9 @@ def read_areas_table(path: Path, picture: Picture) -> list[Drawn]:
             path,
             found=f"the columns {', '.join(header)}{named}" if header else "an empty file",
             wanted=WANTED,
-            do="name the columns so, and take out others",
+            do="separate the columns with commas"
+            if len(header) == 1 and set(header[0]) & set(";\t")
+            else "name the columns so, and take out others",
         )
     columns = found[0]
     table = read_columns(
