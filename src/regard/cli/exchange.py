@@ -16,7 +16,7 @@ from regard.types import Recording
 if TYPE_CHECKING:
     from regard.engine.events import EyeMovements
 
-FORMATS = ("bids", "csv", "vlm")
+FORMATS = ("bids", "csv", "lerobot", "vlm")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,9 +26,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name in ("subject", "session", "task", "run"):
         own.add_argument(
             f"--{name}",
-            help=f"--to bids: the {name}, for all recordings (default: the list's column, or the recording's)",
+            help=f"--to bids{', lerobot' * (name == 'task')}: the {name}, for all recordings "
+            "(default of bids: the list's column, or the recording's)",
         )
-    own.add_argument("--fps", type=float, help="--to vlm: pictures a second (default: one a fixation)")
+    own.add_argument(
+        "--fps",
+        type=float,
+        help="--to vlm: pictures a second (default: one a fixation); --to lerobot: frames (default: the video's rate)",
+    )
     add_movements(own)
 
 
@@ -37,7 +42,7 @@ def run(options: Namespace) -> int:
     what = study(*options.what)
     remarks(what.notes)
     folder = options.out or OUT / f"{what.name}-{options.to[0]}"
-    return {"bids": _bids, "csv": _csv, "vlm": _vlm}[options.to[0]](options, what, folder)
+    return {"bids": _bids, "csv": _csv, "lerobot": _lerobot, "vlm": _vlm}[options.to[0]](options, what, folder)
 
 
 def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
@@ -63,6 +68,24 @@ def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
 
     folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
     wrote(folders, then=command("check", folder))
+    return 0
+
+
+def _lerobot(options: Namespace, what: StudyList, folder: Path) -> int:
+    from regard.engine.exchange.folders import require_new
+    from regard.engine.exchange.lerobot import write_lerobot
+    from regard.io.files import writing
+    from regard.io.recording import open_recording
+
+    if options.fps is not None and options.fps != round(options.fps):
+        raise RecipeError(f"--fps {options.fps:g}", found="no whole number", wanted="LeRobot's rate", do="round it")
+    require_new(folder)
+    recordings = (open_recording(one.path, min_confidence=options.min_confidence) for one in what.recordings)
+    with writing(folder) as part, frames_progress("episodes") as bar:
+        part.mkdir()
+        fps = None if options.fps is None else round(options.fps)
+        write_lerobot(recordings, part, task=options.task or "unnamed", fps=fps, progress=bar)
+    wrote([folder, folder / "meta" / "info.json"], then=command("check", *options.what))
     return 0
 
 
