@@ -67,8 +67,11 @@ def areas_figure(
     picture.set_axis_off()
     if frame is not None:
         _picture(picture, areas, frame, frame_s)
-    kept_as_text = {"svg.fonttype": "none", "svg.hashsalt": "regard"}
-    with writing(Path(path)) as part, rc_context(kept_as_text), warnings.catch_warnings():
+    with (
+        writing(Path(path)) as part,
+        rc_context({"svg.fonttype": "none", "svg.hashsalt": "regard"}),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", message="Glyph")  # of names in letters that the font lacks, and browsers know
         nothing = {"Date": None, "Creator": None} if suffix == "svg" else {"Software": None}
         figure.savefig(part, format=suffix, dpi=160, metadata=nothing)
