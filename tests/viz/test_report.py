@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regard.engine.evaluate import evaluate
 from regard.errors import FileError
 from regard.io import FilmWriter
 from regard.ops.states import runs
@@ -94,7 +96,7 @@ def test_every_text_from_outside_is_escaped(recording, tmp_path):
 def test_the_page_says_what_was_recorded_and_how_well_it_was_told(recording, tmp_path):
     scores = pd.DataFrame({"score": ["NSS"], "saliency": [1.2345], "low": [float("nan")]})
     path = report(recording, tmp_path / "r.html", scores=scores, command="regard show walk")
-    words = " ".join(Page(path.read_text()).words)
+    words = " ".join(Page(path.read_text()).words).replace("\u00a0", " ")
     for said in (
         "128 x 96 pixels",
         "12 in 1.10 s",
@@ -105,6 +107,20 @@ def test_the_page_says_what_was_recorded_and_how_well_it_was_told(recording, tmp
         "pursuit",
     ):
         assert said in words
+
+
+def test_what_evaluate_returned_is_read_in_a_sentence_and_lines_are_explained(recording, tmp_path):
+    scores = evaluate(recording, answers())
+    text = report(recording, tmp_path / "r.html", prediction=answers(), scores=scores).read_text()
+    assert f'<p class="lead">The likeliest place by {escape(EVIL)} was within' in text
+    for said in ("deviations above chance", "95 % intervals", scores.protocol, "gaze x, 0 left", "the band below"):
+        assert said in text
+
+
+def test_a_film_is_named_from_the_page_s_own_folder(recording, tmp_path):
+    (tmp_path / "my films").mkdir()
+    text = report(recording, tmp_path / "r.html", film=tmp_path / "my films" / "a.mp4").read_text()
+    assert 'src="my%20films/a.mp4"' in text
 
 
 def test_a_recording_without_gaze_has_a_page_without_a_timeline(recording, tmp_path):

@@ -8,6 +8,7 @@ import pandas as pd
 from regard.cli.check import EXIT_UNUSABLE, findings_table, print_findings
 from regard.cli.console import frames_progress, heading, out, progress, table, wrote
 from regard.cli.evaluate import save_scores
+from regard.cli.events import movements_of
 from regard.cli.options import OUT, add_out, add_recording, command, look_at
 from regard.cli.results import results_folder
 from regard.engine.evaluate import Scores, evaluate
@@ -64,12 +65,15 @@ def _everything(options: Namespace, recording: Recording, found: RecordingCheck,
     shown = predictions["saliency"]
     with frames_progress("film") as bar:
         film(recording, shown, folder / "film.mp4", progress=bar)
+    movements = movements_of(recording)
     report(
-        recording,
+        recording if movements is None else movements.recording,
         folder / "report.html",
         prediction=shown,
         findings=findings_table(found),
-        scores=summary,
+        scores=scores,
+        film=folder / "film.mp4",
+        movements=None if movements is None else movements.summary,
         command=command("demo", options.path),
         look=look_at(options.path, options.out),
     )

@@ -3,17 +3,20 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import numpy as np
+
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, heading, remarks, table, wrote
 from regard.cli.options import add_film, add_movements, add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
-from regard.engine.events import EyeMovements, eye_movements
+from regard.engine.events import EyeMovements, NoEventsError, eye_movements
 from regard.engine.study.kept import Told
 from regard.io.check import check_recording
 from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
+from regard.ops.events.table import KINDS
 from regard.types import Recording
 from regard.viz.film import film
 from regard.viz.report import report
@@ -73,6 +76,17 @@ def _movements(recording: Recording, options: Namespace) -> EyeMovements:
         )
 
 
+def movements_of(recording: Recording) -> EyeMovements | None:
+    """The movements that the recording's own files name, else those that regard tells; None where nobody can."""
+    gaze = recording.gaze
+    named = gaze is not None and bool(np.isin(gaze.state, KINDS).any())
+    try:
+        with frames_progress("head's turns") as bar:
+            return eye_movements(recording, recorded=named, look=not named, progress=bar)
+    except NoEventsError:
+        return None
+
+
 def _written(
     found: EyeMovements, check: RecordingCheck, folder: Path, *, path: str, with_film: bool, look: str = ""
 ) -> list[Path]:
@@ -83,6 +97,7 @@ def _written(
         files[1],
         movements=found.summary,
         scores=found.scores,
+        film=folder / "events.mp4" if with_film else None,
         findings=findings_table(check),
         command=command("events", path),
         look=look,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from regard.cli.check import findings_table
 from regard.cli.console import frames_progress, remarks, wrote
+from regard.cli.events import movements_of
 from regard.cli.options import add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
@@ -58,7 +59,18 @@ def _film(recording: Recording, folder: Path) -> Path:
 def _pages(recording: Recording, found: RecordingCheck, folder: Path, *, path: str, look: str = "") -> list[Path]:
     """The report, figures, and where others watched too, a film and a page of all."""
     findings, made_by = findings_table(found), command("show", path)
-    made = [report(recording, folder / "report.html", findings=findings, command=made_by, look=look)]
+    moved = movements_of(recording)
+    made = [
+        report(
+            recording if moved is None else moved.recording,
+            folder / "report.html",
+            findings=findings,
+            movements=None if moved is None else moved.summary,
+            film=folder / "gaze.mp4",
+            command=made_by,
+            look=look,
+        )
+    ]
     made += _figures(recording, folder)
     if recording.others:
         with frames_progress("film of everybody") as bar:

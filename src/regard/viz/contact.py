@@ -19,7 +19,8 @@ from regard.io import writing
 from regard.io.recording import open_video
 from regard.types import GazeTrack, Recording
 from regard.viz.density import density
-from regard.viz.report import STYLE, html_table
+from regard.viz.report import html_table
+from regard.viz.style import STYLE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,8 @@ from regard.viz.density import lay_density
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS
 from regard.viz.film import film_size
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
-from regard.viz.report import STYLE
 from regard.viz.scanpath import mean_frame, scanpath
+from regard.viz.style import STYLE
 from regard.viz.timeline import TEXT, as_svg, hex_of
 
 if TYPE_CHECKING:

@@ -5,11 +5,13 @@ The page is a single HTML file that needs nothing else: pictures and styles are 
 
 import base64
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import UInt8
@@ -26,46 +28,22 @@ from regard.types import GazeState, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
 from regard.viz.drawing import drawing_of
 from regard.viz.heatmap import heatmap, looks
+from regard.viz.in_words import Scored, in_a_sentence, movements_in_words, scores_html
+from regard.viz.ink import Colour
+from regard.viz.style import STYLE
 from regard.viz.telling import tellings_of
-from regard.viz.timeline import timeline
+from regard.viz.timeline import X_COLOUR, Y_COLOUR, timeline
 
 if TYPE_CHECKING:
     import pandas as pd
 
+UNIT = re.compile(r"(?<=\d) (?=(?:x \d|s|ms|Hz|pixels|%|degrees)\b)|(?<=\d x) (?=\d)")
+"""A space within a number and its unit."""
 SHEET_FRAMES = 8
 SHEET_HEIGHT, SHEET_WIDTH = 300, 1200
 """A frame of the contact sheet fills one of the two, whatever its shape."""
 STRIP = (21, 24, 28)
 """Ground of the contact sheet, a film strip on light and dark pages alike."""
-
-STYLE = """
-:root { color-scheme: light dark; --ground: #fff; --text: #1b1f24; --dim: #667; --line: #d8dce2; }
-@media (prefers-color-scheme: dark) { :root { --ground: #15181c; --text: #e6e8eb; --dim: #9aa3ad; --line: #343a42; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 66rem; padding: 2.2rem 1.4rem; background: var(--ground); color: var(--text);
-  font: 15px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.7rem; margin: 0 0 .2rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; padding-bottom: .25rem; border-bottom: 1px solid var(--line); }
-p { margin: .3rem 0; } .dim { color: var(--dim); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .22rem 1.1rem .22rem 0; vertical-align: top; }
-td:last-child { overflow-wrap: anywhere; }
-th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; white-space: nowrap; }
-tbody tr + tr td, tbody tr + tr th { border-top: 1px solid var(--line); }
-svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px; }
-.scroll > svg, .scroll > img { min-width: 38rem; }
-.key span { display: inline-block; margin-right: 1.2rem; }
-.key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
-code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
-footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }
-.small { max-width: 34rem; }
-@media print {
-  :root { color-scheme: light; --ground: #fff; --text: #000; --dim: #444; --line: #bbb; }
-  body { padding: 0; font-size: 10.5pt; max-width: none; } h2 { break-after: avoid; }
-  svg, img, tr { break-inside: avoid; } .scroll > svg, .scroll > img { min-width: 0; } @page { margin: 15mm; }
-}
-"""
 
 
 def report(
@@ -75,16 +53,19 @@ def report(
     prediction: Answers | Path | str | None = None,
     findings: "pd.DataFrame | None" = None,
     movements: "pd.DataFrame | None" = None,
-    scores: "pd.DataFrame | None" = None,
+    scores: "Scored | Mapping[str, Scored] | pd.DataFrame | None" = None,
+    film: Path | str | None = None,
     command: str = "",
     look: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Write a one-page HTML report of a recording; returns its path. Recording and prediction may be paths.
 
-    `findings`, `movements` (of the eye) and `scores` are shown as they are, a row a line, with numbers to three
-    places. `command` is what made the page, `look` what shows the recording frame by frame. `progress` is told the
-    share done. Nothing is left under `path` when writing fails, which raises FileError.
+    `scores` are what `regard.evaluate` returned, or several of these by the model's name: the page reads them in a
+    sentence, and says unit, direction, interval and protocol. `movements` is the summary of `regard.eye_movements`.
+    `findings`, and any other table as `scores`, are shown as they are. `film` is played in the page,
+    which names it from its own folder. `command` is what made the page, `look` what shows the recording frame by frame.
+    `progress` is told the share done. Nothing is left under `path` when writing fails, which raises FileError.
 
     Examples:
         >>> regard.report("my_recording/", "report.html").name
@@ -94,25 +75,28 @@ def report(
     prediction = None if prediction is None else answers_of(prediction)
     source = open_video(recording.require_video())
     sheet, mean = _sheet(recording, source, prediction, progress)
+    scored = _by_model(scores, prediction)
     parts = [
         _section("Recording", _facts_table(_facts(recording, source))),
         _section("Check", "" if findings is None else html_table(findings)),
         _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
         *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
-        _section("Eye movements", "" if movements is None else html_table(movements)),
+        _section("Eye movements", _moved(recording, movements, end_s=float(source.times_s[-1]))),
         _section("At a glance", sheet),
         _section("Where gaze rested", _rested(recording, mean)),
-        _section("Scores", "" if scores is None else html_table(scores)),
+        _section("Scores", scores_html(scored) if scored else "" if _is_nothing(scores) else html_table(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
     made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
     title = escape(recording.id)
     frame_by_frame = f'<p class="dim">Frame by frame: <code>{escape(look)}</code></p>\n' if look else ""
+    lead = f'<p class="lead">{escape(said)}</p>\n' if (said := in_a_sentence(scored)) else ""
+    body = "".join([lead, "" if film is None else _film(Path(film), path), *parts])
     page = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title} &middot; regard</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
         f'<body>\n<h1>{title}</h1>\n<p class="dim">worn by {escape(recording.subject)}</p>\n{frame_by_frame}'
-        f"{''.join(parts)}<footer>{made}</footer>\n</body>\n</html>\n"
+        f"{body}<footer>{made}</footer>\n</body>\n</html>\n"
     )
     with writing(path) as part:
         part.write_text(page, encoding="utf-8")
@@ -157,13 +141,21 @@ def _gaze_over_time(recording: Recording, prediction: Answers | None, source: Fr
     end_s = float(source.times_s[-1])
     key = []
     if recording.gaze is not None:
-        present = {state for _, _, state in runs(recording.gaze, end_s=end_s)}
-        key += [(STATE_COLOURS[state], state.name.lower()) for state in sorted(present)]
+        lines = ((X_COLOUR, "line: gaze x, 0 left, 1 right"), (Y_COLOUR, "line: gaze y, 0 top, 1 bottom"))
+        key += [f'<span><i class="line" style="background: {c}"></i>{name}</span>' for c, name in lines]
     if prediction is not None and has_points:
-        key.append((PREDICTED_COLOUR, f"predicted by {prediction.model}"))
-    spans = "".join(f'<span><i style="background: rgb{colour}"></i>{escape(name)}</span>' for colour, name in key)
+        key.append(_dot(PREDICTED_COLOUR, f"dots: predicted by {prediction.model}"))
+    if recording.gaze is not None:
+        present = {state for _, _, state in runs(recording.gaze, end_s=end_s)}
+        key.append("<span>the band below:</span>")
+        key += [_dot(STATE_COLOURS[s], s.name.lower() + " (shaded above)" * (s == 0)) for s in sorted(present)]
+    spans = "".join(key)
     drawing = timeline(recording.gaze, predicted=prediction if has_points else None, end_s=end_s)
     return f'<div class="scroll">{drawing}</div><p class="key dim">{spans}</p>'
+
+
+def _dot(colour: Colour, name: str) -> str:
+    return f'<span><i style="background: rgb{colour}"></i>{escape(name)}</span>'
 
 
 def _sheet(
@@ -207,9 +199,41 @@ def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
     if looks([recording], size=(1, 1)) is None:
         return ""
     text = (
-        f"how long gaze rested where, over the mean of {SHEET_FRAMES} frames; what lies there changes as the head turns"
+        f"The brighter the glow, the longer gaze rested there; over the mean of {SHEET_FRAMES} frames, as what lies "
+        "there changes when the head turns."
     )
     return f'<div class="small">{_img(heatmap(recording, over=mean), text)}</div><p class="dim">{text}</p>'
+
+
+def _moved(recording: Recording, movements: "pd.DataFrame | None", *, end_s: float) -> str:
+    """How the eye moved, in a sentence and a table."""
+    if movements is None:
+        return ""
+    lost = float("nan") if recording.gaze is None else lost_share(recording.gaze, end_s=end_s)
+    note = "Durations, amplitudes and peak speeds are medians; share is of the measured time."
+    said = escape(movements_in_words(movements, lost=lost))
+    return f'<p>{said}</p>{html_table(movements)}<p class="dim">{note}</p>'
+
+
+def _by_model(scores: object, prediction: Answers | None) -> dict[str, Scored]:
+    """Scores by the model's name; none where they are another table."""
+    if isinstance(scores, Scored):
+        return {"the model" if prediction is None else prediction.model: scores}
+    return dict(scores) if isinstance(scores, Mapping) else {}
+
+
+def _is_nothing(scores: object) -> bool:
+    return scores is None or isinstance(scores, Mapping)
+
+
+def _film(film: Path, page: Path) -> str:
+    """A film that plays in the page, and a link to it for where it does not."""
+    try:
+        address = quote(film.resolve().relative_to(page.resolve().parent).as_posix())
+    except ValueError:  # elsewhere
+        address = film.resolve().as_uri()
+    link = f'<a href="{address}">{escape(film.name)}</a>'
+    return f'<video controls preload="metadata" src="{address}"></video>\n<p class="dim">Film: {link}</p>\n'
 
 
 def _img(picture: UInt8[np.ndarray, "h w 3"], alt: str) -> str:
@@ -223,7 +247,7 @@ def _section(name: str, inside: str) -> str:
 
 
 def _facts_table(rows: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    lines = "".join(f"<tr><th>{escape(name)}</th><td>{_kept(value)}</td></tr>" for name, value in rows)
     return f"<table><tbody>{lines}</tbody></table>"
 
 
@@ -243,4 +267,9 @@ def html_table(frame: "pd.DataFrame") -> str:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "-" if np.isnan(value) else f"{value:.3f}"
-    return "-" if value is None else escape(str(value))
+    return "-" if value is None else _kept(str(value))
+
+
+def _kept(text: str) -> str:
+    """Escaped, with numbers and their units on one line."""
+    return UNIT.sub("&nbsp;", escape(text))
