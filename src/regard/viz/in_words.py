@@ -68,11 +68,11 @@ def in_a_sentence(scored: Mapping[str, Scored]) -> str:
         if told and len(told) == len(scored):
             (first, values), *others = told.items()
             rest = "".join(
-                f"; that of {name} on {_share((more <= near).mean())} of {len(more):,}" for name, more in others
+                f"; that of {name} on {_near(more, near)} of {len(more):,}" for name, more in others
             )
             return (
                 f"The likeliest place by {first} was within {within} of the gaze on "
-                f"{_share((values <= near).mean())} of {len(values):,} frames{rest}."
+                f"{_near(values, near)} of {len(values):,} frames{rest}."
             )
     return ""
 
@@ -136,6 +136,10 @@ def _protocols(scored: Mapping[str, Scored]) -> list[str]:
     lines = {name: s.protocol for name, s in scored.items()}
     one = len(set(lines.values())) == 1
     return [next(iter(lines.values()))] if one else [f"{name}: {line}" for name, line in lines.items()]
+
+
+def _near(values: "pd.Series", near: float) -> str:
+    return _share(float((values.to_numpy(np.float64) <= near).mean()))
 
 
 def _share(share: float) -> str:

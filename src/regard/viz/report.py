@@ -84,7 +84,7 @@ def report(
         _section("Eye movements", _moved(recording, movements, end_s=float(source.times_s[-1]))),
         _section("At a glance", sheet),
         _section("Where gaze rested", _rested(recording, mean)),
-        _section("Scores", scores_html(scored) if scored else "" if _is_nothing(scores) else html_table(scores)),
+        _section("Scores", scores_html(scored) if scored else _as_it_is(scores)),
         _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
     made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
@@ -222,8 +222,10 @@ def _by_model(scores: object, prediction: Answers | None) -> dict[str, Scored]:
     return dict(scores) if isinstance(scores, Mapping) else {}
 
 
-def _is_nothing(scores: object) -> bool:
-    return scores is None or isinstance(scores, Mapping)
+def _as_it_is(scores: object) -> str:
+    import pandas as pd
+
+    return html_table(scores) if isinstance(scores, pd.DataFrame) else ""
 
 
 def _film(film: Path, page: Path) -> str:
