@@ -3,8 +3,10 @@
 import wave
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from tiny import TinyGaze
 from watching import live_run
 
 import regard
+from regard.clips.flow import STEPS, decoded, encoded
 from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
 from regard.clips.sampling.window import EveryClip, Sampler
 from regard.clips.sound import SoundWindows
@@ -19,15 +22,19 @@ from regard.engine import predict as engine
 from regard.engine.ask import Asked, ask
 from regard.engine.live.asking import Stepping, Windowed
 from regard.engine.live.fitting import asking_of
+from regard.engine.live.moving import Moving, Pair
 from regard.engine.live.pace import Pace
 from regard.engine.predict import CannotAnswerError, predict
-from regard.io import Sound
+from regard.io import Sound, Video
 from regard.io.live.heard import HeardSound
 from regard.io.live.played import Played
+from regard.io.media import writer
 from regard.models import FPNRIM, CausalAnticipation, CausalGaze, EgoHAR
 from regard.prediction import Prediction
+from regard.prepare.flow import DenseFlow, FlowSettings
 from regard.tasks import ActionRecognition, GazeAnticipation, GazeEstimation, ScanpathPrediction
 from regard.transforms import Normalise, Resize, ToFloat
+from regard.transforms.flow import BOUND_PX
 from regard.types import Clip, MediaStream, Recording
 
 
@@ -67,7 +74,7 @@ def both(asked: Asked, recording: Recording, monkeypatch: pytest.MonkeyPatch) ->
     assert counted.models[asked.name].dropped == 0
     assert heard.is_closed
     if not isinstance(asked.sampler, EveryFrame):
-        answered_s = [answer.frame_s for answer in heard.answers]
+        answered_s = [float(answer.prediction.seen_until_s[-1]) for answer in heard.answers]
         fed = isinstance(live.models[0], Stepping)
         asked = replace(asked, sampler=TheSame(asked.sampler, fed=fed, answered_s=answered_s))
     monkeypatch.setattr(engine, "ask", lambda *_, **__: asked)
@@ -198,20 +205,69 @@ def test_an_answer_says_when_it_was_there(recording):
 
 
 def test_what_nobody_has_live_is_refused(recording):
-    flow = Asked(
+    hands = Asked(
         name="m",
-        task=ActionRecognition(TinyFlow()),
+        task=GazeEstimation(ReadsHands()),
         sampler=EveryClip(num_frames=4, interval_s=0.2, hop_s=0.2),
     )
-    with pytest.raises(CannotAnswerError, match="reads flow"):
-        asking_of(flow, Played(recording))
+    with pytest.raises(CannotAnswerError, match="reads hands"):
+        asking_of(hands, Played(recording))
     with pytest.raises(CannotAnswerError, match="observed gaze"):
         asking_of(ask("gaze-stays"), Played(recording))
 
 
-class TinyFlow(TinyGaze):
-    def forward(self, video: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+class ReadsHands(TinyGaze):
+    def forward(self, video: torch.Tensor, hand_point: torch.Tensor) -> torch.Tensor:
         return super().forward(video)
+
+
+class ReadsFlow(TinyGaze):
+    """Likely is where something moves down or to the right."""
+
+    def forward(self, video: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+        said = super().forward(video)
+        return 0 * said + torch.nn.functional.adaptive_avg_pool3d(flow, said.shape[-3:]).mean(dim=2)
+
+
+def reading_flow() -> Asked:
+    sampler = EveryClip(num_frames=4, interval_s=0.1, hop_s=0.4)
+    return Asked(name="m", task=GazeEstimation(ReadsFlow()), sampler=sampler, transforms=(ToFloat(),), decode_size=48)
+
+
+def test_flow_is_made_on_the_way_as_prepare_makes_it(recording, monkeypatch):
+    """To a step of the film that `prepare` keeps it in, which loses nothing else here."""
+    monkeypatch.setattr(writer, "CRF", 0)
+    found, wanted = both(reading_flow(), recording, monkeypatch)
+    assert_same(found, wanted, atol=BOUND_PX / STEPS)
+    assert np.ptp(wanted["log_density"], axis=0).max() > 2 * BOUND_PX / STEPS
+
+
+def test_the_flow_of_a_picture_goes_to_the_next_that_came(recording):
+    source, video = Played(recording, fast=True), Video(recording.require_video().path)
+    asking, _ = asking_of(reading_flow(), source)
+    asked = [question for grabbed in source.frames(Event(), print) if (question := asking.offer(grabbed)) is not None]
+    assert len(asked) > 3
+    for question in asked:
+        assert question.clip.frame_s[-1] in video.times_s
+        number = [int(np.searchsorted(video.times_s, time_s + 1e-3) - 1) for time_s in question.clip.frame_s]
+        assert [pair.time_s for pair in question.pairs] == video.times_s[number].tolist()
+        for there, wanted in (("before", number), ("after", [n + 1 for n in number])):
+            pictures = video.frames_at(video.times_s[wanted], size=(48, 64))
+            for pair, picture in zip(question.pairs, pictures, strict=True):
+                np.testing.assert_array_equal(getattr(pair, there), cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+def test_flow_is_computed_once_for_windows_that_overlap(monkeypatch):
+    moving, computed = Moving(FlowSettings(size=32)), []
+    grey = [np.roll(np.tile(np.arange(0, 256, 8, dtype=np.uint8), (32, 1)), k, axis=1) for k in range(4)]
+    pairs = [Pair(float(k), grey[k], grey[k + 1]) for k in range(3)]
+    between = DenseFlow()
+    monkeypatch.setattr(moving, "_between", lambda a, b: (computed.append(1), between(a, b))[1])
+    first, second = moving.flow(pairs[:2], size=(32, 32)), moving.flow(pairs[1:], size=(32, 32))
+    assert len(computed) == 3
+    assert torch.equal(first[1], second[0])
+    wanted = decoded(encoded(between(grey[2], grey[3]))[None], size=(32, 32))
+    np.testing.assert_array_equal(second[1:], wanted)
 
 
 def test_a_source_without_sound_is_told(with_gaze):

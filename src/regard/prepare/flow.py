@@ -84,17 +84,31 @@ class FlowSettings(Making):
         return replace(recording, flow=MediaStream(path=file, start_s=facts["start_s"]))
 
 
+class DenseFlow:
+    """The flow from one grey picture to another, in pixels to the right and down; for one thread."""
+
+    def __init__(self) -> None:
+        cv2.setNumThreads(1)
+        self._method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def __call__(
+        self, before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]
+    ) -> Float32[np.ndarray, "2 h w"]:
+        """Where each place of `before` is in `after`, less where it was."""
+        flow = self._method.calc(before, after, None)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return np.ascontiguousarray(flow.transpose(2, 0, 1))
+
+
 def _flows(
     frames: Iterator[tuple[UInt8[np.ndarray, "h w 3"], float]],
 ) -> Iterator[tuple[Float32[np.ndarray, "2 h w"], float]]:
     """The flow from each frame to the next, with the first one's time."""
-    cv2.setNumThreads(1)
-    method = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    between = DenseFlow()
     before, since_s, flow = None, 0.0, None
     for frame, time_s in frames:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         if before is not None:
-            flow = np.ascontiguousarray(method.calc(before, grey, None).transpose(2, 0, 1))  # pyright: ignore[reportArgumentType, reportCallIssue]
+            flow = between(before, grey)
             yield flow, since_s
         before, since_s = grey, time_s
     if before is not None:

@@ -1,5 +1,6 @@
 """A browser gets the recording's own video, or a copy whose frames are the same at the same times."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -78,6 +79,44 @@ def test_of_another_film_a_copy_is_made_once_and_elsewhere(tmp_path: Path, cache
     told.clear()
     assert playable(recording(path), progress=lambda *now: told.append(now)).path == video.path
     assert not told
+
+
+def with_sound(path: Path, *, codec: str, name: str) -> Path:
+    """The same packets, with a tone of 0.5 s coded so, in another container."""
+    with av.open(str(path)) as source, av.open(str(path.with_name(name)), "w") as write:
+        shown = write.add_stream_from_template(source.streams.video[0])
+        heard = write.add_stream(codec, rate=48_000, layout="mono")
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = shown
+                write.mux(packet)
+        tone = np.sin(np.arange(24_000) / 20).astype(np.float32)[None]
+        for first in range(0, 24_000, 960):
+            chunk = av.AudioFrame.from_ndarray(tone[:, first : first + 960], format="fltp", layout="mono")
+            chunk.sample_rate, chunk.pts, chunk.time_base = 48_000, first, Fraction(1, 48_000)
+            write.mux(heard.encode(chunk))
+        write.mux(heard.encode(None))
+    return path.with_name(name)
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.video[0]) if packet.size]
+
+
+@pytest.mark.parametrize(("codec", "is_kept"), [(None, True), ("aac", True), ("libopus", False)])
+def test_packets_that_browsers_decode_are_kept_in_a_container_that_they_open(tmp_path: Path, codec, is_kept: bool):
+    """Where the sound's can be kept as well."""
+    path = coded(tmp_path / "film.mkv", "libx264")
+    if codec is not None:
+        path = with_sound(path, codec=codec, name="heard.mkv")
+    audio = None if codec is None else MediaStream(path=path)
+    video = playable(replace(recording(path), audio=audio))
+    assert video.copied == "h264 in matroska"
+    assert (packets(video.path) == packets(path)) == is_kept
+    np.testing.assert_allclose(video.shown_s, TIMES_S, atol=1e-4)
+    with av.open(str(video.path)) as container:
+        assert [stream.codec_context.name for stream in container.streams.audio] == ([] if codec is None else ["aac"])
 
 
 def test_a_copy_with_other_times_is_made_anew(tmp_path: Path):

@@ -5,11 +5,11 @@ Pictures are made ready as in training: scaled by the decoder, changed by the re
 
 from abc import ABC, abstractmethod
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 from typing_extensions import override
 
@@ -19,9 +19,12 @@ from regard.clips.sampling.everywhere import EveryFrame, EveryMoment
 from regard.clips.sampling.window import TOLERANCE_S, Window
 from regard.engine.arithmetic import autocast, chosen
 from regard.engine.ask import Asked
+from regard.engine.live.moving import Grey, Moving, Pair
 from regard.engine.live.pace import Pace
 from regard.io.live.grabbed import Developed, Grabbed, LiveSource
 from regard.prediction import Prediction
+from regard.prepare.flow import FlowSettings
+from regard.prepare.making import planned
 from regard.recipe.training import Precision, Products
 from regard.sources import SoundSource
 from regard.transforms.place import target_size
@@ -121,8 +124,28 @@ class Stepping(Asking):
         return self._said(self.asked.task.stepped(answer), _of_all(list(self._shown), batch), after_s=now_s[0] - 1)
 
 
+class _Kept(NamedTuple):
+    """A picture of a window that is still to come."""
+
+    time_s: float
+    picture: Picture
+    grey: Grey | None
+    """Of a model that reads flow."""
+
+
+class _Window(NamedTuple):
+    """A question."""
+
+    clip: Clip
+    pictures: list[Picture]
+    pairs: list[Pair]
+
+
 class Windowed(Asking):
-    """A model that is shown the last pictures, `num_frames` of them `interval_s` apart (0: the last ones that came)."""
+    """A model that is shown the last pictures, `num_frames` of them `interval_s` apart (0: the last ones that came).
+
+    One that reads flow is asked about the picture before the newest, whose flow goes to the newest.
+    """
 
     room = 1
 
@@ -133,39 +156,51 @@ class Windowed(Asking):
             (sampler.num_frames, sampler.interval_s) if isinstance(sampler, Window | EveryMoment) else (2, 0.0)
         )
         self._ahead_s = sampler.ahead_s if isinstance(sampler, Window) else None
-        self._kept: deque[tuple[float, Picture]] = deque()
+        self._kept: deque[_Kept] = deque()
+        self._moving = _moving(asked) if "flow" in asked.task.inputs else None
         self._answered_s = -np.inf
         hears = "sound" in asked.task.inputs and asked.sound is not None
         self._sound: SoundSource | None = source.heard() if hears else None
 
     @override
-    def offer(self, grabbed: Grabbed) -> tuple[Clip, list[Picture]] | None:
+    def offer(self, grabbed: Grabbed) -> _Window | None:
         picture = self._developed_rgb(grabbed)
-        if self._kept and self._kept[-1][1].shape != picture.shape:
+        if self._kept and self._kept[-1].picture.shape != picture.shape:
             self._kept.clear()
-        self._kept.append((grabbed.time_s, picture))
-        moments_s = self._moments(grabbed.time_s)
-        while len(self._kept) > 1 and self._kept[1][0] <= moments_s[0] + TOLERANCE_S:
-            self._kept.popleft()
-        is_whole = self._kept[0][0] <= moments_s[0] + TOLERANCE_S or not self._interval_s
-        if not (is_whole and self.pace.is_due(grabbed.time_s)):
+        self._kept.append(_Kept(grabbed.time_s, picture, self._moving and self._moving.grey(grabbed)))
+        asked_about = list(self._kept)[: None if self._moving is None else -1]
+        if not asked_about:
             return None
-        times_s = np.array([time_s for time_s, _ in self._kept])
+        now_s = asked_about[-1].time_s
+        moments_s = self._moments(now_s)
+        while len(asked_about) > 1 and asked_about[1].time_s <= moments_s[0] + TOLERANCE_S:
+            self._kept.popleft()
+            del asked_about[0]
+        is_whole = asked_about[0].time_s <= moments_s[0] + TOLERANCE_S or not self._interval_s
+        if not (is_whole and self.pace.is_due(now_s)):
+            return None
+        times_s = np.array([one.time_s for one in asked_about])
         shown = np.searchsorted(times_s, moments_s + TOLERANCE_S, side="right") - 1
         asked_s = moments_s if self._ahead_s is None else moments_s[-1] + np.asarray(self._ahead_s, np.float64)
         clip = Clip(recording=self.source.recording, frame_s=moments_s, gaze_s=asked_s)
-        return clip, [self._kept[k][1] for k in shown]
+        return _Window(clip, [asked_about[k].picture for k in shown], self._pairs(shown))
+
+    def _pairs(self, shown: Int64[np.ndarray, "t"]) -> list[Pair]:
+        """Of these pictures, each with the next one; none for a model that does not read flow."""
+        greys = [(one.time_s, one.grey) for one in self._kept if one.grey is not None]
+        return [Pair(greys[k][0], greys[k][1], greys[k + 1][1]) for k in shown] if greys else []
 
     def _moments(self, now_s: float) -> np.ndarray:
         """Of the window that ends now."""
         if self._interval_s:
             return now_s - self._interval_s * np.arange(self._num_frames - 1, -1, -1)
-        return np.array([time_s for time_s, _ in self._kept][-self._num_frames :])
+        return np.array([one.time_s for one in self._kept if one.time_s <= now_s][-self._num_frames :])
 
     @override
-    def answer(self, question: tuple[Clip, list[Picture]]) -> Prediction | None:
-        clip, pictures = question
-        batch = self._batch(clip, pictures, **self._heard(clip), **self._looked(clip))
+    def answer(self, question: _Window) -> Prediction | None:
+        clip, pictures = question.clip, question.pictures
+        flow = None if self._moving is None else self._moving.flow(question.pairs, size=pictures[0].shape[:2])
+        batch = self._batch(clip, pictures, flow=flow, **self._heard(clip), **self._looked(clip))
         with autocast(self._products, self._place):
             answer = self.asked.task.answer(batch)
         after_s, self._answered_s = self._answered_s, float(clip.frame_s[-1])
@@ -191,6 +226,12 @@ class Windowed(Asking):
         found: GazeTrack = track.at(moments_s)
         point, valid, state = (torch.from_numpy(a[place]) for a in (found.point, found.valid, found.state))
         return {"observed_point": point.float(), "observed_valid": valid, "observed_state": state}
+
+
+def _moving(asked: Asked) -> Moving:
+    makings = planned(frozenset({"flow"}), asked.decode_size, asked.makings)
+    (settings,) = (making for making in makings if isinstance(making, FlowSettings))
+    return Moving(settings)
 
 
 def _of_all(shown: list[Clip], newest: Batch) -> Batch:

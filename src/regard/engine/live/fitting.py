@@ -13,7 +13,7 @@ from regard.engine.predict import CannotAnswerError
 from regard.io.live.grabbed import LiveSource
 from regard.recipe.training import Precision
 
-LIVE: frozenset[Field] = frozenset({"video", "sound", "observed_gaze"})
+LIVE: frozenset[Field] = frozenset({"video", "flow", "sound", "observed_gaze"})
 """What can be read while it happens."""
 KINDS: Mapping[tuple[type[Sampler], ...], type[Windowed | Facing]] = {
     (Window, EveryFrame, EveryMoment): Windowed,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from regard.engine.view.repacked import repacked
 from regard.errors import FileError
 from regard.io import FilmWriter
 from regard.io.cache import cache_folder
@@ -56,49 +57,57 @@ def playable(recording: Recording, *, progress: Callable[[int, int], None] | Non
     stream = recording.require_video()
     source = open_video(stream)
     taken_s = source.times_s
-    why = _why_not(stream, len(taken_s))
+    why, packets_fit = _why_not(stream, len(taken_s))
+    path, index = stream.path, stream.index
     if why:
-        path = _copy(recording, source, why, progress)
-        size, shown_s = video_look(path, None).size, video_look(path, None).index.time_s
-        media_type = "video/mp4"
-    else:
-        look = video_look(stream.path, stream.index)
-        height, width = look.size
-        path, size, shown_s = stream.path, (height, round(width * look.pixel_aspect)), look.index.time_s
-        media_type = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
+        path, index = _copy(recording, source, progress, packets_fit=packets_fit), None
     source.close()
-    return Playable(path=path, media_type=media_type, size=size, shown_s=shown_s, taken_s=taken_s, copied=why)
+    look = video_look(path, index)
+    height, width = look.size
+    return Playable(
+        path=path,
+        media_type="video/webm" if path.suffix.lower() == ".webm" else "video/mp4",
+        size=(height, round(width * look.pixel_aspect)),
+        shown_s=look.index.time_s,
+        taken_s=taken_s,
+        copied=why,
+    )
 
 
-def _why_not(stream: MediaStream, num_frames: int) -> str:
-    """Why a browser would not show this file as we do, in words; empty where it would."""
+def _why_not(stream: MediaStream, num_frames: int) -> tuple[str, bool]:
+    """Why a browser would not show this file as we do, in words, and whether it would show its packets in an mp4.
+
+    Empty where it would as it is.
+    """
     path = stream.path
     if len(stream.parts) > 1:
-        return f"in {len(stream.parts)} files"
+        return f"in {len(stream.parts)} files", False
     if path.is_dir():
-        return "a folder of pictures"
+        return "a folder of pictures", False
     if path.suffix.lower() == ".vrs":
-        return "a VRS file"
+        return "a VRS file", False
     with open_media(path) as container:
         chosen = choose_video(container, path, stream.index)
         kind, is_first = container.format.name, chosen is video_streams(container)[0]
         codec, pixels = chosen.codec_context.name, chosen.codec_context.pix_fmt
-    if not (("mp4" in kind and codec in MP4_CODECS) or (path.suffix.lower() == ".webm" and codec in WEBM_CODECS)):
-        return f"{codec} in {kind.split(',')[0]}"
-    if pixels not in PLAIN:
-        return f"{codec} with pixels of the kind {pixels}"
-    if not is_first:
-        return "not the first of the file's videos"
     look = video_look(path, stream.index)
     swaps, left_right, up_down = look.turn
-    if swaps == (left_right == up_down):
-        return "mirrored"
-    if look.table.pts is None or look.table.hidden.any() or len(look.index) != num_frames:
-        return "frames that are stored and not shown, or without times"
-    return ""
+    other = ""
+    if pixels not in PLAIN:
+        other = f"{codec} with pixels of the kind {pixels}"
+    elif swaps == (left_right == up_down):
+        other = "mirrored"
+    elif look.table.pts is None or look.table.hidden.any() or len(look.index) != num_frames:
+        other = "frames that are stored and not shown, or without times"
+    packets_fit = codec in MP4_CODECS and not other and not any(look.turn)
+    if not (("mp4" in kind and codec in MP4_CODECS) or (path.suffix.lower() == ".webm" and codec in WEBM_CODECS)):
+        return f"{codec} in {kind.split(',')[0]}", packets_fit
+    return other or ("" if is_first else "not the first of the file's videos"), packets_fit
 
 
-def _copy(recording: Recording, source: FrameSource, why: str, progress: Callable[[int, int], None] | None) -> Path:
+def _copy(
+    recording: Recording, source: FrameSource, progress: Callable[[int, int], None] | None, *, packets_fit: bool
+) -> Path:
     """The copy in the cache, made where there is none or it has other times."""
     stream, audio = recording.require_video(), recording.audio
     seen, heard = (None if media is None else [_print(part) for part in media.parts] for media in (stream, audio))
@@ -107,8 +116,11 @@ def _copy(recording: Recording, source: FrameSource, why: str, progress: Callabl
     make_folder(folder)
     path = folder / f"{sha256(about.encode()).hexdigest()[:24]}.mp4"
     with one_at_a_time(path):
-        if not _has_times(path, source.times_s):
-            _write(recording, source, path, progress)
+        if _has_times(path, source.times_s):
+            return path
+        if packets_fit and repacked(recording, path, progress=progress) and _has_times(path, source.times_s):
+            return path
+        _write(recording, source, path, progress)
     return path
 
 
