@@ -32,11 +32,12 @@ from regard.engine.evaluate import Scores, evaluate
 from regard.engine.live.saving import is_live_run, scored
 from regard.engine.study.kept import Told
 from regard.errors import NothingToScoreError, RecipeError
+from regard.io import hub
 from regard.io.files import temporary_name
 from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording
 from regard.io.tables import write_table
-from regard.recipe.packaged import is_recipe
+from regard.recipe.packaged import is_recipe, local
 from regard.types import Recording
 from regard.viz.confusion import confusion_picture
 
@@ -67,7 +68,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Print the table, save it and the rows that it was made from."""
-    what = Path(options.paths[0])
+    what = Path(local(options.paths[0]))
+    if hub.is_address(options.paths[0]):
+        options.out = options.out or OUT / what.name  # and not into what was fetched
     if len(options.paths) == 1 and is_recipe(what):
         return _recipe(what, options, overrides)
     if len(options.paths) == 1 and is_live_run(what):

@@ -3,7 +3,7 @@
 `regard export RECORDING --to bids | csv | ...` is in `regard.cli.exchange`: what `--to` names decides.
 """
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from regard.cli import exchange
-from regard.cli.console import heading, out, plain, table, wrote
+from regard.cli.console import heading, out, plain, suggest, table, wrote
 from regard.cli.options import OUT, RECORDING, add_trust, command, file_stem, trust_words
+from regard.io import hub
 
 if TYPE_CHECKING:
     from regard.engine.export.folder import Exported
@@ -36,8 +37,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--to",
         action="append",
         required=True,
-        choices=[*RUNTIMES, *exchange.FORMATS],
-        help="of a model: the runtime; repeat for both in one folder. Of recordings: the format",
+        metavar=f"{{{','.join((*RUNTIMES, *exchange.FORMATS))},hf://OWNER/NAME}}",
+        type=_target,
+        help="of a model: the runtime, repeat for both in one folder; or where on the Hugging Face hub a trained run "
+        "is put. Of recordings: the format",
     )
     parser.add_argument("--int8", action="store_true", help="besides float32 also with 8-bit products (needs nncf)")
     parser.add_argument(
@@ -60,7 +63,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Of a model or of recordings, by what it is to be."""
     from regard.errors import RecipeError
 
-    formats = [to for to in dict.fromkeys(options.to) if to in exchange.FORMATS]
+    formats = [to for to in dict.fromkeys(options.to) if to not in RUNTIMES]
     if not formats and len(options.what) == 1:
         return _model(options, overrides)
     if len(set(options.to)) > 1 or not formats:
@@ -74,10 +77,31 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         raise RecipeError(
             " ".join(overrides),
             found="unknown words",
-            wanted=f"options of recordings: --to {formats[0]} has no recipe",
+            wanted=f"options: for --to {formats[0]} no key of a recipe is changed",
             do="regard export --help",
         )
+    if hub.is_address(formats[0]):
+        return _publish(options, formats[0])
     return exchange.run(options)
+
+
+def _target(word: str) -> str:
+    if word in (*RUNTIMES, *exchange.FORMATS) or hub.is_address(word):
+        return word
+    raise ArgumentTypeError(f"found {word}, wanted one of {', '.join((*RUNTIMES, *exchange.FORMATS))}, hf://owner/name")
+
+
+def _publish(options: Namespace, address: str) -> int:
+    from regard.engine.export.published import publish
+    from regard.errors import RecipeError
+
+    if len(options.what) > 1:
+        raise RecipeError(address, found=f"{len(options.what)} runs", wanted="one", do="put one after the other")
+    where = publish(options.what[0], address, weights=options.weights, trust=tuple(options.trust))
+    heading("put on the hub")
+    out.print(f"  {plain(where)}", soft_wrap=True)
+    suggest(command("predict", "RECORDING", "--model", address, *trust_words(options)))
+    return 0
 
 
 def _model(options: Namespace, overrides: Sequence[str]) -> int:

@@ -20,7 +20,7 @@ from regard.models.backbones import RandomWeightsWarning, without_imagenet
 from regard.prepare.making import Making
 from regard.recipe import RECIPE_FILE
 from regard.recipe.data import Data, Part, ready
-from regard.recipe.packaged import find
+from regard.recipe.packaged import find, local
 from regard.recipe.read import Recipe, read_recipe
 from regard.run.folder import best_weights
 from regard.run.weights import locate, read_weights, with_weights
@@ -56,11 +56,13 @@ def ask(
 ) -> Asked:
     """The packaged recipe of that name, a recipe's file, or the folder of a trained run or an export, with its weights.
 
-    A run has its best weights. Other recipes take `weights`, a file or a name that `regard weights` lists; a
-    network without any has random ones, and RandomWeightsWarning says so. `overrides` change the recipe. One that
-    anticipates answers about `horizon_s` later than what it has seen and heard. An exported model is run by `runtime`.
-    Raises RecipeError, WeightsError, HorizonError where it cannot be asked that, or what `put_into` does.
+    An address of the hub (hf://owner/name) is a run that is fetched. A run has its best weights. Other recipes take
+    `weights`, a file, a name that `regard weights` lists or such an address; a network without any has random ones, and
+    RandomWeightsWarning says so. `overrides` change the recipe. One that anticipates answers about `horizon_s` later
+    than what it has seen and heard. An exported model is run by `runtime`. Raises RecipeError, WeightsError,
+    FetchError, HorizonError where it cannot be asked that, or what `put_into` does.
     """
+    model = local(model)
     file = find(model)
     is_run = file.name == RECIPE_FILE
     with without_imagenet() if is_run or weights is not None else nullcontext():

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from regard.errors import RecipeError
+from regard.io import hub
 from regard.recipe import RECIPE_FILE
 
 PACKAGED = Path(__file__).parents[1] / "recipes"
@@ -23,16 +24,27 @@ def head(recipe: Path) -> str:
 
 
 def is_recipe(word: str | Path) -> bool:
-    """True for a YAML file, a run's folder, or the name of a packaged recipe where nothing of that name lies here."""
+    """True for a YAML file, a run's folder, an address of the hub, or a packaged recipe's name."""
     path = Path(word)
-    return path.suffix in SUFFIXES or (path / RECIPE_FILE).is_file() or (not path.exists() and str(word) in packaged())
+    return (
+        hub.is_address(word)
+        or path.suffix in SUFFIXES
+        or (path / RECIPE_FILE).is_file()
+        or (not path.exists() and str(word) in packaged())
+    )
+
+
+def local(word: str | Path) -> str | Path:
+    """The word; of an address of the hub, the folder of the model that was fetched from there. Raises FetchError."""
+    return hub.fetched(word) if hub.is_address(word) else word
 
 
 def find(word: str | Path) -> Path:
-    """The file of a recipe: a path of one, the folder of a run, or a packaged recipe's name.
+    """The file of a recipe: a path of one, the folder of a run, an address of the hub, or a packaged recipe's name.
 
-    Raises RecipeError that lists the nearest names.
+    What lies at an address (hf://owner/name) is fetched. Raises RecipeError that lists the nearest names; FetchError.
     """
+    word = local(word)
     path, known = Path(word), packaged()
     if (path / RECIPE_FILE).is_file():
         return path / RECIPE_FILE

@@ -49,7 +49,7 @@ def held(run: Path) -> Iterator[None]:
 
 def best_weights(run: Path) -> Path:
     """The checkpoint that scored best in validation; the last one where none was validated."""
-    for name in ("best.ckpt", "last.ckpt"):
+    for name in ("best.ckpt", "best.safetensors", "last.ckpt"):
         if (run / FOLDER / name).exists():
             return run / FOLDER / name
     raise FileError(

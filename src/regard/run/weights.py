@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from regard import models
 from regard.errors import WeightsError
+from regard.io import first_sum, hub
 from regard.io.cache import cache_folder
 from regard.io.fetch import fetch, require_sha256
 from regard.models.published import Checkpoint
-from regard.run import first_sum
 from regard.run.folder import FOLDER, best_weights
 
 
@@ -99,8 +101,11 @@ def _tell_difference(path: Path, then: str) -> None:
 def locate(weights: str | Path) -> Path:
     """The file of a name from the catalogue, or of a path; of a run's folder its best checkpoint.
 
-    Another folder stays one: some models were published in several files. Raises WeightsError where it is not here.
+    Of an address of the hub (hf://owner/name) it is fetched. Another folder stays one: some models were published in
+    several files. Raises WeightsError where it is not here, FetchError where it cannot be fetched.
     """
+    if hub.is_address(weights):
+        return best_weights(hub.fetched(weights))
     if os.path.exists(weights):
         return best_weights(Path(weights)) if os.path.isdir(Path(weights, FOLDER)) else Path(weights)
     known = {w.name: w for w in catalogue()}
@@ -123,7 +128,12 @@ def locate(weights: str | Path) -> Path:
 
 
 def read_weights(path: Path) -> Mapping[str, Any]:
-    """A checkpoint's content: tensors and plain values. Raises WeightsError for anything else; executes nothing."""
+    """A checkpoint's content: tensors and plain values. Raises WeightsError for anything else; executes nothing.
+
+    That of a file of safetensors is told as that of `regard train`, with what was written beside the tensors.
+    """
+    if path.suffix == ".safetensors":
+        return _read_tensors(path)
     _require_sums(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -142,6 +152,28 @@ def read_weights(path: Path) -> Mapping[str, Any]:
             path, found=f"a {type(content).__name__}", wanted="tensors by name", do="check where the file comes from"
         )
     return content
+
+
+def _read_tensors(path: Path) -> Mapping[str, Any]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = file.metadata() or {}
+            state = {PREFIX + name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(
+            path,
+            found=f"no readable safetensors ({str(error)[:200]})",
+            wanted="a model's tensors",
+            do="fetch it again if it was cut short",
+        ) from error
+    return {"state_dict": state, "regard": {key: value for key, value in told.items() if key != "format"}}
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """The model's tensors of a checkpoint of `regard train`, and what it was made from, as safetensors."""
+    state = {name: tensor.detach().clone().contiguous() for name, tensor in state_of(content, where=path).items()}
+    told = {str(key): str(value) for key, value in content.get("regard", {}).items()}
+    save_file(state, path, metadata={"format": "pt", **told})
 
 
 def _require_sums(path: Path) -> None:

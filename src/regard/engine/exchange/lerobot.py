@@ -56,7 +56,7 @@ def write_lerobot(
     if fps is not None and fps < 1:
         raise RecipeError(f"--fps {fps}", found="no rate", wanted="whole frames a second, 1 or more", do="correct it")
     size: tuple[int, int] | None = None
-    episodes: list[dict[str, object]] = []
+    episodes: list[dict] = []
     start = 0
     for number, recording in enumerate(recordings):
         frame_s, own_size = _video_of(recording)
