@@ -90,8 +90,9 @@ def mutual_gaze(
             in_draws[kind].append(stretches(time_s, holds))
     at_wearer = np.nan_to_num(looking)
     scores = (at_face, at_wearer, np.minimum(at_face, at_wearer))
+    bounds_s = {kind: [_bounds_s(drawn) for drawn in of] for kind, of in in_draws.items()}
     return [
-        _episode(kind, stretch, score, in_draws[kind])
+        _episode(kind, stretch, score, bounds_s[kind])
         for kind, score in zip(in_draws, scores, strict=True)
         for stretch in stretches(time_s, score >= LOOKS_FROM - 1e-9)
     ]
@@ -101,18 +102,24 @@ def _inside(point: Float64[np.ndarray, "n 2"], box: Float64[np.ndarray, "n 4"]) 
     return np.all((point >= box[:, :2]) & (point <= box[:, 2:]), axis=1)
 
 
+def _bounds_s(drawn: list[Stretch]) -> Float64[np.ndarray, "2 s"]:
+    """Starts and ends, both in order, for stretches do not overlap."""
+    return np.array([[s.start_s for s in drawn], [s.end_s for s in drawn]], np.float64)
+
+
 def _episode(
     kind: Kind,
     stretch: Stretch,
     score: Float64[np.ndarray, "n"],
-    in_draws: list[list[Stretch]],
+    in_draws: list[Float64[np.ndarray, "2 _"]],
 ) -> Episode:
     """A stretch, with what became of it in each draw: the drawn stretches that share time with it, as one."""
     bounds = []
-    for drawn in in_draws:
-        near = [s for s in drawn if s.start_s < stretch.end_s and s.end_s > stretch.start_s]
-        if near:
-            bounds.append((near[0].start_s, near[-1].end_s))
+    for starts_s, ends_s in in_draws:
+        first = int(np.searchsorted(ends_s, stretch.start_s, side="right"))
+        after = int(np.searchsorted(starts_s, stretch.end_s, side="left"))
+        if first < after:
+            bounds.append((starts_s[first], ends_s[after - 1]))
     within = slice(stretch.first, stretch.last + 1)
     percentiles = np.full((2, 2), np.nan) if not bounds else np.percentile(bounds, [2.5, 97.5], axis=0)
     return Episode(
