@@ -63,7 +63,7 @@ def test_what_does_not_go_together_is_refused(refused, tiny_world: Path, silent_
     assert "no gaze" in refused("export", silent_video, "--to", "bids").found
     assert "several at once" in refused("export", tiny_world, "--to", "bids", "--to", "onnx").found
     assert "2 models" in refused("export", tiny_world, silent_video, "--to", "onnx").found
-    assert "no recipe" in refused("export", tiny_world, "--to", "bids", "--task.model.size", "[1,2]").wanted
+    assert "no key of a recipe" in refused("export", tiny_world, "--to", "bids", "--task.model.size", "[1,2]").wanted
     assert "letters and digits" in refused("export", tiny_world, "--to", "bids", "--subject", "P-1").found
     assert "no such file" in refused("export", "nowhere", "--to", "bids").found
 
