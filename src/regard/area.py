@@ -67,12 +67,14 @@ class Area:
 
     @classmethod
     def box(cls, name: str, x0: float, y0: float, x1: float, y1: float) -> "Area":
-        """A box that is there throughout.
+        """A box that is there throughout, from its top-left corner to its bottom-right one, else AreaError.
 
         Examples:
             >>> regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
             Area 'left half' of 4 corners, throughout
         """
+        if (fault := fault_of_box(x0, y0, x1, y1)) is not None:
+            raise AreaError(f"area {name!r}", **fault._asdict())
         return cls.polygon(name, box_corners(x0, y0, x1, y1))
 
     @classmethod
@@ -105,6 +107,17 @@ class Area:
 def box_corners(x0: float, y0: float, x1: float, y1: float) -> Corners:
     """The corners of an upright box, from its top-left one on, to the right first."""
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+
+
+def fault_of_box(x0: float, y0: float, x1: float, y1: float) -> Fault | None:
+    """What is wrong with the sides of a box."""
+    if x0 < x1 and y0 < y1:
+        return None
+    return Fault(
+        f"a box from ({x0:.6g}, {y0:.6g}) to ({x1:.6g}, {y1:.6g})",
+        "x0 < x1 and y0 < y1: its top-left corner, then its bottom-right one",
+        "exchange them, or draw it again",
+    )
 
 
 def fault_of(corners: Corners, *, size: tuple[int, int] = (1, 1)) -> Fault | None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from regard.ops.events.table import COLUMNS
@@ -31,3 +32,26 @@ def test_a_film_without_gaze_has_no_events(refused, tiny_world: Path, tmp_path: 
     film = tmp_path / "alone" / "film.mp4"
     film.write_bytes((tiny_world / "video.mp4").read_bytes())
     assert refused("events", film).found == "no gaze"
+
+
+def with_gaze(tiny_world: Path, folder: Path, x: np.ndarray) -> Path:
+    """The same film with these measurements, 200 a second."""
+    folder.mkdir()
+    (folder / "film.mp4").write_bytes((tiny_world / "video.mp4").read_bytes())
+    gaze = pd.DataFrame({"timestamp_s": np.arange(len(x)) / 200, "x": x, "y": x})
+    gaze.to_csv(folder / "gaze.csv", index=False)
+    return folder
+
+
+def test_what_a_check_warns_of_is_said_beside_the_movements(say, tiny_world: Path, tmp_path: Path):
+    zeros = np.where(np.arange(200) % 3 == 0, 0.0, 0.5)
+    said = say("events", with_gaze(tiny_world, tmp_path / "zeros", zeros), "--no_look", "--no_film")
+    assert said.code == 0
+    assert "note: gaze at zero: 33.5% of the valid samples" in said.out
+
+
+def test_gaze_in_which_no_movement_can_be_told_is_said(say, tiny_world: Path, tmp_path: Path):
+    lost = np.where(np.arange(200) % 3 == 0, np.nan, 0.5)
+    said = say("events", with_gaze(tiny_world, tmp_path / "lost", lost), "--no_look", "--no_film")
+    assert said.code == 0
+    assert "note: no stretch of gaze is long enough" in said.out

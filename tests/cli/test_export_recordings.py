@@ -79,6 +79,24 @@ def test_another_coordinate_system_is_one_clear_error_and_nothing_is_written(
         assert error.found == "SampleCoordinateSystem 'gaze-in-world'"
 
 
+@pytest.mark.parametrize("fps", ["nan", "inf", "2.5"])
+def test_a_rate_that_is_no_whole_number_is_refused(refused, tiny_world: Path, fps: str):
+    assert refused("export", tiny_world, "--to", "lerobot", "--fps", fps).found == "no whole number"
+
+
+def test_an_option_that_the_format_would_pass_over_is_refused(refused, tiny_world: Path):
+    error = refused("export", tiny_world, "--to", "csv", "--subject", "1")
+    assert error.where == "--subject"
+    assert error.wanted == "only with --to bids"
+    assert not Path("regard-out").exists()
+
+
+def test_a_recording_is_no_model(refused, tiny_world: Path):
+    error = refused("export", tiny_world, "--to", "onnx")
+    assert error.found == "a recording"
+    assert "bids, csv, lerobot, vlm" in error.do
+
+
 def test_tables_and_prompts_are_written_once_and_whole(say, refused, tiny_world: Path, silent_video: Path):
     said = say("export", tiny_world, "--to", "csv", "--no-look")
     assert said.code == 0

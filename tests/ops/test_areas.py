@@ -133,3 +133,11 @@ def test_a_name_that_cannot_be_told_apart_is_refused(name: str):
 @given(st.integers(3, 60), st.integers(0, 1000))
 def test_a_polygon_that_goes_round_once_is_never_said_to_cross_itself(num: int, seed: int):
     assert len(Area.polygon("a", star(num, seed)).corners[0]) == num
+
+
+@pytest.mark.parametrize(
+    "box", [(0.5, 0.1, 0.2, 0.6), (0.1, 0.6, 0.2, 0.1), (0.1, 0.1, 0.1, 0.6), (np.nan, 0.1, 0.2, 0.6)]
+)
+def test_a_box_the_wrong_way_round_is_refused_in_python_too(box: tuple[float, ...]):
+    with pytest.raises(AreaError, match="a box from"):
+        Area.box("phone", *box)

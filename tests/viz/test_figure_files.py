@@ -9,7 +9,9 @@ from PIL import Image
 
 import regard
 from regard.cli import main
+from regard.errors import FileError
 from regard.types import GazeState, GazeTrack, Recording
+from regard.viz.figure_file import require_picture
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
 
@@ -75,3 +77,12 @@ def test_show_writes_heatmap_and_scanpath_where_gaze_lies_on_the_picture(tiny_wo
     (tmp_path / "walk" / "video.mp4").write_bytes((tiny_world / "video.mp4").read_bytes())
     assert main(["show", str(tmp_path / "walk"), "--out", str(tmp_path / "none")]) == 0
     assert not list((tmp_path / "none").glob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    "over", [np.zeros((4, 6, 3)), np.zeros((4, 6), np.uint8), np.zeros((4, 6, 4), np.uint8), "film.png"]
+)
+def test_a_picture_of_shares_in_grey_with_alpha_or_a_path_is_refused(over):
+    with pytest.raises(FileError, match="wanted: a picture in RGB"):
+        require_picture(over)
+    require_picture(np.zeros((4, 6, 3), np.uint8))

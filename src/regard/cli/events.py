@@ -40,19 +40,31 @@ def run(options: Namespace) -> int:
         return many(study, options, told, verb="events")
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
+    check = check_recording(recording)
+    remarks(doubts(recording, check))
     found = _movements(recording, options)
     remarks([found.protocol])
     heading(f"eye movements of {recording.id} (medians of duration, amplitude and peak speed)")
     table(found.summary)
+    if found.table.empty:
+        remarks(["no stretch of gaze is long enough to tell a movement: is it lost again and again?"])
     if found.scores is not None:
         heading("against the states in the recording's own files")
         table(found.scores.filter(items=SCORES))
     look = look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
-        check = check_recording(recording)
         files = _written(found, check, folder, path=options.path, with_film=options.film is not False, look=look)
     wrote(files, then=command("predict", options.path, "--model", "saliency"), look=look)
     return 0
+
+
+def doubts(recording: Recording, check: RecordingCheck) -> list[str]:
+    """What a check warns of that may move the eye's events, and no note has said."""
+    return [
+        f"{finding.name}: {finding.text}"
+        for finding in check.findings
+        if finding.level == "warning" and finding.name != "sound" and finding.text not in recording.notes
+    ]
 
 
 def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from regard.engine.events import EyeMovements
 
 FORMATS = ("bids", "csv", "lerobot", "vlm")
+OWN = {
+    "subject": ("bids",),
+    "session": ("bids",),
+    "task": ("bids", "lerobot"),
+    "run": ("bids",),
+    "fps": ("lerobot", "vlm"),
+}
+"""Options that only some formats know."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,10 +47,25 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Write the folder, and say what lies there."""
+    _require_own(options)
     what = study(*options.what)
     remarks(what.notes)
     folder = options.out or OUT / f"{what.name}-{options.to[0]}"
     return {"bids": _bids, "csv": _csv, "lerobot": _lerobot, "vlm": _vlm}[options.to[0]](options, what, folder)
+
+
+def _require_own(options: Namespace) -> None:
+    """Raise RecipeError for an option that the format would pass over."""
+    to = options.to[0]
+    if wrong := [
+        f"--{name}" for name, formats in OWN.items() if getattr(options, name) is not None and to not in formats
+    ]:
+        raise RecipeError(
+            ", ".join(wrong),
+            found=f"given with --to {to}, which does not know it",
+            wanted=f"only with --to {' or '.join(OWN[wrong[0][2:]])}",
+            do="take it out",
+        )
 
 
 def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
@@ -77,7 +100,7 @@ def _lerobot(options: Namespace, what: StudyList, folder: Path) -> int:
     from regard.io.files import writing
     from regard.io.recording import open_recording
 
-    if options.fps is not None and options.fps != round(options.fps):
+    if options.fps is not None and not options.fps.is_integer():
         raise RecipeError(f"--fps {options.fps:g}", found="no whole number", wanted="LeRobot's rate", do="round it")
     require_new(folder)
     recordings = (open_recording(one.path, min_confidence=options.min_confidence) for one in what.recordings)

@@ -110,7 +110,15 @@ def _model(options: Namespace, overrides: Sequence[str]) -> int:
 
     from regard.engine.export.export import export
     from regard.errors import RecipeError
+    from regard.io.recording import is_recording
 
+    if is_recording(Path(options.what[0])):
+        raise RecipeError(
+            options.what[0],
+            found="a recording",
+            wanted=f"a model, of which --to {options.to[0]} makes a runtime's file",
+            do=f"name a model; recordings go --to {', '.join(exchange.FORMATS)}",
+        )
     if options.num_clips < 1 or options.threads < 1:
         raise RecipeError(
             "--num_clips, --threads",

@@ -76,7 +76,7 @@ def many(
         write_tables,
     )
 
-    heading(f"study {study.name}: {len(study)} recordings")
+    heading(f"study {study.name}: {len(study)} recording{'s' * (len(study) != 1)}")
     remarks(study.notes)
     by = condition_column(study, options.by)
     folder = _folder(study, options.out)

@@ -25,6 +25,18 @@ def figure_suffix(path: Path | str) -> str:
     return suffix[1:]
 
 
+def require_picture(over: object) -> None:
+    """Raise FileError unless it is a picture in RGB, 8 bits each: readers of pictures give shares and alpha too."""
+    shape, kind = getattr(over, "shape", ()), getattr(over, "dtype", type(over).__name__)
+    if len(shape) != 3 or shape[2] != 3 or kind != np.uint8 or not min(shape):
+        raise FileError(
+            "over",
+            found=f"{kind} of shape {tuple(shape)}",
+            wanted="a picture in RGB: uint8 of shape (height, width, 3)",
+            do="np.asarray(PIL.Image.open(FILE).convert('RGB')) gives one",
+        )
+
+
 def save_picture(
     path: Path | str, picture: UInt8[np.ndarray, "h w 3"], *, below: UInt8[np.ndarray, "h w 3"], shapes: Sequence[str]
 ) -> None:

@@ -11,7 +11,7 @@ from regard.errors import NothingToScoreError
 from regard.io.given import recording_of
 from regard.types import Recording
 from regard.viz.density import density, glow
-from regard.viz.figure_file import image, save_picture
+from regard.viz.figure_file import image, require_picture, save_picture
 from regard.viz.scanpath import mean_frame
 
 __all__ = ["heatmap"]
@@ -35,12 +35,14 @@ def heatmap(
     picture does not count. `over` is the picture in RGB; None: the mean of the first recording's frames. `spread`
     is the deviation of the glow, in shares of the picture's height. With `path` the picture is saved there, as PNG,
     JPEG or, picture and glow apart, as SVG by its name. Raises NothingToScoreError where nobody's gaze lies on the
-    picture.
+    picture, and FileError where `over` is none or the path has another suffix.
 
     Examples:
         >>> regard.heatmap("my_recording/", path="heatmap.png").shape
         (540, 720, 3)
     """
+    if over is not None:
+        require_picture(over)
     given = [recordings] if isinstance(recordings, Recording | Path | str) else list(recordings)
     opened = [recording_of(one) for one in given]
     picture = mean_frame(opened[0]) if over is None and opened else over

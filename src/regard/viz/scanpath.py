@@ -15,7 +15,7 @@ from regard.ops.events import label_idt
 from regard.ops.states import runs
 from regard.types import Camera, GazeState, GazeTrack, Recording
 from regard.viz.draw import STATE_COLOURS
-from regard.viz.figure_file import save_picture
+from regard.viz.figure_file import require_picture, save_picture
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
 
 __all__ = ["mean_frame", "scanpath", "scanpath_figure"]
@@ -95,6 +95,8 @@ def scanpath_figure(
         >>> regard.scanpath("my_recording/", path="scanpath.png").shape
         (540, 720, 3)
     """
+    if over is not None:
+        require_picture(over)
     recording = recording_of(recording)
     if end_s is None and recording.video is not None:
         with closing(open_video(recording.video)) as video:
@@ -106,9 +108,9 @@ def scanpath_figure(
     if not shown:
         raise NothingToScoreError(
             recording.id,
-            found="no fixation on the picture",
-            wanted="a recording with gaze in it",
-            do="see what `regard check` says about its gaze",
+            found=f"no fixation on the picture from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}",
+            wanted="gaze in that stretch",
+            do="choose another stretch, or see what `regard check` says about its gaze",
         )
     picture = mean_frame(recording) if over is None else over
     drawn = scanpath(picture, track, camera=recording.camera)

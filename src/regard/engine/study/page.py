@@ -24,7 +24,8 @@ def write_page(
     long_s = sum(note.facts.get("duration_s", 0.0) for note in done.notes.values())
     odd = sum(bool(tile.problems) and not tile.is_broken for tile in tiles)
     broken = sum(tile.is_broken for tile in tiles)
-    lead = f"{len(study)} recordings, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
+    many = f"{len(study)} recording{'s' * (len(study) != 1)}"
+    lead = f"{many}, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
     tables = (
         {}
         if conditions is None

@@ -138,6 +138,8 @@ def hint_of(study: StudyList, conditions: pd.DataFrame | None) -> str | None:
         name = conditions.columns[0]
         where = ", ".join(dict.fromkeys(f"{row[name]}" for _, row in few.iterrows()))
         return f"fewer than {FEW} participants ({name} {where}): hints, not verdicts"
+    if len(study) == 1:
+        return "1 recording: a hint, not a verdict"
     return f"{len(study)} recordings: differences between so few are hints, not verdicts" if len(study) < FEW else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from regard.area import ALWAYS_S, Area, box_corners, fault_of, fault_of_name
+from regard.area import ALWAYS_S, Area, box_corners, fault_of, fault_of_box, fault_of_name
 from regard.errors import AreaError, ClockError
 
 FAR_OUTSIDE = 5.0
@@ -53,13 +53,8 @@ def areas_of(shapes: Sequence[Drawn], picture: Picture) -> tuple[Area, ...]:
 def upright(where: str, box: Sequence[float] | Float64[np.ndarray, "4"]) -> Float64[np.ndarray, "4 2"]:
     """The corners of a box. Raises AreaError where its sides are the wrong way round."""
     x0, y0, x1, y1 = box
-    if not (x0 < x1 and y0 < y1):
-        raise AreaError(
-            where,
-            found=f"a box from ({x0:.6g}, {y0:.6g}) to ({x1:.6g}, {y1:.6g})",
-            wanted="x0 < x1 and y0 < y1: its top-left corner, then its bottom-right one",
-            do="exchange them, or draw it again",
-        )
+    if (fault := fault_of_box(x0, y0, x1, y1)) is not None:
+        raise AreaError(where, **fault._asdict())
     return box_corners(x0, y0, x1, y1)
 
 

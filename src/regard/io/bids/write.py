@@ -105,7 +105,7 @@ def write_one(root: Path, name: Entities, recording: Recording) -> None:
         raise FileError(
             recording.id,
             found="no gaze" if gaze is None else f"{len(gaze)} measurements of gaze",
-            wanted=f"at least {LEAST_MEASUREMENTS}, as BIDS has eye tracking with its rate",
+            wanted=f"at least {LEAST_MEASUREMENTS} measurements, as BIDS has eye tracking with its rate",
             do="see what `regard check` says about the gaze, or take the recording out",
         )
     size, frame_s = _picture(recording)
