@@ -63,13 +63,11 @@ def in_a_sentence(scored: Mapping[str, Scored]) -> str:
         ("angle_deg", NEAR_DEG, f"{NEAR_DEG:g} degrees"),
         ("distance", NEAR_SHARE, f"{NEAR_SHARE:.0%} of the picture"),
     ):
-        told = {name: s.items[column].dropna() for name, s in scored.items() if column in s.items}
+        told = {n: s.items[column].dropna().to_numpy(np.float64) for n, s in scored.items() if column in s.items}
         told = {name: values for name, values in told.items() if len(values)}
         if told and len(told) == len(scored):
             (first, values), *others = told.items()
-            rest = "".join(
-                f"; that of {name} on {_near(more, near)} of {len(more):,}" for name, more in others
-            )
+            rest = "".join(f"; that of {name} on {_near(more, near)} of {len(more):,}" for name, more in others)
             return (
                 f"The likeliest place by {first} was within {within} of the gaze on "
                 f"{_near(values, near)} of {len(values):,} frames{rest}."
@@ -138,8 +136,8 @@ def _protocols(scored: Mapping[str, Scored]) -> list[str]:
     return [next(iter(lines.values()))] if one else [f"{name}: {line}" for name, line in lines.items()]
 
 
-def _near(values: "pd.Series", near: float) -> str:
-    return _share(float((values.to_numpy(np.float64) <= near).mean()))
+def _near(values: np.ndarray, near: float) -> str:
+    return _share(float((values <= near).mean()))
 
 
 def _share(share: float) -> str:
