@@ -144,10 +144,9 @@ class GazeTrack:
         """A row a measurement: time_s, x, y (normalised, NaN where lost), state in words, and confidence if known.
 
         Examples:
-            >>> regard.open("my_recording/").gaze.to_pandas().round(3).head(2)
+            >>> regard.open("my_recording/").gaze.to_pandas().round(3).head(1)
                time_s      x      y     state
-            0   0.000  0.499  0.604  fixation
-            1   0.005  0.499  0.604  fixation
+            0     0.0  0.499  0.604  fixation
         """
         import pandas as pd
 

@@ -84,10 +84,20 @@ def test_a_rate_that_is_no_whole_number_is_refused(refused, tiny_world: Path, fp
     assert refused("export", tiny_world, "--to", "lerobot", "--fps", fps).found == "no whole number"
 
 
-def test_an_option_that_the_format_would_pass_over_is_refused(refused, tiny_world: Path):
-    error = refused("export", tiny_world, "--to", "csv", "--subject", "1")
-    assert error.where == "--subject"
-    assert error.wanted == "only with --to bids"
+@pytest.mark.parametrize(
+    ("to", "words", "wanted"),
+    [
+        ("csv", ["--subject", "1"], "only with --to bids"),
+        ("bids", ["--watched"], "only with --to csv or vlm"),
+        ("onnx", ["--subject", "1"], "only with --to bids"),
+        ("csv", ["--int8"], "only with --to onnx or openvino"),
+        ("hf://me/model", ["--threads", "2"], "only with --to onnx or openvino"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(refused, tiny_world: Path, to: str, words: list, wanted: str):
+    error = refused("export", tiny_world, "--to", to, *words)
+    assert error.where == words[0]
+    assert error.wanted == wanted
     assert not Path("regard-out").exists()
 
 

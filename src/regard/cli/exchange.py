@@ -23,6 +23,7 @@ OWN = {
     "task": ("bids", "lerobot"),
     "run": ("bids",),
     "fps": ("lerobot", "vlm"),
+    **dict.fromkeys(("watched", "no_look", "recorded", "field_deg"), ("csv", "vlm")),
 }
 """Options that only some formats know."""
 
@@ -47,19 +48,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Write the folder, and say what lies there."""
-    _require_own(options)
     what = study(*options.what)
     remarks(what.notes)
     folder = options.out or OUT / f"{what.name}-{options.to[0]}"
     return {"bids": _bids, "csv": _csv, "lerobot": _lerobot, "vlm": _vlm}[options.to[0]](options, what, folder)
 
 
-def _require_own(options: Namespace) -> None:
-    """Raise RecipeError for an option that the format would pass over."""
+def require_own(options: Namespace) -> None:
+    """Raise RecipeError for an option of recordings that what they, or a model, are written as would pass over."""
     to = options.to[0]
-    if wrong := [
-        f"--{name}" for name, formats in OWN.items() if getattr(options, name) is not None and to not in formats
-    ]:
+    given = [name for name in OWN if getattr(options, name) is not None and getattr(options, name) is not False]
+    if wrong := [f"--{name}" for name in given if to not in OWN[name]]:
         raise RecipeError(
             ", ".join(wrong),
             found=f"given with --to {to}, which does not know it",

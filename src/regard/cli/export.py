@@ -22,6 +22,8 @@ TAKES_OVERRIDES = True
 """Of the recipe: `--task.model.size [64,64]`."""
 
 RUNTIMES = ("onnx", "openvino")
+OF_MODELS = {"int8": False, "calibrate": None, "num_clips": 8, "threads": 1, "weights": None}
+"""Options that only runtimes know, but for the weights, which the hub takes too; and what each is if not given."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,9 +51,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a recording, or a split of the recipe's dataset: half of the clips give the ranges of 8-bit products, "
         "the others are scored (default: the recipe's own val split where it lies here, else a made recording)",
     )
-    parser.add_argument("--num_clips", type=int, default=8, help="how many clips are answered about (default: 8)")
+    parser.add_argument(
+        "--num_clips", type=int, default=OF_MODELS["num_clips"], help="how many clips are answered about (default: 8)"
+    )
     parser.add_argument("--weights", help="a checkpoint, or a name that `regard weights` lists, as in predict")
-    parser.add_argument("--threads", type=int, default=1, help="with which the forms are timed (default: 1)")
+    parser.add_argument(
+        "--threads", type=int, default=OF_MODELS["threads"], help="with which the forms are timed (default: 1)"
+    )
     parser.add_argument(
         "--out", type=Path, help="the folder (default: regard-out/<model>-exported, <recording>-<format>)"
     )
@@ -63,6 +69,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     """Of a model or of recordings, by what it is to be."""
     from regard.errors import RecipeError
 
+    exchange.require_own(options)
     formats = [to for to in dict.fromkeys(options.to) if to not in RUNTIMES]
     if not formats and len(options.what) == 1:
         return _model(options, overrides)
@@ -79,6 +86,14 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
             found="unknown words",
             wanted=f"options: for --to {formats[0]} no key of a recipe is changed",
             do="regard export --help",
+        )
+    known = ("weights",) if hub.is_address(formats[0]) else ()
+    if wrong := [f"--{n}" for n, usual in OF_MODELS.items() if getattr(options, n) != usual and n not in known]:
+        raise RecipeError(
+            ", ".join(wrong),
+            found=f"given with --to {formats[0]}, which does not know it",
+            wanted=f"only with --to {' or '.join(RUNTIMES)}",
+            do="take it out",
         )
     if hub.is_address(formats[0]):
         return _publish(options, formats[0])

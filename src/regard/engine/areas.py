@@ -46,8 +46,6 @@ class AreaScores:
                 area  dwell_share
         0  left half         0.24
         1  elsewhere         0.76
-        >>> len(scores.fixations), list(scores.transitions)
-        (3, ['segment', 'from', 'to', 'count', 'probability'])
     """
 
     recording: Recording
