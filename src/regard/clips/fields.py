@@ -40,12 +40,13 @@ def check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound
             wanted="how sound becomes windows, because the task or the model hears",
             do="put `sound: {}` into the recipe's data section; in Python, give a sound=SoundWindows()",
         )
+    anywhere = "this recording" if len(recordings) == 1 else "this or any other recording"
     if "sound" in needs and recordings and all(r.audio is None for r in recordings):
-        raise lacks(recordings[0], "sound", "no sound in this or any other recording")
+        raise lacks(recordings[0], "sound", f"no sound in {anywhere}")
     if "faces" in needs and recordings and not any(r.faces for r in recordings):
         raise RecipeError(
             recordings[0].id,
-            found="no face in this or any other recording",
+            found=f"no face in {anywhere}",
             wanted="faces in view, found or given (an empty faces.csv says that nobody is), which it is asked about",
             do="put a faces.csv beside the video, or look for smaller ones (docs/own_video.md)",
         )
