@@ -182,7 +182,7 @@ def test_a_fast_stretch_that_lasts_too_long_is_no_saccade():
 
 
 def test_the_rules_are_those_that_were_measured():
-    # docs/events.md states their scores: whoever changes one measures again (python benchmarks/events.py).
+    # docs/results/events.md states their scores: whoever changes one measures again (python benchmarks/events.py).
     assert Rules() == Rules(
         median_s=0.02,
         mean_s=0.02,

@@ -35,7 +35,7 @@ USUAL_GAPS = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What counts as which movement: one set for all recordings. docs/events.md says how each was chosen."""
+    """What counts as which movement: one set for all recordings. docs/results/events.md says how each was chosen."""
 
     median_s: float = 0.02
     mean_s: float = 0.02
