@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+from jaxtyping import Float64, UInt8
 
 from regard.io import open_video
 from regard.ops.events import HeadTurns, turns_between
 from regard.ops.events.head import PICTURE_HEIGHT
+from regard.sources import FrameSource, PlanarSource
 from regard.types import Camera, Recording
 
 MAX_FRAME_GAP_S = 0.25
@@ -29,11 +31,12 @@ def head_turns(
         last = np.searchsorted(times_s, recording.gaze.time_s[-1]) + 1
         times_s = times_s[:last]
     h, w = source.size
-    size = (min(h, PICTURE_HEIGHT), max(1, round(w * min(h, PICTURE_HEIGHT) / h)))
+    share = min(1, PICTURE_HEIGHT / h)
+    size = (2 * max(1, round(h * share / 2)), 2 * max(1, round(w * share / 2)))
     turn_rad, pictures = np.full((max(len(times_s) - 1, 0), 3), np.nan), []
     for start in range(0, len(times_s), CHUNK):
         shown_s = times_s[start : start + CHUNK]
-        pictures += [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.frames_at(shown_s, size=size)]
+        pictures += _grey_at(source, shown_s, size)
         turn_rad[start + len(shown_s) - len(pictures) : start + len(shown_s) - 1] = turns_between(pictures, camera)
         pictures = pictures[-1:]
         if progress is not None:
@@ -41,3 +44,11 @@ def head_turns(
     turn_rad[np.diff(times_s) > MAX_FRAME_GAP_S] = np.nan
     source.close()
     return HeadTurns(time_s=times_s, turn_rad=turn_rad)
+
+
+def _grey_at(
+    source: FrameSource, times_s: Float64[np.ndarray, "n"], size: tuple[int, int]
+) -> list[UInt8[np.ndarray, "h w"]]:
+    if isinstance(source, PlanarSource):
+        return [frame[: size[0]] for frame in source.planar_at(times_s, size=size)]
+    return [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.frames_at(times_s, size=size)]

@@ -16,7 +16,9 @@ PICTURE_HEIGHT = 240
 MOST_CORNERS, LEAST_CORNERS = 200, 12
 CORNER_QUALITY = 0.01
 """Of the picture's best corner; OpenCV's usual choice."""
-WINDOW_PX = 15
+WINDOW_PX = 11
+ENOUGH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
+"""Steps, and pixels a step, after which a corner counts as followed."""
 ROUNDS = 15
 """Of reweighting, after which the turn no longer changes."""
 NEAR_RAD, NEAR_SHARE = np.deg2rad(0.15), 0.1
@@ -54,7 +56,7 @@ def _followed(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"])
     if corner is None or len(corner) < LEAST_CORNERS:
         return np.zeros((0, 2, 2))
     followed, found, _ = cv2.calcOpticalFlowPyrLK(
-        before, after, corner, np.zeros_like(corner), winSize=(WINDOW_PX,) * 2
+        before, after, corner, np.zeros_like(corner), winSize=(WINDOW_PX,) * 2, criteria=ENOUGH
     )
     pixel = np.concatenate([corner, followed], axis=1)[found[:, 0] == 1].astype(np.float64)
     return (pixel + 0.5) / [w, h]
