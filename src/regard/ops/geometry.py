@@ -101,7 +101,7 @@ def camera_rays(point: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "
             break
     found, slope = _bend(straight, camera)
     # Beyond the lens's true field the polynomial turns back, and shows the picture mirrored or upside down.
-    upright = (torch.linalg.det(slope) > 0) & (slope.diagonal(dim1=-2, dim2=-1).sum(-1) > 0)
+    upright = (_determinant(slope) > 0) & (slope.diagonal(dim1=-2, dim2=-1).sum(-1) > 0)
     met = ((found - bent).abs().amax(-1) < 1e-5) & upright
     if camera.model == "pinhole":
         ray = torch.cat([straight, torch.ones_like(straight[..., :1])], dim=-1)
@@ -117,7 +117,12 @@ def _solve(matrix: Float[Tensor, "*b 2 2"], vector: Float[Tensor, "*b 2"]) -> Fl
     """Cramer's rule; not finite where the matrix is singular."""
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
     x, y = vector.unbind(-1)
-    return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / (a * d - b * c)[..., None]
+    return torch.stack([d * x - b * y, a * y - c * x], dim=-1) / _determinant(matrix)[..., None]
+
+
+def _determinant(matrix: Float[Tensor, "*b 2 2"]) -> Float[Tensor, "*b"]:
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    return a * d - b * c
 
 
 def project(ray: Float[Tensor, "*b 3"], camera: Camera) -> Float[Tensor, "*b 2"]:
@@ -133,7 +138,8 @@ def project(ray: Float[Tensor, "*b 3"], camera: Camera) -> Float[Tensor, "*b 2"]
         sine = torch.linalg.vector_norm(xy, dim=-1, keepdim=True)
         straight = xy * torch.where(sine > 0, torch.atan2(sine, z) / sine, 1 / z)
     bent, _ = _bend(straight, camera)
-    pixel = bent @ _matrix(camera, bent)[:2, :2].T + _matrix(camera, bent)[:2, 2]
+    matrix = _matrix(camera, bent)
+    pixel = _times(matrix[:2, :2], bent) + matrix[:2, 2]
     return torch.where(z > 0, from_pixel(pixel, (camera.height, camera.width)), torch.nan)
 
 
@@ -144,7 +150,12 @@ def _matrix(camera: Camera, like: Tensor) -> Float[Tensor, "3 3"]:
 def _from_plane(pixel: Float[Tensor, "*b 2"], camera: Camera) -> Float[Tensor, "*b 2"]:
     """Undo the pinhole matrix (skew included): pixels -> the plane at distance 1."""
     matrix = _matrix(camera, pixel)
-    return (pixel - matrix[:2, 2]) @ torch.linalg.inv(matrix[:2, :2]).T
+    return _times(torch.linalg.inv(matrix[:2, :2]), pixel - matrix[:2, 2])
+
+
+def _times(matrix: Float[Tensor, "2 2"], vector: Float[Tensor, "*b 2"]) -> Float[Tensor, "*b 2"]:
+    """The product for each vector. One so small is not worth a thread, of which torch's own takes several."""
+    return (vector[..., None, :] * matrix).sum(-1)
 
 
 def _bend(q: Float[Tensor, "*b 2"], camera: Camera) -> tuple[Float[Tensor, "*b 2"], Float[Tensor, "*b 2 2"]]:
