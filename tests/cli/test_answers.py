@@ -66,7 +66,8 @@ def test_the_printed_scores_follow_from_the_saved_items(say, tiny_world, model):
     said = say("evaluate", tiny_world, "--model", model, "--out", "scores")
     assert said.code == 0
     written = {p.name for p in Path("scores").iterdir()}
-    assert written == {f"{model}_scores.csv", f"{model}_items.parquet", ".recording"}
+    assert written == {f"{model}_scores.csv", f"{model}_scores.html", f"{model}_items.parquet", ".recording"}
+    assert f"evaluate {tiny_world} --model {model}" in Path(f"scores/{model}_scores.html").read_text()
     items = pd.read_parquet(f"scores/{model}_items.parquet")
     saved = pd.read_csv(f"scores/{model}_scores.csv").set_index("score")
     printed = printed_scores(said.out)

@@ -32,6 +32,7 @@ def test_a_run_tells_its_latency_is_saved_and_scored(say, world: Path):
     assert scores.code == 0
     assert "centre-prior, live" in scores.out
     assert Path("out/centre-prior_scores.csv").is_file()
+    assert "regard evaluate out" in Path("out/centre-prior_scores.html").read_text()
 
 
 def test_two_of_one_name_are_told_apart(say, world: Path):

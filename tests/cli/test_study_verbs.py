@@ -95,6 +95,8 @@ def test_predict_and_evaluate_take_a_study(say, study: Path):
     items = pd.read_parquet("out/evaluate.parquet")
     scores = pd.read_csv("out/evaluate_scores.csv").set_index("score")
     assert items["recording"].nunique() == 2
+    assert "2 recordings: differences between so few are hints" in Path("out/evaluate.html").read_text()
+    assert 'href="ann/evaluate/centre-prior_scores.html"' in Path("out/study.html").read_text()
     assert scores.loc["nss", "value"] == pytest.approx(items["nss"].mean())
     each = pd.read_csv("out/evaluate_recordings.csv").set_index("recording")
     assert each.loc["ann", "nss"] == pytest.approx(items.query("recording == 'ann'")["nss"].mean())

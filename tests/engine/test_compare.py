@@ -198,7 +198,7 @@ def test_seeds_are_averaged_by_one_command(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_intervals_of_few_recordings_are_hints(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    for count, said in ((3, "recordings: 3, fewer than 8"), (9, "chance does not explain")):
+    for count, said in ((3, "3 recordings: differences between so few are hints"), (9, "chance does not explain")):
         runs = [tmp_path / f"{name}{count}" for name in "ab"]
         for run in runs:
             items = pd.DataFrame(

@@ -62,6 +62,7 @@ def test_a_run_goes_to_the_hub_and_comes_back_the_same(hub: Hub, run: Path):
     card = files["README.md"].decode()
     assert f"regard predict RECORDING --model {ADDRESS}" in card
     scores = pd.read_csv(run / "scores.csv")
+    assert f"regard evaluate {run}" in (run / "scores.html").read_text()
     assert all(f"| {row.score} | {row.better} | {row.value:.4g} |" in card for row in scores.itertuples())
     assert "95 % intervals" in card
     assert str(run.parent) not in card + files["recipe.yaml"].decode() + repr(files["model.safetensors"])

@@ -23,7 +23,7 @@ from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording, open_video
 from regard.io.study_list import StudyList
 from regard.io.tables import write_table
-from regard.metrics.by_condition import FEW
+from regard.metrics.by_condition import hint_of_few
 from regard.types import Recording
 from regard.viz.film import film
 
@@ -75,7 +75,7 @@ def run(options: Namespace) -> int:
         heading(f"areas of {recording.id}")
         table(found.table.reindex(columns=SHOWN if options.segments else SHOWN[1:]))
         files = _written(found, folder, with_film=options.film is not False)
-    remarks([f"one recording, and not {FEW}: a hint, not a verdict"])
+    remarks([hint_of_few(1)])
     wrote(files, then=command("events", options.path), look=look)
     return 0
 

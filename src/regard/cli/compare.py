@@ -6,9 +6,7 @@ from pathlib import Path
 from regard.cli.console import heading, out, table
 from regard.cli.options import add_trust
 from regard.engine.compare import compare, mean_of, names, read_items
-
-FEW = 8
-"""Recordings below which a bootstrap over them says little."""
+from regard.metrics.by_condition import hint_of_few
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -79,7 +77,5 @@ def run(options: Namespace) -> int:
 
 def _reading(run: Path) -> str:
     """How an interval may be read, which depends on how many recordings were drawn from."""
-    count = len(set(read_items(run)["recording"]))
-    if count < FEW:
-        return f"recordings: {count}, fewer than {FEW}; take the intervals for hints, not for verdicts"
-    return "an interval that leaves out 0 is a difference that chance does not explain"
+    hint = hint_of_few(len(set(read_items(run)["recording"])))
+    return hint or "an interval that leaves out 0 is a difference that chance does not explain"

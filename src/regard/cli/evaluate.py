@@ -4,6 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ from regard.cli.options import (
     command,
     file_stem,
     look_at,
+    model_words,
     on_error_words,
     trust_words,
 )
@@ -28,7 +30,7 @@ from regard.cli.predict import predicted
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.compare import scoring_of
-from regard.engine.evaluate import Scores, evaluate
+from regard.engine.evaluate import Scores, directed, evaluate
 from regard.engine.live.saving import is_live_run, scored
 from regard.engine.study.kept import Told
 from regard.errors import NothingToScoreError, RecipeError
@@ -40,9 +42,10 @@ from regard.io.tables import write_table
 from regard.recipe.packaged import is_recipe, local
 from regard.types import Recording
 from regard.viz.confusion import confusion_picture
-
-SUMMARY = ("score", "value", "low", "high", "num_items", "policy")
-"""Columns of every table of scores."""
+from regard.viz.in_words import hint_in_words
+from regard.viz.report import report
+from regard.viz.score_tables import wide
+from regard.viz.scores_page import scores_page
 
 TAKES_OVERRIDES = True
 """For a recipe or a run: `--task.scoring.policy 0.02`."""
@@ -91,45 +94,52 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
     options.model = options.task or options.model
     study = study_of(options)
     if study is not None:
-        return many(study, options, told, verb="evaluate", finish=_all_together)
+        return many(study, options, told, verb="evaluate", finish=partial(_all_together, options))
     return _recording(options)
 
 
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
+    look = look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
-        scores = _scored(options, recording, folder)
-        print_scores(f"{options.model} on {recording.id}", scores)
-        files = save_scores(scores, folder, f"{file_stem(options.model)}_")
-    wrote(files, look=look_at(options.path, options.out), then=command("recipes"))
+        scores, files = _scored(options, recording, folder, path=options.path, look=look)
+    _tell(f"{options.model} on {recording.id}", scores)
+    wrote(files, look=look, then=command("recipes"))
     return 0
 
 
 def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
     """The same of a study's recording: its numbers are the scores, and its rows the items."""
-    scores = _scored(options, recording, folder)
-    save_scores(scores, folder, f"{file_stem(options.model)}_")
+    scores, _ = _scored(options, recording, folder, path=str(recording.require_video().path))
     return Told(
         numbers=dict(zip(scores.summary["score"], map(float, scores.summary["value"]), strict=True)), table=scores.items
     )
 
 
-def _all_together(items: pd.DataFrame, folder: Path) -> list[Path]:
-    """The scores of all recordings' items, with intervals over recordings."""
+def _all_together(options: Namespace, items: pd.DataFrame, folder: Path) -> list[Path]:
+    """The scores of all recordings' items, with intervals over recordings, and their page."""
     scoring = scoring_of(items, folder, ())()
-    summary = scoring.summarise(items)
-    print_scores(
-        "all recordings together",
-        Scores(items=items, summary=summary, protocol=scoring.describe(items)),
-    )
+    scores = Scores(items=items, summary=directed(scoring.summarise(items), scoring), protocol=scoring.describe(items))
+    print_scores("all recordings together", scores)
     file = folder / "evaluate_scores.csv"
-    write_table(summary, file)
-    return [file]
+    write_table(scores.summary, file)
+    page = scores_page(
+        scores,
+        folder / "evaluate.html",
+        model=options.model,
+        title=folder.resolve().name,
+        under="all recordings together",
+        files=[file, folder / "evaluate.parquet", folder / "study.html"],
+        command=command("evaluate", *options.paths, *model_words(options)),
+    )
+    return [page, file]
 
 
-def _scored(options: Namespace, recording: Recording, folder: Path) -> Scores:
-    """The scores of the model that the options name; its answers are kept in the folder meanwhile."""
+def _scored(
+    options: Namespace, recording: Recording, folder: Path, *, path: str, look: str = ""
+) -> tuple[Scores, list[Path]]:
+    """The scores of the model that the options name, and their files; its answers are kept in the folder meanwhile."""
     if recording.gaze is None and not recording.segments and not recording.faces:
         raise NothingToScoreError(
             recording.id,
@@ -140,22 +150,45 @@ def _scored(options: Namespace, recording: Recording, folder: Path) -> Scores:
     answers = temporary_name(folder / f"{file_stem(options.model)}_answers.parquet")
     try:
         with progress("scores") as bar:
-            return evaluate(recording, predicted(options, recording, answers), progress=bar)
+            prediction = predicted(options, recording, answers)
+            scores = evaluate(recording, prediction, progress=bar)
+        stem = file_stem(options.model)
+        files = save_scores(scores, folder, f"{stem}_")
+        page = report(
+            recording,
+            folder / f"{stem}_scores.html",
+            prediction=prediction,
+            scores={options.model: scores},
+            files=files,
+            command=command("evaluate", path, *model_words(options)),
+            look=look,
+        )
+        return scores, [page, *files]
     finally:
         if answers.is_file():
             answers.unlink()
 
 
-def _tell(sentence: str) -> None:
+def _note(sentence: str) -> None:
     print(f"note: {plain(sentence)}", file=sys.stderr)
 
 
 def _live(what: Path, options: Namespace) -> int:
-    files = []
-    for name, stem, scores in scored(what, min_confidence=options.min_confidence, tell=_tell):
-        print_scores(f"{name}, live", scores)
-        files += save_scores(scores, options.out or what, f"{stem}_")
-    wrote(files, look=look_at(what, options.out), then=command("recipes"))
+    files, look, folder = [], look_at(what, options.out), options.out or what
+    for name, stem, scores in scored(what, min_confidence=options.min_confidence, tell=_note):
+        _tell(f"{name}, live", scores)
+        saved = save_scores(scores, folder, f"{stem}_")
+        page = scores_page(
+            scores,
+            folder / f"{stem}_scores.html",
+            model=name,
+            title=f"{name}, live",
+            look=look,
+            files=saved,
+            command=command("evaluate", what),
+        )
+        files += [page, *saved]
+    wrote(files, look=look, then=command("recipes"))
     return 0
 
 
@@ -208,9 +241,28 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
     )
     if not is_first_process():
         return 0
-    print_scores(f"{what.name}, weights: {weights or 'as built'}", scores)
-    wrote(save_scores(scores, folder, ""), then=command("compare", folder, "ANOTHER_RUN", *trust_words(options)))
+    by = f"weights: {weights or 'as built'}"
+    _tell(f"{what.name}, {by}", scores)
+    files, then = save_scores(scores, folder, ""), command("compare", folder, "ANOTHER_RUN", *trust_words(options))
+    page = scores_page(
+        scores,
+        folder / "scores.html",
+        model=recipe.name,
+        title=what.name,
+        under=by,
+        files=files,
+        command=command("evaluate", what, *overrides),
+        then=then,
+    )
+    wrote([page, *files], then=then)
     return 0
+
+
+def _tell(title: str, scores: Scores) -> None:
+    """The table, and whether it is of enough recordings to be more than a hint."""
+    print_scores(title, scores)
+    if hint := hint_in_words({title: scores}):
+        remarks([hint])
 
 
 def print_scores(title: str, scores: Scores) -> None:
@@ -223,8 +275,7 @@ def print_scores(title: str, scores: Scores) -> None:
     for name, frame in scores.details.items():
         if "score" in frame:
             heading(name.replace("_", " "))
-            key = next(c for c in frame if c not in SUMMARY)
-            table(frame.pivot(index=key, columns="score", values="value")[list(frame["score"].unique())].reset_index())
+            table(wide(frame))
     out.print(f"[dim]{scores.protocol}[/]", soft_wrap=True)
 
 

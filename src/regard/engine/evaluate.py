@@ -15,8 +15,8 @@ from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.tasks.base import Scoring
 from regard.types import Recording
+from regard.viz.score_tables import ARROWS
 
-ARROWS = {"higher": "↑", "lower": "↓"}
 SCORING = "scoring"
 """The note of a table of items that says which class made it."""
 

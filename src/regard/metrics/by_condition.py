@@ -56,6 +56,13 @@ def by_condition(
     return table.sort_values("measure", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
+def hint_of_few(recordings: int) -> str:
+    """What is to be said of numbers and intervals of so few recordings; empty where there are enough."""
+    if recordings == 1:
+        return "1 recording: a hint, not a verdict"
+    return f"{recordings} recordings: differences between so few are hints, not verdicts" if recordings < FEW else ""
+
+
 def _interval(values: Float64[np.ndarray, "n"], *, seed: int) -> tuple[float, float]:
     """Percentiles of the median of `values` drawn with replacement; NaN for a single one."""
     if len(values) < 2:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,8 +18,7 @@ from regard.io import writing
 from regard.io.recording import open_video
 from regard.types import GazeTrack, Recording
 from regard.viz.density import density
-from regard.viz.report import html_table
-from regard.viz.style import STYLE
+from regard.viz.page import html_table, section, write_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,21 +102,15 @@ def contact_page(
     command: str = "",
 ) -> Path:
     """Write the page of all tiles, in their order, below a sentence that leads in and tables by their headings."""
-    parts = [f"<h2>{escape(name)}</h2>\n{html_table(table)}\n" for name, table in (tables or {}).items()]
+    parts = [section(name, html_table(table)) for name, table in (tables or {}).items()]
     if any(tile.picture for tile in tiles):
         notes = ["Each picture is the recording's middle frame; the glow is where gaze was all through.", *notes]
     told = "".join(f'<p class="dim">{escape(note)}</p>\n' for note in notes)
-    made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)} &middot; regard'
-        f'</title>\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}{TILES}</style>'
-        f"\n</head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(lead)}</p>\n{''.join(parts)}"
+    body = (
+        f"<p>{escape(lead)}</p>\n{''.join(parts)}"
         f'<h2>Recordings</h2>\n<div class="tiles">\n{"".join(map(_tile, tiles))}</div>\n{told}'
-        f"<footer>{made}</footer>\n</body>\n</html>\n"
     )
-    with writing(path) as part:
-        part.write_text(page, encoding="utf-8")
-    return path
+    return write_page(path, title=title, body=body, command=command, style=TILES)
 
 
 def _tile(tile: Tile) -> str:

@@ -1,10 +1,11 @@
-"""What the report says of numbers: a sentence that reads them, how the eye moved, scores with unit and direction."""
+"""What the report says in sentences: how often answers were right, whether that is much, how the eye moved."""
 
-from collections.abc import Mapping
-from html import escape
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+
+from regard.metrics.by_condition import FEW, hint_of_few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,28 +14,8 @@ NEAR_DEG = 5.0
 """Three fingers wide at arm's length: about what one glance sees well. By it answers are said to be near the gaze."""
 NEAR_SHARE = 0.1
 """The same where nobody knows the camera: a tenth of the picture's sides, which on most glasses is a little more."""
-
-UNITS = {
-    "f1": "0 to 1",
-    "recall": "share, 0 to 1",
-    "precision": "share, 0 to 1",
-    "nss": "deviations above chance",
-    "information_gain_bits": "bits more than a centre prior",
-    "auc": "0.5 is chance, 1 is perfect",
-    "kl": "nats, 0 is perfect",
-    "cc": "-1 to 1",
-    "sim": "0 to 1",
-    "distance": "shares of the picture's sides",
-    "map": "0 to 1",
-    "ap_looking": "0 to 1; chance: how many look",
-    "ap_not_looking": "0 to 1; chance: how many do not",
-}
-ARROWS = {"higher": "\u2191", "lower": "\u2193"}
-BRACKETS = (
-    "\u2191 higher is better, \u2193 lower is better. Brackets are 95 % intervals: what the line below says was drawn "
-    "was drawn again 1,000 times, with repetition, and 95 % of the means lay there. Where the brackets of two models "
-    "overlap widely, this recording does not tell which is better."
-)
+SAME_BITS = 0.005
+"""Less than this beside a centre prior is said of none: the prior itself differs by it, in single precision."""
 
 
 @runtime_checkable
@@ -56,22 +37,91 @@ class Scored(Protocol):
         """How it was measured."""
         ...
 
+    @property
+    def details(self) -> "Mapping[str, pd.DataFrame]":
+        """Longer tables by name."""
+        ...
+
+
+class Right(NamedTuple):
+    """Which column of items says whether an answer was right, and the words for it."""
+
+    column: str
+    what: str
+    was: str
+    items: str
+    most: float | None = None
+    """The value up to which an answer is right; without it, those of 1 are."""
+    truth: str = ""
+    """The column with the true class."""
+
+    def share(self, items: "pd.DataFrame") -> tuple[float, int] | None:
+        """Of the items of which it is known, how many were right, and how many there are; None of none."""
+        values = items[self.column].dropna().to_numpy(np.float64) if self.column in items else np.zeros(0)
+        right = values == 1 if self.most is None else values <= self.most
+        return (float(right.mean()), len(values)) if len(values) else None
+
+    def commonest(self, items: "pd.DataFrame") -> float:
+        """The share of the commonest true class, among those items."""
+        known = items.loc[items[self.column].notna(), self.truth]
+        return float(known.value_counts(normalize=True).iloc[0])
+
+
+PLACE = "The likeliest place"
+RIGHT = (
+    Right("angle_deg", PLACE, f"was within {NEAR_DEG:g} degrees of the gaze", "frames", NEAR_DEG),
+    Right("distance", PLACE, f"was within {NEAR_SHARE:.0%} of the picture of the gaze", "frames", NEAR_SHARE),
+    Right("right", "The answer to who looks", "was right", "faces and moments", truth="looking"),
+)
+
+
+def result_in_words(scored: Mapping[str, Scored]) -> str:
+    """How often each model's answer was right or near the gaze, and whether that is much; "" where nobody can say."""
+    return " ".join(filter(None, (in_a_sentence(scored), *(_beyond(name, one) for name, one in scored.items()))))
+
+
+def hint_in_words(scored: Mapping[str, Scored]) -> str:
+    """That intervals of few recordings are hints; empty where there are enough."""
+    counts = [len(set(one.items["recording"])) for one in scored.values() if "recording" in one.items]
+    return hint_of_few(max(counts, default=FEW))
+
 
 def in_a_sentence(scored: Mapping[str, Scored]) -> str:
-    """How often each model's likeliest place was near the gaze; empty where that was not measured."""
-    for column, near, within in (
-        ("angle_deg", NEAR_DEG, f"{NEAR_DEG:g} degrees"),
-        ("distance", NEAR_SHARE, f"{NEAR_SHARE:.0%} of the picture"),
-    ):
-        told = {n: s.items[column].dropna().to_numpy(np.float64) for n, s in scored.items() if column in s.items}
-        told = {name: values for name, values in told.items() if len(values)}
+    """How often each model's answer was right, or its likeliest place near the gaze; empty if that was not measured."""
+    for kind in _kinds(scored):
+        told = {name: share for name, one in scored.items() if (share := kind.share(one.items)) is not None}
         if told and len(told) == len(scored):
-            (first, values), *others = told.items()
-            rest = "".join(f"; that of {name} on {_near(more, near)} of {len(more):,}" for name, more in others)
-            return (
-                f"The likeliest place by {first} was within {within} of the gaze on "
-                f"{_near(values, near)} of {len(values):,} frames{rest}."
-            )
+            (first, (share, count)), *others = told.items()
+            rest = "".join(f"; that of {name} on {_share(more)} of {of:,}" for name, (more, of) in others)
+            said = f"{kind.what} by {first} {kind.was} on {_share(share)} of {count:,} {kind.items}{rest}."
+            if kind.truth:
+                always = kind.commonest(scored[first].items)
+                said += f" Who always says what is commonest is right on {_share(always)}."
+            return said
+    return ""
+
+
+def _kinds(scored: Mapping[str, Scored]) -> Iterator[Right]:
+    yield from RIGHT
+    columns = dict.fromkeys(str(column) for one in scored.values() for column in one.items)
+    for label in (column.removesuffix("_correct") for column in columns if column.endswith("_correct")):
+        yield Right(f"{label}_correct", f"The likeliest {label}", "was right", "clips", truth=label)
+
+
+def _beyond(name: str, scores: Scored) -> str:
+    """How much more a density says than a centre prior, and how near a path comes to a person's."""
+    rows = scores.summary.drop_duplicates("score").set_index("score")
+    if "information_gain_bits" in rows.index:
+        gain, low, high = (float(rows.loc["information_gain_bits", c]) for c in ("value", "low", "high"))
+        if np.isnan(gain) or abs(gain) < SAME_BITS:
+            return ""
+        more = "more" if gain > 0 else "less"
+        interval = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
+        chance = ", which may be chance" if low <= 0 <= high else ""
+        return f"{name} tells {abs(gain):.2f} bits a frame {more} than a centre prior{interval}{chance}."
+    if {"path_nss", "person_nss"} <= set(rows.index):
+        path, person = (float(rows.loc[score, "value"]) for score in ("path_nss", "person_nss"))
+        return f"Among the others' gaze the path of {name} has an NSS of {path:.2f}, a person's {person:.2f}."
     return ""
 
 
@@ -94,50 +144,6 @@ def movements_in_words(summary: "pd.DataFrame", *, lost: float) -> str:
         parts.append(f"no valid gaze in {_share(lost)} of the time")
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
-
-
-def scores_html(scored: Mapping[str, Scored]) -> str:
-    """A row a score with its unit and the direction of better ones, a column a model with its interval; then how."""
-    order = dict.fromkeys(score for s in scored.values() for score in s.summary["score"])
-    by_score = {name: s.summary.set_index("score") for name, s in scored.items()}
-    head = "".join(f'<th class="number">{escape(name)}</th>' for name in scored)
-    lines = []
-    for score in order:
-        better = next((str(t.loc[score].get("better", "")) for t in by_score.values() if score in t.index), "")
-        cells = "".join(_score_cell(table, score) for table in by_score.values())
-        unit = f'<br><small class="dim">{escape(unit_of(score))}</small>'
-        lines.append(f"<tr><td>{escape(score)}&nbsp;{ARROWS.get(better, '')}{unit}</td>{cells}</tr>")
-    table = f'<div class="scroll"><table class="scores"><thead><tr><th>score</th>{head}</tr></thead>'
-    how = "".join(f'<p class="dim">{escape(line)}</p>' for line in _protocols(scored))
-    return f'{table}<tbody>{"".join(lines)}</tbody></table></div><p class="dim">{escape(BRACKETS)}</p>{how}'
-
-
-def unit_of(score: str) -> str:
-    """In which unit a score is, or between which values; empty where only docs/scores.md says it."""
-    if score in UNITS:
-        return UNITS[score]
-    if score.endswith("_deg"):
-        return "degrees"
-    return "share, 0 to 1" if "accuracy" in score else ""
-
-
-def _score_cell(table: "pd.DataFrame", score: str) -> str:
-    if score not in table.index or np.isnan(value := float(table.loc[score, "value"])):
-        return '<td class="number">-</td>'
-    low, high = float(table.loc[score, "low"]), float(table.loc[score, "high"])
-    interval = "" if np.isnan(low) else f'<br><small class="dim">[{low:.3f}, {high:.3f}]</small>'
-    return f'<td class="number">{value:.3f}{interval}</td>'
-
-
-def _protocols(scored: Mapping[str, Scored]) -> list[str]:
-    """Each once; named where models were measured differently."""
-    lines = {name: s.protocol for name, s in scored.items()}
-    one = len(set(lines.values())) == 1
-    return [next(iter(lines.values()))] if one else [f"{name}: {line}" for name, line in lines.items()]
-
-
-def _near(values: np.ndarray, near: float) -> str:
-    return _share(float((values <= near).mean()))
 
 
 def _share(share: float) -> str:

@@ -1,7 +1,5 @@
 """Where several people looked who watched one video, beside what a model says: a film, and a page about all of them."""
 
-import base64
-import io
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
@@ -10,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64, UInt8
-from PIL import Image
 
-from regard.io import FilmWriter, writing
+from regard.io import FilmWriter
 from regard.io.following import Following
 from regard.io.predictions import Answers
 from regard.io.recording import open_video
@@ -24,8 +21,8 @@ from regard.viz.density import lay_density
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS
 from regard.viz.film import film_size
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
+from regard.viz.page import picture_html, section, write_page
 from regard.viz.scanpath import mean_frame, scanpath
-from regard.viz.style import STYLE
 from regard.viz.timeline import TEXT, as_svg, hex_of
 
 if TYPE_CHECKING:
@@ -42,6 +39,10 @@ FLOOR = 1e-4
 BINS = 60
 MOST_PEOPLE = 12
 """Scanpaths on a page; the film has all."""
+BESIDE = """
+.two { display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; }
+@media (max-width: 40rem) { .two { grid-template-columns: 1fr; } }
+"""
 
 
 def everybody(recording: Recording) -> dict[str, GazeTrack]:
@@ -158,18 +159,13 @@ def observers_page(recording: Recording, path: Path | str, *, prediction: Answer
                 f'<div class="scroll">{drawn}</div><p class="dim">from frame to frame, {rate_hz:.3g} a second</p>',
             )
         )
-    body = "".join(f"<h2>{escape(title)}</h2>\n{inside_}\n" for title, inside_ in parts)
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(recording.id)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{STYLE} .two {{ display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; }}\n"
-        "@media (max-width: 40rem) { .two { grid-template-columns: 1fr; } }</style>\n</head>\n"
-        f'<body>\n<h1>{escape(recording.id)}</h1>\n<p class="dim">watched by {len(people)}</p>\n{body}'
-        f"</body>\n</html>\n"
+    return write_page(
+        path,
+        title=recording.id,
+        under=f"watched by {len(people)}",
+        body="".join(section(*part) for part in parts),
+        style=BESIDE,
     )
-    with writing(Path(path)) as part:
-        part.write_text(page, encoding="utf-8")
-    return Path(path)
 
 
 def _density(people: list[GazeTrack], times_s: Float64[np.ndarray, "t"], camera: Camera | None) -> ObserverDensity:
@@ -242,13 +238,5 @@ def _as_track(prediction: Answers) -> GazeTrack:
 
 
 def _pictures(named: list[tuple[str, np.ndarray]], columns: int) -> str:
-    figures = "".join(
-        f'<div><img alt="{escape(n)}" src="{_jpeg(p)}"><p class="dim">{escape(n)}</p></div>' for n, p in named
-    )
+    figures = "".join(f'<div>{picture_html(p, n)}<p class="dim">{escape(n)}</p></div>' for n, p in named)
     return f'<div class="two">{figures}</div>' if columns > 1 else figures
-
-
-def _jpeg(picture: UInt8[np.ndarray, "h w 3"]) -> str:
-    held = io.BytesIO()
-    Image.fromarray(picture).save(held, "JPEG", quality=86)
-    return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()

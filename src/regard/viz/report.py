@@ -1,23 +1,13 @@
-"""One page about one recording: what it is, what is wrong with it, where its wearer looked, how well that was told.
+"""One page about one recording: what it is, what is wrong with it, where its wearer looked, how well that was told."""
 
-The page is a single HTML file that needs nothing else: pictures and styles are inside, and no script is.
-"""
-
-import base64
-import io
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-from regard.io import writing
 from regard.io.following import has_points_in
 from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
@@ -28,17 +18,16 @@ from regard.types import GazeState, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
 from regard.viz.drawing import drawing_of
 from regard.viz.heatmap import heatmap, looks
-from regard.viz.in_words import Scored, in_a_sentence, movements_in_words, scores_html
+from regard.viz.in_words import Scored, movements_in_words
 from regard.viz.ink import Colour
-from regard.viz.style import STYLE
+from regard.viz.page import address, facts_html, html_table, links_html, picture_html, section, write_page
+from regard.viz.score_tables import details_html, lead_html, scores_html
 from regard.viz.telling import tellings_of
 from regard.viz.timeline import X_COLOUR, Y_COLOUR, timeline
 
 if TYPE_CHECKING:
     import pandas as pd
 
-UNIT = re.compile(r"(?<=\d) (?=(?:x \d|s|ms|Hz|pixels|%|degrees)\b)|(?<=\d x) (?=\d)")
-"""A space within a number and its unit."""
 SHEET_FRAMES = 8
 SHEET_HEIGHT, SHEET_WIDTH = 300, 1200
 """A frame of the contact sheet fills one of the two, whatever its shape."""
@@ -55,6 +44,7 @@ def report(
     movements: "pd.DataFrame | None" = None,
     scores: "Scored | Mapping[str, Scored] | pd.DataFrame | None" = None,
     film: Path | str | None = None,
+    files: Sequence[Path | str] = (),
     command: str = "",
     look: str = "",
     progress: Callable[[float], None] | None = None,
@@ -63,9 +53,9 @@ def report(
 
     `scores` are what `regard.evaluate` returned, or several of these by the model's name: the page reads them in a
     sentence, and says unit, direction, interval and protocol. `movements` is the summary of `regard.eye_movements`.
-    `findings`, and any other table as `scores`, are shown as they are. `film` is played in the page,
-    which names it from its own folder. `command` is what made the page, `look` what shows the recording frame by frame.
-    `progress` is told the share done. Nothing is left under `path` when writing fails, which raises FileError.
+    `findings`, and any other table as `scores`, are shown as they are. `film` is played in the page, which names it
+    from its own folder; `files` are linked. `command` is what made the page, `look` what shows the recording frame by
+    frame. `progress` is told the share done. Nothing is left under `path` when writing fails, which raises FileError.
 
     Examples:
         >>> regard.report("my_recording/", "report.html").name
@@ -76,31 +66,25 @@ def report(
     source = open_video(recording.require_video())
     sheet, mean = _sheet(recording, source, prediction, progress)
     scored = _by_model(scores, prediction)
+    end_s = float(source.times_s[-1])
     parts = [
-        _section("Recording", _facts_table(_facts(recording, source))),
-        _section("Check", "" if findings is None else html_table(findings)),
-        _section("Gaze over time", _gaze_over_time(recording, prediction, source)),
-        *(_section(*t.section(end_s=float(source.times_s[-1]))) for t in tellings_of(recording, prediction)),
-        _section("Eye movements", _moved(recording, movements, end_s=float(source.times_s[-1]))),
-        _section("At a glance", sheet),
-        _section("Where gaze rested", _rested(recording, mean)),
-        _section("Scores", scores_html(scored) if scored else _as_it_is(scores)),
-        _section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
+        lead_html(scored),
+        "" if film is None else _film(Path(film), path),
+        section("Scores", scores_html(scored) if scored else ""),
+        details_html(scored),
+        section("Recording", facts_html(_facts(recording, source))),
+        section("Check", "" if findings is None else html_table(findings)),
+        section("Gaze over time", _gaze_over_time(recording, prediction, source)),
+        *(section(*t.section(end_s=end_s)) for t in tellings_of(recording, prediction)),
+        section("Eye movements", _moved(recording, movements, end_s=end_s)),
+        section("At a glance", sheet),
+        section("Where gaze rested", _rested(recording, mean)),
+        section("Scores", _as_it_is(scores)),
+        section("Files", links_html([Path(file) for file in files], path)),
+        section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
-    made = f"made by regard {escape(version('regard'))}" + (f" with <code>{escape(command)}</code>" if command else "")
-    title = escape(recording.id)
-    frame_by_frame = f'<p class="dim">Frame by frame: <code>{escape(look)}</code></p>\n' if look else ""
-    lead = f'<p class="lead">{escape(said)}</p>\n' if (said := in_a_sentence(scored)) else ""
-    body = "".join([lead, "" if film is None else _film(Path(film), path), *parts])
-    page = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title} &middot; regard</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>{STYLE}</style>\n</head>\n'
-        f'<body>\n<h1>{title}</h1>\n<p class="dim">worn by {escape(recording.subject)}</p>\n{frame_by_frame}'
-        f"{body}<footer>{made}</footer>\n</body>\n</html>\n"
-    )
-    with writing(path) as part:
-        part.write_text(page, encoding="utf-8")
-    return path
+    under = f"worn by {recording.subject}"
+    return write_page(path, title=recording.id, under=under, look=look, command=command, body="".join(parts))
 
 
 def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
@@ -189,9 +173,9 @@ def _sheet(
     marks = [] if recording.gaze is None else ["\u25cb recorded gaze, in the colour of its state"]
     marks += [] if prediction is None else [drawing.legend.format(model=prediction.model)]
     key = "".join(f"<span>{escape(mark)}</span>" for mark in marks)
-    alt = escape("; ".join([f"{count} frames of the recording", *marks]))
+    alt = "; ".join([f"{count} frames of the recording", *marks])
     mean = np.rint(total / count).astype(np.uint8)
-    return f'<div class="scroll">{_img(picture, alt)}</div><p class="key dim">{key}</p>', mean
+    return f'<div class="scroll">{picture_html(picture, alt)}</div><p class="key dim">{key}</p>', mean
 
 
 def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
@@ -202,7 +186,7 @@ def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
         f"The brighter the glow, the longer gaze rested there; over the mean of {SHEET_FRAMES} frames, as what lies "
         "there changes when the head turns."
     )
-    return f'<div class="small">{_img(heatmap(recording, over=mean), text)}</div><p class="dim">{text}</p>'
+    return f'<div class="small">{picture_html(heatmap(recording, over=mean), text)}</div><p class="dim">{text}</p>'
 
 
 def _moved(recording: Recording, movements: "pd.DataFrame | None", *, end_s: float) -> str:
@@ -230,48 +214,6 @@ def _as_it_is(scores: object) -> str:
 
 def _film(film: Path, page: Path) -> str:
     """A film that plays in the page, and a link to it for where it does not."""
-    try:
-        address = quote(film.resolve().relative_to(page.resolve().parent).as_posix())
-    except ValueError:  # elsewhere
-        address = film.resolve().as_uri()
-    link = f'<a href="{address}">{escape(film.name)}</a>'
-    return f'<video controls preload="metadata" src="{address}"></video>\n<p class="dim">Film: {link}</p>\n'
-
-
-def _img(picture: UInt8[np.ndarray, "h w 3"], alt: str) -> str:
-    code = io.BytesIO()
-    Image.fromarray(picture).save(code, "JPEG", quality=88)
-    return f'<img alt="{alt}" src="data:image/jpeg;base64,{base64.b64encode(code.getvalue()).decode()}">'
-
-
-def _section(name: str, inside: str) -> str:
-    return f"<h2>{escape(name)}</h2>\n{inside}\n" if inside else ""
-
-
-def _facts_table(rows: list[tuple[str, str]]) -> str:
-    lines = "".join(f"<tr><th>{escape(name)}</th><td>{_kept(value)}</td></tr>" for name, value in rows)
-    return f"<table><tbody>{lines}</tbody></table>"
-
-
-def html_table(frame: "pd.DataFrame") -> str:
-    """A data frame as an HTML table; NaN is a dash, and everything that is text is escaped."""
-    from pandas.api.types import is_numeric_dtype
-
-    kinds = [' class="number"' if is_numeric_dtype(frame.dtypes.iloc[k]) else "" for k in range(frame.shape[1])]
-    head = "".join(f"<th{kind}>{escape(str(name))}</th>" for kind, name in zip(kinds, frame.columns, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{_cell(value)}</td>" for kind, value in zip(kinds, row, strict=True)) + "</tr>"
-        for row in frame.itertuples(index=False, name=None)
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return "-" if np.isnan(value) else f"{value:.3f}"
-    return "-" if value is None else _kept(str(value))
-
-
-def _kept(text: str) -> str:
-    """Escaped, with numbers and their units on one line."""
-    return UNIT.sub("&nbsp;", escape(text))
+    at = address(film, page)
+    link = f'<a href="{at}">{escape(film.name)}</a>'
+    return f'<video controls preload="metadata" src="{at}"></video>\n<p class="dim">Film: {link}</p>\n'

@@ -21,8 +21,14 @@ svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px
 .key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
 .key i.line { width: 1.3em; height: .2em; border-radius: 0; vertical-align: .25em; }
 .lead { font-size: 1.1rem; margin: .9rem 0; max-width: 46rem; } small { font-size: .85em; }
-.scores td, .scores th { padding-right: .7rem; } .scores th.number { overflow-wrap: anywhere; white-space: normal; }
-.scores td:first-child { max-width: 9.5rem; overflow-wrap: anywhere; line-height: 1.3; }
+.scores td, .scores th { padding-right: .7rem; }
+.scores th.number { overflow-wrap: anywhere; white-space: normal; max-width: 7rem; }
+.scores td:first-child { max-width: 9.5rem; min-width: 6.5rem; overflow-wrap: break-word; line-height: 1.3; }
+@media (min-width: 46rem) {
+  .scores td:first-child, .scores th.number { max-width: 18rem; } .scores td, .scores th { padding-right: 1.6rem; }
+}
+ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } a { color: inherit; }
+summary { cursor: pointer; }
 video { display: block; max-width: 44rem; width: 100%; border-radius: 6px; background: #15181c; }
 code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }

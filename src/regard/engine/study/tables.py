@@ -11,7 +11,7 @@ from regard.engine.study.run import Done
 from regard.errors import RecipeError
 from regard.io.study_list import StudyList
 from regard.io.tables import write_table
-from regard.metrics.by_condition import FEW, by_condition
+from regard.metrics.by_condition import FEW, by_condition, hint_of_few
 
 CONDITION, PARTICIPANT, RECORDING = "condition", "participant", "recording"
 
@@ -138,9 +138,7 @@ def hint_of(study: StudyList, conditions: pd.DataFrame | None) -> str | None:
         name = conditions.columns[0]
         where = ", ".join(dict.fromkeys(f"{row[name]}" for _, row in few.iterrows()))
         return f"fewer than {FEW} participants ({name} {where}): hints, not verdicts"
-    if len(study) == 1:
-        return "1 recording: a hint, not a verdict"
-    return f"{len(study)} recordings: differences between so few are hints, not verdicts" if len(study) < FEW else None
+    return hint_of_few(len(study)) or None
 
 
 def _has_own(study: StudyList) -> bool:

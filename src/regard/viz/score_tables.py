@@ -1,0 +1,132 @@
+"""Scores as tables of a page: unit, direction, interval, number of items, how they were measured, and longer tables."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regard.viz.in_words import Scored, hint_in_words, result_in_words
+from regard.viz.page import html_table, section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNITS = {
+    "f1": "0 to 1",
+    "recall": "share, 0 to 1",
+    "precision": "share, 0 to 1",
+    "nss": "deviations above chance",
+    "information_gain_bits": "bits more than a centre prior",
+    "auc": "0.5 is chance, 1 is perfect",
+    "kl": "nats, 0 is perfect",
+    "cc": "-1 to 1",
+    "sim": "0 to 1",
+    "distance": "shares of the picture's sides",
+    "map": "0 to 1",
+    "ap_looking": "0 to 1; chance: how many look",
+    "ap_not_looking": "0 to 1; chance: how many do not",
+}
+ARROWS = {"higher": "\u2191", "lower": "\u2193"}
+BRACKETS = (
+    "\u2191 higher is better, \u2193 lower is better. Brackets are 95 % intervals: what the line below says was drawn "
+    "was drawn again 1,000 times, with repetition, and 95 % of the means lay there. Where the brackets of two models "
+    "overlap widely, these items do not tell which is better. Items: of how many the number is."
+)
+LONG = 20
+"""Rows from which on a table is folded."""
+SUMMARY = ("score", "value", "low", "high", "num_items", "policy", "better")
+"""Columns of every table of scores."""
+
+
+def lead_html(scored: Mapping[str, Scored]) -> str:
+    """The result in a sentence or two, and whether it is more than a hint."""
+    said, hint = result_in_words(scored), hint_in_words(scored)
+    return (f'<p class="lead">{escape(said)}</p>\n' if said else "") + (
+        f'<p class="dim">{escape(hint[:1].upper() + hint[1:])}.</p>\n' if hint else ""
+    )
+
+
+def scores_html(scored: Mapping[str, Scored]) -> str:
+    """A row a score with its unit and the direction of better ones, a column a model with its interval; then how."""
+    order = dict.fromkeys(score for s in scored.values() for score in s.summary["score"])
+    by_score = {name: s.summary.drop_duplicates("score").set_index("score") for name, s in scored.items()}
+    has_published = any("published" in table for table in by_score.values())
+    names = [*map(_breaking, scored), *["published"] * has_published, "items"]
+    head = "".join(f'<th class="number">{name}</th>' for name in names)
+    lines = []
+    for score in order:
+        rows = [table.loc[score] for table in by_score.values() if score in table.index]
+        better = next((str(row.get("better", "")) for row in rows), "")
+        cells = "".join(_score_cell(table, score) for table in by_score.values())
+        if has_published:
+            cells += _number_cell(float(rows[0].get("published", np.nan)))
+        counts = dict.fromkeys(f"{row['num_items']:,.0f}" for row in rows)
+        unit = f'<br><small class="dim">{escape(unit_of(score))}</small>'
+        name = f"<td>{_breaking(score)}&nbsp;{ARROWS.get(better, '')}{unit}</td>"
+        lines.append(f'<tr>{name}{cells}<td class="number">{"; ".join(counts)}</td></tr>')
+    table = f'<div class="scroll"><table class="scores"><thead><tr><th>score</th>{head}</tr></thead>'
+    how = "".join(f'<p class="dim">{escape(line)}</p>' for line in (BRACKETS, *_sources(scored), *_protocols(scored)))
+    return f"{table}<tbody>{''.join(lines)}</tbody></table></div>{how}"
+
+
+def details_html(scored: Mapping[str, Scored]) -> str:
+    """A section for each longer table but those of confusions, which are pictures."""
+    return "".join(
+        section(f"{name.replace('_', ' ')}{f': {model}' if len(scored) > 1 else ''}".capitalize(), _folded(frame))
+        for model, one in scored.items()
+        for name, frame in one.details.items()
+        if not name.endswith("_confusion")
+    )
+
+
+def wide(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A table of scores for each value of something, with a column a score; any other as it is."""
+    if "score" not in frame:
+        return frame
+    key = next(column for column in frame if column not in SUMMARY)
+    return frame.pivot(index=key, columns="score", values="value")[list(frame["score"].unique())].reset_index()
+
+
+def _folded(frame: "pd.DataFrame") -> str:
+    table = html_table(wide(frame).rename_axis(None, axis=1))
+    return table if len(frame) <= LONG else f"<details><summary>{len(frame)} rows</summary>{table}</details>"
+
+
+def unit_of(score: str) -> str:
+    """In which unit a score is, or between which values; empty where only docs/scores.md says it."""
+    if score in UNITS:
+        return UNITS[score]
+    if score.endswith("_deg"):
+        return "degrees"
+    return "share, 0 to 1" if "accuracy" in score else ""
+
+
+def _score_cell(table: "pd.DataFrame", score: str) -> str:
+    if score not in table.index:
+        return _number_cell(np.nan)
+    low, high = float(table.loc[score, "low"]), float(table.loc[score, "high"])
+    interval = "" if np.isnan(low) else f'<br><small class="dim">[{low:.3f}, {high:.3f}]</small>'
+    return _number_cell(float(table.loc[score, "value"]), interval)
+
+
+def _breaking(name: str) -> str:
+    """Escaped, with line breaks where a long name may be broken."""
+    return escape(name).replace("_", "_<wbr>")
+
+
+def _number_cell(value: float, interval: str = "") -> str:
+    return f'<td class="number">{"-" if np.isnan(value) else f"{value:.3f}{interval}"}</td>'
+
+
+def _sources(scored: Mapping[str, Scored]) -> list[str]:
+    """Where published values stand."""
+    tables = [one.summary["source"].dropna() for one in scored.values() if "source" in one.summary]
+    return [f"published: {source}" for source in dict.fromkeys(s for table in tables for s in table)]
+
+
+def _protocols(scored: Mapping[str, Scored]) -> list[str]:
+    """Each once; named where models were measured differently."""
+    lines = {name: s.protocol for name, s in scored.items()}
+    one = len(set(lines.values())) == 1
+    return [next(iter(lines.values()))] if one else [f"{name}: {line}" for name, line in lines.items()]
