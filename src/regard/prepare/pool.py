@@ -5,6 +5,7 @@ Both are told a work, a function that any process can be sent, and say of each t
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
@@ -79,13 +80,20 @@ def finished(
 def _in_processes(
     work: Callable[[T], R], things: Mapping[int, T], workers: int, start_method: str
 ) -> Iterator[tuple[int, R]]:
-    pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method), initializer=_one_thread)
     try:
         futures = {pool.submit(work, thing): number for number, thing in things.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    """Several processes share the cores; torch's threads in each would wait for one another. Ray sees to it itself."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)
 
 
 def _in_ray(work: Callable[[T], R], things: Sequence[T], workers: int | None) -> Iterator[tuple[int, R]]:

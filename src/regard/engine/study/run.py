@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from regard import __version__
@@ -84,7 +85,7 @@ def run_study(
     kept = {one.id: _kept(one, job) for one in study.recordings}
     missing = [one for one in study.recordings if kept[one.id] is None]
     failed: dict[str, RegardError] = {}
-    work = partial(_attempt, job=job, is_alone=engine == "processes" and min(jobs or 2, len(missing)) <= 1)
+    work = partial(_attempt, job=job)
     attempts = finished(
         work, missing, ended=lambda one: ended_on(one.path), engine=engine, workers=jobs, start_method="spawn"
     )
@@ -114,9 +115,9 @@ def _source(one: Listed, job: Job) -> Stamp:
     return stamp_of(one.path, without=job.out) + more
 
 
-def _attempt(one: Listed, *, job: Job, is_alone: bool) -> RegardError | None:
+def _attempt(one: Listed, *, job: Job) -> RegardError | None:
     """Do one recording. What is wrong with it is returned; what is wrong with the options or the disk is raised."""
-    _bound_threads(is_alone=is_alone)
+    cv2.setNumThreads(1)  # on pictures this small, two take a third more time of the processor and save none
     folder = folder_of(job.out, one, job.verb)
     try:
         with keeping(folder) as made:
@@ -180,17 +181,3 @@ def facts_of(recording: Recording) -> dict[str, Any]:
         "gaze_valid_share": nothing if some is None else 1 - lost_share(some, end_s=end_s),
         "gaze_off_screen_share": nothing if some is None else off_screen_share(some, end_s=end_s),
     }
-
-
-def _bound_threads(*, is_alone: bool) -> None:
-    """Several processes share the cores; threads of each would wait for one another.
-
-    OpenCV's gain nothing even alone: on pictures this small two of them take a third more CPU and as long.
-    """
-    import cv2
-
-    cv2.setNumThreads(1)
-    if not is_alone:
-        import torch
-
-        torch.set_num_threads(1)
