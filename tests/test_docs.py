@@ -55,10 +55,12 @@ def test_every_option_is_one_of_its_verb(page: Path):
         assert not unknown, f"regard {verb}"
 
 
-@pytest.mark.parametrize("page", (ROOT / "docs").rglob("*.md"), ids=lambda page: page.name)
-def test_every_table_comes_after_an_empty_line_or_a_heading(page: Path):
-    """The site shows any other as a paragraph with bars in it."""
-    before = re.findall(r"^(.*)\n\|.*\n\|[-:| ]+\|$", page.read_text(), flags=re.MULTILINE)
+@pytest.mark.parametrize("page", [*(ROOT / "docs").rglob("*.md")], ids=lambda page: page.name)
+def test_every_table_and_list_comes_after_an_empty_line_or_a_heading(page: Path):
+    """The site shows any other as a paragraph with bars or dashes in it."""
+    text = re.sub(r"```.*?```", "```", page.read_text(), flags=re.DOTALL)
+    before = re.findall(r"^(.*)\n\|.*\n\|[-:| ]+\|$", text, flags=re.MULTILINE)
+    before += re.findall(r"^(?!- |\d+\. |  )(.*)\n(?:- |1\. )", text, flags=re.MULTILINE)
     assert not [line for line in before if line.strip() and not line.startswith("#")]
 
 
