@@ -71,6 +71,12 @@ class Slow(CentrePrior):
         return super().forward(torch.zeros(video.shape[:2]))
 
 
+class Slower(CentrePrior):
+    def forward(self, video: Float[Tensor, "b t 3 ph pw"]) -> Float[Tensor, "b t h w"]:
+        time.sleep(0.15)
+        return super().forward(torch.zeros(video.shape[:2]))
+
+
 class Fails(CentrePrior):
     def forward(self, video: Float[Tensor, "b t 3 ph pw"]) -> Float[Tensor, "b t h w"]:
         raise FileError("the model", found="nothing", wanted="something", do="try again")
@@ -249,6 +255,15 @@ def test_what_leaves_nothing_behind_is_recorded_too(tmp_path: Path):
     (tmp_path / "out" / "live.json").write_text("[]")
     with pytest.raises(FileError, match="no readable account"):
         next(scored(tmp_path / "out", min_confidence=0.6, tell=print))
+
+
+def test_a_slow_model_is_waited_for_as_long_as_it_answers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loop, "PATIENCE_S", 0.3)
+    source = Scripted(steadily(16))
+    source.waits = True
+    live, heard, told = live_run(source, asked(Slower(size=(4, 4))))
+    assert live.run().models["m"].answered == len(heard.answers) == 16
+    assert told == []
 
 
 def test_a_grabbing_thread_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch):

@@ -31,7 +31,7 @@ STALLED_S = 2.0
 NICE = 10
 """By how much listeners stand back."""
 PATIENCE_S = 20.0
-"""How long the last answers and pictures are waited for, once it is to stop."""
+"""How long the next of the last answers and pictures is waited for, once it is to stop."""
 
 
 class Live:
@@ -60,7 +60,7 @@ class Live:
         self._errors: list[BaseException] = []
         self._questions: list[Inbox[tuple[Grabbed, Any]]] = [Inbox(m.room, waits=source.waits) for m in self.models]
         self._heard: list[Inbox[Grabbed | Answer]] = [Inbox(one.room, waits=source.waits) for one in self.listeners]
-        self._came_s = time.monotonic()
+        self._came_s = self._moved_s = time.monotonic()
         video = source.recording.video
         self._print = None if video is None else fingerprint(video.path)
 
@@ -114,12 +114,13 @@ class Live:
                 self._every(since)
 
     def _join(self, threads: list[threading.Thread], fed: Sequence[Inbox[Any]]) -> None:
-        """Wait for these threads, but not for ever, and then end the queues that they fed."""
-        until_s = time.monotonic() + PATIENCE_S
+        """Wait for these threads as long as anything is done, and then end the queues that they fed."""
+        self._moved_s = time.monotonic()
         for thread in threads:
-            thread.join(max(0.0, until_s - time.monotonic()))
+            while thread.is_alive() and (left_s := self._moved_s + PATIENCE_S - time.monotonic()) > 0:
+                thread.join(left_s)
             if thread.is_alive():
-                self._tell(f"{thread.name} has not ended after {PATIENCE_S:g} s; it is left behind")
+                self._tell(f"{thread.name} has done nothing for {PATIENCE_S:g} s; it is left behind")
         for box in fed:
             box.end()
 
@@ -163,7 +164,7 @@ class Live:
             grabbed, question = taken
             began_s = time.monotonic()
             said = model.answer(question)
-            ended_s = time.monotonic()
+            ended_s = self._moved_s = time.monotonic()
             infer_s, latency_s = ended_s - began_s, ended_s - grabbed.due_s
             for tally in (self.total, self._since):
                 tally.answered(model.name, latency_s=latency_s, infer_s=infer_s)
@@ -200,8 +201,9 @@ class Live:
                 else:
                     began_s = time.monotonic()
                     listener.saw(heard)
+                    self._moved_s = time.monotonic()
                     if listener.name:
                         for tally in (self.total, self._since):
-                            tally.durations["draw"].add(time.monotonic() - began_s)
+                            tally.durations["draw"].add(self._moved_s - began_s)
         finally:
             listener.close()
