@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regard.errors import ClockError, FileError, RegardError, TableError
+from regard.io import open_recording
 from regard.io.devices.annotations import LANDMARKS, read_faces, read_labels, write_faces
 from regard.io.devices.folder import open_folder, read_gaze
 from regard.io.devices.lens import read_camera
@@ -15,7 +16,7 @@ from regard.types import GazeState
 
 def gaze_of(folder, content, min_confidence=0.6):
     (folder / "gaze.csv").write_text(content)
-    return open_folder(folder, min_confidence=min_confidence)
+    return open_recording(folder, min_confidence=min_confidence)
 
 
 def test_pixels_become_shares_of_the_picture_with_the_corner_at_zero(walk):
@@ -81,18 +82,18 @@ def test_dates_are_refused_with_what_to_write_instead(walk):
 )
 def test_gaze_that_is_not_read_is_named(walk, name):
     (walk / name).touch()
-    (note,) = open_folder(walk, min_confidence=0.6).notes
+    (note,) = open_folder(walk).notes
     assert name in note
     assert "not read" in note
     (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
     if name != "Gaze.csv":
-        assert open_folder(walk, min_confidence=0.6).notes == ()
+        assert open_folder(walk).notes == ()
 
 
 def test_a_gaze_table_that_no_video_can_claim_is_named(walk):
     (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
     (walk / "other.mp4").write_bytes((walk / "walk.mp4").read_bytes())
-    recording = open_folder(walk / "walk.mp4", min_confidence=0.6)
+    recording = open_folder(walk / "walk.mp4")
     assert recording.gaze is None
     assert "gaze.csv" in recording.notes[0]
 
@@ -158,7 +159,7 @@ def test_a_table_without_one_valid_line_still_opens(walk):
 
 
 def test_a_video_alone_opens_without_gaze(walk):
-    recording = open_folder(walk / "walk.mp4", min_confidence=0.6)
+    recording = open_folder(walk / "walk.mp4")
     assert recording.gaze is None
     assert recording.id == "walk"
 
@@ -166,22 +167,22 @@ def test_a_video_alone_opens_without_gaze(walk):
 def test_a_video_takes_the_table_of_its_own_name_before_the_common_one(walk):
     (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.1,0.1\n")
     (walk / "walk.gaze.csv").write_text("timestamp_s,x,y\n0.1,0.9,0.9\n")
-    assert open_folder(walk / "walk.mp4", min_confidence=0.6).gaze.point[0, 0] == 0.9
+    assert open_folder(walk / "walk.mp4").gaze.point[0, 0] == 0.9
 
 
 def test_common_tables_are_nobodys_where_two_videos_share_a_folder(walk):
     (walk / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.1,0.1\n")
     (walk / "run.mp4").write_bytes((walk / "walk.mp4").read_bytes())
-    assert open_folder(walk / "walk.mp4", min_confidence=0.6).gaze is None
+    assert open_folder(walk / "walk.mp4").gaze is None
     with pytest.raises(FileError, match=r"2 videos \(run.mp4, walk.mp4\)"):
-        open_folder(walk, min_confidence=0.6)
+        open_folder(walk)
 
 
 def test_labels_become_segments_in_time_order(walk):
     (walk / "labels.csv").write_text(
         "verb,start_s,end_s,kind,name,noun,comment\n3,1.0,1.5,action,take cup,7,good\n,0.2,0.9,untracked,,,\n"
     )
-    first, second = open_folder(walk, min_confidence=0.6).segments
+    first, second = open_folder(walk).segments
     assert (first.kind, first.start_s, first.end_s, first.labels) == ("untracked", 0.2, 0.9, {})
     assert (second.name, second.labels) == ("take cup", {"verb": 3, "noun": 7})
 
@@ -221,7 +222,7 @@ def test_a_camera_is_read_and_a_broken_one_named(walk):
     path = walk / "camera.json"
     about = {"height": 48, "width": 64, "matrix": [[50, 0, 32], [0, 50, 24], [0, 0, 1]]}
     path.write_text(json.dumps(about))
-    camera = open_folder(walk, min_confidence=0.6).camera
+    camera = open_folder(walk).camera
     assert camera.matrix[0, 2] == 32
     assert camera.model == "pinhole"
     for broken in ("", "{}", "[]", json.dumps({**about, "model": "mirror"}), json.dumps({**about, "matrix": [1, 2]})):
@@ -241,7 +242,7 @@ def test_any_written_gaze_comes_back(tmp_path_factory, steps, points):
     path.write_text(
         "\n".join(["timestamp_s,x,y", *(f"{t!r},{c}" for t, c in zip(time_s.tolist(), cells, strict=False))])
     )
-    track, _ = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25, min_confidence=0.6)
+    track = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25)
     np.testing.assert_array_equal(track.time_s, time_s)
     for point, wanted in zip(track.point.tolist(), points, strict=False):
         assert np.isnan(point).all() if wanted is None else point == list(wanted)
@@ -252,7 +253,7 @@ def test_any_text_gives_a_track_or_one_clear_error(tmp_path_factory, content, he
     path = tmp_path_factory.getbasetemp() / "fuzz.csv"
     path.write_text(("timestamp_s,x,y\n" if head else "") + content)
     with suppress(RegardError):
-        track, _ = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25, min_confidence=0.6)
+        track = read_gaze(path, size=(48, 64), frame_s=np.arange(51) / 25)
         assert (np.diff(track.time_s) > 0).all()
 
 
@@ -285,7 +286,7 @@ def test_a_table_without_a_face_is_read_and_written(tmp_path):
 def test_gaze_of_others_who_watched_lies_in_a_folder_of_its_own(walk):
     (walk / "others").mkdir()
     (walk / "others" / "ann.csv").write_text("timestamp_s,x,y\n0.1,0.25,0.5\n0.2,,\n")
-    others = open_folder(walk, min_confidence=0.6).others
+    others = open_folder(walk).others
     assert list(others) == ["ann"]
     assert others["ann"].point[0].tolist() == [0.25, 0.5]
     assert others["ann"].state.tolist() == [GazeState.TRACKED, GazeState.LOST]

@@ -12,7 +12,7 @@ HEAD = "timestamp_s,left_x,left_y,right_x,right_y\n"
 
 def hands_of(folder, lines: str):
     (folder / "hands.csv").write_text(HEAD + lines)
-    return open_folder(folder, min_confidence=0.6).hands
+    return open_folder(folder).hands
 
 
 def test_hands_are_read_and_empty_ones_were_not_seen(walk):
@@ -21,11 +21,11 @@ def test_hands_are_read_and_empty_ones_were_not_seen(walk):
     np.testing.assert_array_equal(hands.point[0], [[0.25, 0.5], [0.75, 0.5]])
     np.testing.assert_array_equal(hands.point[1], [[np.nan, np.nan], [0.7, 1.2]])
     assert np.isnan(hands.point[2]).all()
-    assert open_folder(walk / "walk.mp4", min_confidence=0.6).hands is not None
+    assert open_folder(walk / "walk.mp4").hands is not None
 
 
 def test_a_folder_without_hands_has_none(walk):
-    assert open_folder(walk, min_confidence=0.6).hands is None
+    assert open_folder(walk).hands is None
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_hands_that_run_backwards_and_tables_of_other_columns_are_refused(walk):
         hands_of(walk, "0.1,0.2,0.2,0.5,0.5\n0.0,0.2,0.2,0.5,0.5\n")
     (walk / "hands.csv").write_text("timestamp_s,x,y\n")
     with pytest.raises(TableError, match="left_x"):
-        open_folder(walk, min_confidence=0.6)
+        open_folder(walk)
 
 
 def test_check_notes_hands_that_are_never_seen(walk):
     hands_of(walk, "0.0,,,,\n")
-    recording = open_folder(walk, min_confidence=0.6)
+    recording = open_folder(walk)
     (finding,) = (found for found in check_recording(recording).findings if found.name == "hands")
     assert (finding.level, finding.value) == ("note", 0.0)
     hands_of(walk, "")
-    recording = open_folder(walk, min_confidence=0.6)
+    recording = open_folder(walk)
     (finding,) = (found for found in check_recording(recording).findings if found.name == "hands")
     assert (finding.level, finding.value) == ("note", 0.0)

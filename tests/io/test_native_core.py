@@ -99,7 +99,7 @@ def test_gaze_that_was_cut_off_or_is_something_else_is_refused(capture):
 def test_missing_times_are_named(capture, name):
     (capture / name).unlink()
     with pytest.raises(FileError, match=name):
-        open_native_core(capture, min_confidence=0.6)
+        open_native_core(capture)
 
 
 def test_another_recordings_gaze_is_refused_and_equal_times_keep_the_surer(capture):

@@ -9,16 +9,13 @@ from jaxtyping import Float64
 
 from regard.errors import RegardError
 from regard.io.clock import gaze_after_video
-from regard.io.devices.aria_media import AriaVideo
 from regard.io.finding import Finding, Level, RecordingCheck
 from regard.io.given import recording_of
-from regard.io.joined import JoinedVideo
-from regard.io.media.pictures import Pictures
-from regard.io.media.retimed import RetimedVideo
 from regard.io.media.video import Video
 from regard.io.recording import device_frame_times_s, open_sound, open_video
 from regard.io.thorough import all_sound, every_frame
 from regard.ops.states import lost_share, off_screen_share
+from regard.sources import FrameSource
 from regard.types import TRAINED, GazeTrack, Recording
 
 GAP_MEDIANS = 3.0
@@ -80,13 +77,13 @@ def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
     return Finding(level=level, name=name, text=f"{problem.where}: found {problem.found}; wanted {problem.wanted}")
 
 
-def _picture(video: Video | AriaVideo | RetimedVideo | Pictures | JoinedVideo) -> Iterator[Finding]:
+def _picture(video: FrameSource) -> Iterator[Finding]:
     height, width = video.size
     video.frames_at(video.times_s[:1], size=(16, 16))
     yield Finding(level="ok", name="picture", text=f"{width} x {height} pixels, upright")
-    if not isinstance(video, Pictures) and (lacks := video.missing) is not None:
+    if (lacks := getattr(video, "missing", None)) is not None:
         yield Finding(level="warning", name="missing part", text=lacks)
-    if isinstance(video, Video | AriaVideo) and video.is_turned:
+    if getattr(video, "is_turned", False):
         yield Finding(
             level="note", name="rotation", text="stored turned or mirrored; frames are turned upright on reading"
         )

@@ -15,6 +15,7 @@ from regard.engine.view.repacked import repacked
 from regard.errors import FileError
 from regard.io import FilmWriter
 from regard.io.cache import cache_folder
+from regard.io.devices import container_of
 from regard.io.files import make_folder, one_at_a_time
 from regard.io.fingerprint import fingerprint
 from regard.io.media.container import choose_video, open_media, video_streams
@@ -84,8 +85,8 @@ def _why_not(stream: MediaStream, num_frames: int) -> tuple[str, bool]:
         return f"in {len(stream.parts)} files", False
     if path.is_dir():
         return "a folder of pictures", False
-    if path.suffix.lower() == ".vrs":
-        return "a VRS file", False
+    if container_of(path) is not None:
+        return f"a {path.suffix.lower()} file", False
     with open_media(path) as container:
         chosen = choose_video(container, path, stream.index)
         kind, is_first = container.format.name, chosen is video_streams(container)[0]

@@ -26,6 +26,7 @@ from jaxtyping import Float64
 
 from regard.errors import FileError
 from regard.io.clock import require_increasing, require_overlap
+from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_vrs import (
     damage_told,
     device_calibration,
@@ -36,10 +37,12 @@ from regard.io.devices.aria_vrs import (
     to_camera,
     upright_calibration,
 )
+from regard.io.devices.device import Container, Device
 from regard.io.devices.name import recording_id
+from regard.io.devices.track import measured
 from regard.io.media.container import state_of
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import GazeState, GazeTrack, MediaStream, Recording
+from regard.types import GazeTrack, MediaStream, Recording
 
 if TYPE_CHECKING:
     from projectaria_tools.core.calibration import CameraCalibration, DeviceCalibration
@@ -64,17 +67,6 @@ def find_eye_gaze(folder: Path) -> list[Path]:
     found = (p for place in GAZE_FOLDERS for p in sorted(folder.glob(f"{place}/*gaze*.csv")))
     tables = [p for p in dict.fromkeys(found) if STAMP in read_header(p)]
     return sorted(tables, key=lambda p: not any(word in p.name for word in CALIBRATED))
-
-
-def vrs_missing(folder: Path, table: Path) -> FileError:
-    """What to say about MPS gaze without its VRS."""
-    return FileError(
-        folder,
-        found=f"MPS eye gaze ({table.relative_to(folder)}) without a .vrs",
-        wanted="the VRS recording: its calibration says where in the picture a gaze direction points",
-        do="put the VRS file beside it, or one mp4 and mps/slam/online_calibration.jsonl; "
-        "or name a video that has a gaze.csv in pixels",
-    )
 
 
 def open_aria(path: Path) -> Recording:
@@ -185,9 +177,7 @@ def read_gaze(
     beyond = lost & np.isfinite(looked_at).all(axis=1)
     if beyond.any():
         notes.append(f"{beyond.sum()} gaze samples point out of the RGB camera's calibrated field and count as lost")
-    return GazeTrack(
-        time_s=time_s, point=point, state=np.where(lost, GazeState.LOST, GazeState.TRACKED).astype(np.int8)
-    ), notes
+    return measured(time_s, point), notes
 
 
 def _project(
@@ -215,3 +205,13 @@ def _only_vrs(folder: Path) -> Path:
         wanted="one, or one named recording.vrs",
         do="give the path of the VRS file itself",
     )
+
+
+DEVICE = Device(
+    name="Project Aria",
+    files="*.vrs",
+    is_folder=is_aria,
+    open=open_aria,
+    takes=lambda path: path.suffix.lower() == ".vrs",
+    container=Container(suffix=".vrs", video=AriaVideo, sound=AriaSound),
+)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regard.errors import FileError, MissingExtraError
-from regard.io.devices.aria import STAMP, find_eye_gaze, read_directions, read_gaze
+from regard.io.devices.aria import STAMP, find_eye_gaze, is_aria, read_directions, read_gaze
 from regard.io.devices.aria_vrs import RGB, quiet, to_camera
+from regard.io.devices.device import Device
 from regard.io.devices.folder import video_files
 from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
@@ -30,6 +31,11 @@ CALIBRATION = "mps/slam/online_calibration.jsonl"
 ASSUMED_SIZE, ORIGIN = "DVT-S", "camera-slam-left"
 
 
+def is_without_vrs(folder: Path) -> bool:
+    """True for a folder with MPS eye gaze and no VRS."""
+    return not is_aria(folder) and bool(find_eye_gaze(folder))
+
+
 def is_preview(folder: Path) -> bool:
     """True for a folder with one video and an online calibration."""
     return (folder / CALIBRATION).is_file() and len(video_files(folder)) == 1
@@ -40,6 +46,14 @@ def open_preview(folder: Path) -> Recording:
 
     Raises FileError, TableError, ClockError, and MissingExtraError without projectaria-tools.
     """
+    if not is_preview(folder):
+        raise FileError(
+            folder,
+            found="MPS eye gaze without a .vrs",
+            wanted="the VRS recording: its calibration says where in the picture a gaze direction points",
+            do=f"put the VRS file beside it, or one mp4 and {CALIBRATION}; "
+            "or name a video that has a gaze.csv in pixels",
+        )
     (video,) = video_files(folder)
     device = _device(folder / CALIBRATION)
     camera = _upright(device)
@@ -109,3 +123,13 @@ def _unusable(path: Path, found: str) -> FileError:
         wanted="the online calibration that MPS writes, with the RGB camera",
         do="download the MPS SLAM output of this recording again, or put its VRS beside it",
     )
+
+
+DEVICE = Device(
+    name="Project Aria without VRS",
+    files=f"one mp4, mps/eye_gaze/*gaze*.csv, {CALIBRATION}",
+    is_folder=is_without_vrs,
+    open=open_preview,
+    takes=lambda _: False,  # its video alone opens without projectaria-tools
+    yields=True,
+)

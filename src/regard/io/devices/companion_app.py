@@ -24,13 +24,15 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import onto_video_clock, require_length, require_overlap
+from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT
 from regard.io.devices.name import recording_id
+from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
 from regard.io.json_text import finite, read_json
 from regard.io.media.looks import joined_streams
 from regard.io.media.video import Video
-from regard.types import Camera, GazeState, GazeTrack, Recording
+from regard.types import Camera, GazeTrack, Recording
 
 COPY_AGAIN = "copy the whole recording folder from the phone or Pupil Cloud again"
 
@@ -46,8 +48,9 @@ NOT_READ = {
 
 
 class Glasses(NamedTuple):
-    """What differs between the two: how scene videos are called, and of how many pixels (height, width) they are."""
+    """What differs between the two: their names and those of scene videos, of how many pixels (height, width)."""
 
+    name: str
     scene: str
     size: tuple[int, int]
     read_calibration: Callable[[Path], Camera]
@@ -61,8 +64,19 @@ class Glasses(NamedTuple):
         return any(folder.glob("gaze*.raw")) and bool(self.videos(folder))
 
     def is_scene_video(self, path: Path) -> bool:
-        """True for a scene video of such a folder, by its name."""
-        return path.name.startswith(self.scene) and path.suffix == ".mp4"
+        """True for a scene video of such a folder."""
+        return path.name.startswith(self.scene) and path.suffix == ".mp4" and self.is_folder(path.parent)
+
+    def device(self) -> Device:
+        """How their folders are recognised and opened; one part of several opens by its video."""
+        return Device(
+            name=self.name,
+            files=f"{self.scene}*.mp4, gaze*.raw",
+            is_folder=self.is_folder,
+            open=lambda path: open_native(path, self),
+            takes=self.is_scene_video,
+            stamped_s=frame_clock_s,
+        )
 
 
 def open_native(path: Path, glasses: Glasses) -> Recording:
@@ -184,11 +198,7 @@ def _read_gaze(
     time_s = onto_video_clock(time_ns, frame_ns, frame_s)
     path = folder / f"{parts[0].name}.time"
     require_overlap(path, time_s, float(frame_s[-1]), do=f"this gaze is of another recording: {COPY_AGAIN}")
-    return GazeTrack(
-        time_s=time_s,
-        point=point,
-        state=np.where(valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8),
-    ), notes
+    return measured(time_s, point), notes
 
 
 class _Part(NamedTuple):

@@ -7,8 +7,8 @@ import pandas as pd
 from jaxtyping import Float64
 
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
-from regard.io.devices.folder import drop_doubtful
-from regard.types import GazeState, GazeTrack
+from regard.io.devices.track import measured
+from regard.types import GazeTrack
 
 
 def core_track(
@@ -16,7 +16,6 @@ def core_track(
     table: pd.DataFrame,
     stamps: Float64[np.ndarray, "m"],
     frame_s: Float64[np.ndarray, "k"],
-    min_confidence: float,
     *,
     do: str,
 ) -> tuple[GazeTrack, list[str]]:
@@ -31,15 +30,12 @@ def core_track(
     time_s = on_video_clock(kept["gaze_timestamp"].to_numpy(), stamps, frame_s)
     require_overlap(path, time_s, float(frame_s[-1]), do=f"this gaze is of another recording: {do}")
     point = kept[["norm_pos_x", "norm_pos_y"]].to_numpy() * (1, -1) + (0, 1)
-    state = np.where(np.isnan(point).any(axis=1), GazeState.LOST, GazeState.TRACKED).astype(np.int8)
-    confidence = kept["confidence"].to_numpy()
-    notes = [drop_doubtful(state, confidence, min_confidence)]
+    notes = []
     if len(kept) < len(table):
         notes.append(
             f"{len(table) - len(kept)} gaze samples share their time with a more confident one and are left out"
         )
-    point[state == GazeState.LOST] = np.nan
-    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
+    return measured(time_s, point, confidence=kept["confidence"].to_numpy()), notes
 
 
 def on_video_clock(

@@ -103,7 +103,7 @@ def video_files(folder: Path) -> list[Path]:
     )
 
 
-def open_folder(path: Path, *, min_confidence: float) -> Recording:
+def open_folder(path: Path) -> Recording:
     """A video file, or the folder around one, as a Recording. Raises FileError, TableError or ClockError."""
     if path.is_dir():
         videos = video_files(path)
@@ -129,14 +129,10 @@ def open_folder(path: Path, *, min_confidence: float) -> Recording:
             notes.append(f"world_timestamps.npy has {len(taken_s)} times for {len(frame_s)} frames: it is not used")
     gaze = None
     if table := beside.find("gaze.csv"):
-        gaze, found = read_gaze(table, size=size, frame_s=frame_s, min_confidence=min_confidence)
-        notes += found
+        gaze = read_gaze(table, size=size, frame_s=frame_s)
     elif video.parent.is_dir():
         notes += unread_gaze(video.parent)
-    watched = {
-        file.stem: read_gaze(file, size=size, frame_s=frame_s, min_confidence=min_confidence)[0]
-        for file in beside.others()
-    }
+    watched = {file.stem: read_gaze(file, size=size, frame_s=frame_s) for file in beside.others()}
     labels, faces, hands = (beside.find(name) for name in ("labels.csv", "faces.csv", "hands.csv"))
     camera = beside.find("camera.json")
     picture, sound = media_streams(video)
@@ -173,10 +169,8 @@ class _Beside:
         return sorted((self._video.parent / "others").glob("*.csv")) if self._alone else []
 
 
-def read_gaze(
-    path: Path, *, size: tuple[int, int], frame_s: Float64[np.ndarray, "m"], min_confidence: float
-) -> tuple[GazeTrack, list[str]]:
-    """gaze.csv as a track, with notes. `size` (height, width) and `frame_s`, its frames' times, are the video's."""
+def read_gaze(path: Path, *, size: tuple[int, int], frame_s: Float64[np.ndarray, "m"]) -> GazeTrack:
+    """gaze.csv as a track. `size` (height, width) and `frame_s`, its frames' times, are the video's."""
     in_pixels = {"x_px", "y_px"} <= set(read_header(path))
     x, y = ("x_px", "y_px") if in_pixels else ("x", "y")
     table = read_columns(
@@ -204,7 +198,6 @@ def read_gaze(
     if "gaze_state" in table:
         state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
     confidence = None
-    notes = []
     if "confidence" in table:
         confidence = table["confidence"].to_numpy()
         outside = np.flatnonzero((confidence < 0) | (confidence > 1))
@@ -215,16 +208,8 @@ def read_gaze(
                 wanted="a confidence from 0 to 1",
                 do="bring the column to that range, or rename it",
             )
-        notes.append(drop_doubtful(state, confidence, min_confidence))
     point[state == GazeState.LOST] = np.nan
-    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence), notes
-
-
-def drop_doubtful(state: Int8[np.ndarray, "n"], confidence: Float64[np.ndarray, "n"], min_confidence: float) -> str:
-    """Mark measurements below `min_confidence` as LOST in `state`, and say in a sentence how many those are."""
-    low = (confidence < min_confidence) & (state != GazeState.LOST)
-    state[low] = GazeState.LOST
-    return f"{low.sum()} of {len(low)} gaze samples have a confidence below {min_confidence:g} and count as lost"
+    return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence)
 
 
 def _read_states(path: Path, table: pd.DataFrame) -> Int8[np.ndarray, "n"]:

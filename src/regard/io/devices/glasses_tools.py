@@ -22,15 +22,17 @@ from jaxtyping import Float64
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap, require_seconds
 from regard.io.devices.annotations import require_pairs
+from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT, lens_told, require_lens
 from regard.io.devices.name import recording_id
 from regard.io.devices.scene_size import require_shape
+from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
 from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
 from regard.io.tables import Column, read_columns, read_header
-from regard.types import Camera, GazeState, GazeTrack, Recording
+from regard.types import Camera, GazeTrack, Recording
 
 GAZE, FRAMES, CAMERA = "gazeData.tsv", "frameTimestamps.tsv", "calibration.xml"
 
@@ -108,9 +110,8 @@ def _read_gaze(
         time_s = onto_video_clock(time_ns, stamp_ns, frame_s)
     require_overlap(path, time_s, float(frame_s[-1]), do=f"this gaze is of another recording: {IMPORT_AGAIN}")
     point = table[[X, Y]].to_numpy() / size[::-1]
-    state = np.where(np.isnan(point[:, 0]), GazeState.LOST, GazeState.TRACKED).astype(np.int8)
     notes = [f"gaze times are {VOR}: glassesTools brought gaze and video together"] if name == VOR else []
-    return GazeTrack(time_s=time_s, point=point, state=state), notes
+    return measured(time_s, point), notes
 
 
 def _read_camera(path: Path) -> Camera:
@@ -137,3 +138,12 @@ def _read_camera(path: Path) -> Camera:
         )
         require_lens(camera)
     return camera
+
+
+DEVICE = Device(
+    name="glassesTools",
+    files="gazeData.tsv, worldCamera.*",
+    is_folder=is_glasses_tools,
+    open=open_glasses_tools,
+    yields=True,
+)

@@ -26,7 +26,8 @@ from jaxtyping import Float64
 
 from regard.errors import FileError
 from regard.io.devices.core_gaze import core_track
-from regard.io.devices.core_times import COPY_AGAIN, FRAMES, VIDEO, read_frame_times, read_seconds
+from regard.io.devices.core_times import COPY_AGAIN, FRAMES, VIDEO, native_times_s, read_frame_times, read_seconds
+from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT, lens_told, require_lens
 from regard.io.devices.name import recording_id
 from regard.io.devices.unread import not_read
@@ -59,7 +60,7 @@ def is_native_core(folder: Path) -> bool:
     return gaze.is_file() and gaze.stat().st_size >= MIN_PACKED and (folder / VIDEO).is_file()
 
 
-def open_native_core(path: Path, *, min_confidence: float) -> Recording:
+def open_native_core(path: Path) -> Recording:
     """A native folder as a Recording. Raises FileError or ClockError."""
     video = path / VIDEO
     with Video(video) as frames:
@@ -71,7 +72,7 @@ def open_native_core(path: Path, *, min_confidence: float) -> Recording:
         notes.append(f"frame times are from {FRAMES}")
     else:
         notes.append(f"{FRAMES} has {len(stamps)} times for {len(frame_s)} frames: gaze is placed by the first alone")
-    gaze, found = _read_gaze(path, stamps, frame_s, min_confidence)
+    gaze, found = _read_gaze(path, stamps, frame_s)
     camera = _read_camera(path / "world.intrinsics") if (path / "world.intrinsics").is_file() else None
     if camera is None:
         notes.append(f"no world.intrinsics: {WITHOUT}")
@@ -88,7 +89,7 @@ def open_native_core(path: Path, *, min_confidence: float) -> Recording:
 
 
 def _read_gaze(
-    folder: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"], min_confidence: float
+    folder: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
 ) -> tuple[GazeTrack, list[str]]:
     path = folder / GAZE
     rows, one_eyed = [], 0
@@ -113,7 +114,7 @@ def _read_gaze(
         )
     table = pd.DataFrame(rows, columns=["gaze_timestamp", "confidence", "norm_pos_x", "norm_pos_y"], dtype=np.float64)
     table = table.sort_values("gaze_timestamp", kind="stable", ignore_index=True)
-    gaze, notes = core_track(path, table, stamps, frame_s, min_confidence, do=COPY_AGAIN)
+    gaze, notes = core_track(path, table, stamps, frame_s, do=COPY_AGAIN)
     return gaze, [*notes, *[f"{one_eyed} of {len(rows)} gaze points are of one eye alone"] * bool(one_eyed)]
 
 
@@ -179,3 +180,13 @@ def _wearer(path: Path) -> str:
     table = read_columns(path, (Column("key", "text"), Column("value", "text")), do=COPY_AGAIN)
     named = table.loc[table["key"] == "name", "value"].tolist()
     return (named[0] if named else "") or "unknown"
+
+
+DEVICE = Device(
+    name="Pupil Core",
+    files="gaze.pldata, world.mp4",
+    is_folder=is_native_core,
+    open=open_native_core,
+    yields=True,
+    shown_s=native_times_s,
+)

@@ -59,4 +59,6 @@ def calibration_of(content: bytes, where: Path | str) -> Camera:
     )
 
 
-NEON = Glasses("Neon Scene Camera", SCENE_SIZE, read_calibration)
+NEON = Glasses("Neon", "Neon Scene Camera", SCENE_SIZE, read_calibration)
+
+DEVICE = NEON.device()

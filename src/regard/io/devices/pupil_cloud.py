@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float64
 
 from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
+from regard.io.devices.device import Device
 from regard.io.devices.folder import video_files
 from regard.io.devices.name import recording_id
 from regard.io.devices.scene_size import scene_size
@@ -156,3 +157,12 @@ def _blinks(table: pd.DataFrame, time_s: Float64[np.ndarray, "n"]) -> tuple[Segm
 def _wearer(path: Path) -> str:
     about = read_json(path, wanted="info.json of the export", do=EXPORT_AGAIN) if path.exists() else {}
     return str(about.get("wearer_name") or about.get("wearer_id") or "unknown")
+
+
+DEVICE = Device(
+    name="Pupil Cloud's export",
+    files="gaze.csv, world_timestamps.csv",
+    is_folder=is_pupil_cloud,
+    open=open_pupil_cloud,
+    stamped_s=frame_clock_s,
+)

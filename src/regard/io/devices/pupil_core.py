@@ -26,6 +26,7 @@ from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
 from regard.io.devices.core_gaze import core_track, on_video_clock
 from regard.io.devices.core_times import native_times_s, read_frame_times
+from regard.io.devices.device import Device
 from regard.io.devices.name import recording_id
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
@@ -46,7 +47,7 @@ def is_pupil_core(folder: Path) -> bool:
     return (folder / "gaze_positions.csv").is_file()
 
 
-def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
+def open_pupil_core(path: Path) -> Recording:
     """A Pupil Player export folder as a Recording. Raises FileError, TableError or ClockError."""
     video = path / "world.mp4"
     if not video.is_file():
@@ -59,7 +60,7 @@ def open_pupil_core(path: Path, *, min_confidence: float) -> Recording:
     if (taken_s := native_times_s(video)) is not None and len(taken_s) == len(frame_s):
         frame_s = taken_s
         notes.append("frame times are from world_timestamps.npy")
-    gaze, found = _read_gaze(path / "gaze_positions.csv", stamps, frame_s, min_confidence)
+    gaze, found = _read_gaze(path / "gaze_positions.csv", stamps, frame_s)
     picture, sound = media_streams(video)
     return Recording(
         id=recording_id(path),
@@ -95,7 +96,7 @@ def _frame_times(path: Path) -> Float64[np.ndarray, "m"]:
 
 
 def _read_gaze(
-    path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"], min_confidence: float
+    path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
 ) -> tuple[GazeTrack, list[str]]:
     header = read_header(path)
     name = next((n for n in GAZE_TIMES if n in header), GAZE_TIMES[0])
@@ -105,7 +106,7 @@ def _read_gaze(
         do=EXPORT_AGAIN,
     )
     table = table.rename(columns={name: "gaze_timestamp"})
-    return core_track(path, table, stamps, frame_s, min_confidence, do=EXPORT_AGAIN)
+    return core_track(path, table, stamps, frame_s, do=EXPORT_AGAIN)
 
 
 def _blinks(path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]) -> tuple[Segment, ...]:
@@ -122,3 +123,12 @@ def _blinks(path: Path, stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.nd
             do=EXPORT_AGAIN,
         )
     return tuple(Segment(start_s=float(a), end_s=float(b), kind=BLINK) for a, b in zip(start_s, end_s, strict=True))
+
+
+DEVICE = Device(
+    name="Pupil Player's export of Pupil Core",
+    files="gaze_positions.csv, world.mp4",
+    is_folder=is_pupil_core,
+    open=open_pupil_core,
+    stamped_s=frame_clock_s,
+)

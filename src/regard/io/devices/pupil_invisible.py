@@ -52,4 +52,6 @@ def read_calibration(path: Path) -> Camera:
     return camera
 
 
-INVISIBLE = Glasses("PI world v1", SCENE_SIZE, read_calibration)
+INVISIBLE = Glasses("Pupil Invisible", "PI world v1", SCENE_SIZE, read_calibration)
+
+DEVICE = INVISIBLE.device()

@@ -23,11 +23,13 @@ import pandas as pd
 from jaxtyping import Float64, Int64
 
 from regard.errors import ClockError, FileError, TableError
+from regard.io.devices.device import Device
 from regard.io.devices.name import recording_id
+from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.types import GazeState, GazeTrack, Recording
+from regard.types import Recording
 
 GAZE, VIDEO = "-recording.txt", "-export.avi"
 
@@ -71,11 +73,7 @@ def open_begaze(path: Path) -> Recording:
         subject="unknown",
         video=picture,
         audio=sound,
-        gaze=GazeTrack(
-            time_s=time_s,
-            point=np.where(lost[:, None], np.nan, point),
-            state=np.where(lost, GazeState.LOST, GazeState.TRACKED).astype(np.int8),
-        ),
+        gaze=measured(time_s, np.where(lost[:, None], np.nan, point)),
         notes=(
             "gaze is placed by BeGaze's Frame column alone, to about a frame: its times are not the video's",
             f"{lost.sum()} of {len(lost)} gaze samples are (0, 0) or empty and count as lost",
@@ -181,3 +179,12 @@ def _spread(number: Int64[np.ndarray, "n"], edges_s: Float64[np.ndarray, "m"]) -
     _, first, place, count = np.unique(number, return_index=True, return_inverse=True, return_counts=True)
     share = (np.arange(len(number)) - first[place]) / count[place]
     return begin_s(number) + share * (begin_s(number + 1) - begin_s(number))
+
+
+DEVICE = Device(
+    name="SMI BeGaze",
+    files="*-recording.txt, *-export.avi",
+    is_folder=is_begaze,
+    open=open_begaze,
+    yields=True,
+)

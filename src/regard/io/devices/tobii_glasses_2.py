@@ -32,15 +32,17 @@ from jaxtyping import Bool, Float64, Int64
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import LATE_S, require_length, require_overlap
+from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT
 from regard.io.devices.name import recording_id
 from regard.io.devices.scene_size import require_shape
+from regard.io.devices.track import measured
 from regard.io.devices.tslv import read_camera
 from regard.io.devices.unread import not_read
 from regard.io.json_text import finite, read_json, read_json_lines
 from regard.io.media.looks import joined_streams
 from regard.io.media.video import Video
-from regard.types import GazeState, GazeTrack, Recording
+from regard.types import Recording
 
 LIVE, VIDEO = "livedata.json.gz", "fullstream.mp4"
 
@@ -89,9 +91,7 @@ def open_glasses_2(path: Path) -> Recording:
         subject=_participant(about / "participant.json"),
         video=picture,
         audio=sound,
-        gaze=GazeTrack(
-            time_s=time_s, point=point, state=np.where(valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8)
-        ),
+        gaze=measured(time_s, point),
         camera=camera,
         notes=(*notes, *(note for s in segments for note in s.notes), *not_read(folder, NOT_READ)),
     )
@@ -271,3 +271,12 @@ def _video_times(path: Path, video: dict[int, int]) -> Int64[np.ndarray, "k 2"]:
     if (np.diff(pairs[:, 1]) <= 0).any():
         raise ClockError(path, found='"vts" that does not increase', wanted="the video's times", do=COPY_AGAIN)
     return pairs
+
+
+DEVICE = Device(
+    name="Tobii Pro Glasses 2",
+    files="segments/*/livedata.json.gz",
+    is_folder=is_glasses_2,
+    open=open_glasses_2,
+    yields=True,
+)

@@ -24,14 +24,16 @@ import numpy as np
 
 from regard.errors import ClockError, FileError
 from regard.io.clock import require_length, require_overlap
+from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT, lens_told, tobii_camera
 from regard.io.devices.name import recording_id
 from regard.io.devices.scene_size import require_shape
+from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
 from regard.io.json_text import finite, read_json, read_json_lines
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
-from regard.types import Camera, GazeState, GazeTrack, Recording
+from regard.types import Camera, GazeTrack, Recording
 
 ABOUT, GAZE, VIDEO = "recording.g3", "gazedata.gz", "scenevideo.mp4"
 
@@ -128,10 +130,8 @@ def _read_gaze(path: Path, end_s: float) -> tuple[GazeTrack, list[str]]:
         one_eyed += "gaze2d" in data and bool(data.get("eyeleft")) != bool(data.get("eyeright"))
     time_s, point = np.array(times, np.float64), np.array(points, np.float64).reshape(-1, 2)
     require_overlap(path, time_s, end_s, do=f"this gaze is of another recording: {COPY_AGAIN}")
-    valid = np.isfinite(point[:, 0])
-    state = np.where(valid, GazeState.TRACKED, GazeState.LOST).astype(np.int8)
-    notes = [f"{one_eyed} of {valid.sum()} gaze points are of one eye alone"] if one_eyed else []
-    return GazeTrack(time_s=time_s, point=point, state=state), notes
+    gaze = measured(time_s, point)
+    return gaze, [f"{one_eyed} of {gaze.valid.sum()} gaze points are of one eye alone"] if one_eyed else []
 
 
 def _point(data: Any) -> tuple[float, float] | None:
@@ -142,3 +142,12 @@ def _point(data: Any) -> tuple[float, float] | None:
         case dict() if "gaze2d" not in data:
             return np.nan, np.nan
     return None
+
+
+DEVICE = Device(
+    name="Tobii Pro Glasses 3",
+    files="recording.g3, gazedata.gz, scenevideo.mp4",
+    is_folder=is_glasses_3,
+    open=open_glasses_3,
+    yields=True,
+)

@@ -1,7 +1,7 @@
 """What lies beside a video and is not read: named, so that nobody takes it for a recording without."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 LOOKS_LIKE_GAZE = re.compile(
@@ -9,25 +9,20 @@ LOOKS_LIKE_GAZE = re.compile(
     re.I,
 )
 
-MAKERS = {
-    "gaze.pldata": "a native Pupil Core folder",
-}
-
 ANNOTATIONS = {"labels.csv": "segments", "faces.csv": "people in view", "hands.csv": "hands"}
 """Tables that are read beside a plain video, and not in a device's own folder."""
 
 MOST = 4
 
 
-def unread_gaze(folder: Path, *, read: Collection[Path] = ()) -> list[str]:
-    """A note where files in the folder look like gaze and none of them is among the `read` ones."""
+def unread_gaze(folder: Path) -> list[str]:
+    """A note where files in the folder look like gaze."""
     found = sorted(p.name for p in folder.iterdir() if LOOKS_LIKE_GAZE.fullmatch(p.name) and not p.is_dir())
-    if not found or read:
+    if not found:
         return []
-    maker = next((f" ({MAKERS[name]})" for name in found if name in MAKERS), "")
     more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
     return [
-        f"{', '.join(found[:MOST])}{more}{maker} {'lies' if len(found) == 1 else 'lie'} here and "
+        f"{', '.join(found[:MOST])}{more} {'lies' if len(found) == 1 else 'lie'} here and "
         f"{'is' if len(found) == 1 else 'are'} not read: to score against it, write it as gaze.csv "
         "(timestamp_s,x,y) beside the only video"
     ]
