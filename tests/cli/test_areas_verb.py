@@ -114,6 +114,19 @@ def test_a_recording_is_done_again_when_its_areas_have_changed(say, study: Path,
     assert "mug" in pd.read_csv("out/areas.csv")["area"].tolist()
 
 
+def test_areas_for_all_that_nobody_can_take_are_refused_once_and_nothing_runs(say, study: Path, tmp_path: Path):
+    wrong = tmp_path / "all.csv"
+    wrong.write_text(f"{HEAD}cup,,0.2,0.2,1.9,0.9\n")
+    said = say("areas", study, "--areas", wrong, "--no_look", "--jobs", 1)
+    assert said.code == 2
+    assert said.err.count("a corner at (1.9, 0.2), outside the picture") == 1
+    assert "1/3" not in said.out
+    assert not Path("regard-out").exists()
+    wrong.write_text(f"{HEAD}cup,99.0,0.2,0.2,0.8,0.9\n")
+    assert "99" in say("areas", study.parent, "--areas", wrong, "--no_look").err
+    assert say("areas", study, "--areas", tmp_path / "none.csv").code == 2
+
+
 def test_a_study_without_areas_is_refused(say, study: Path):
     said = say("areas", study, "--jobs", 1)
     assert said.code == 2

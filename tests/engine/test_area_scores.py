@@ -152,6 +152,13 @@ def test_the_figure_is_made_with_video_and_without(tiny_world: Path, tmp_path: P
         found.figure(tmp_path / "areas.pdf")
 
 
+def test_a_figure_without_transitions_says_so(tmp_path: Path):
+    one = regard.areas(gazed((LEFT, 0.5)), HALVES, look=False, recorded=True)
+    assert ">no transitions<" in one.figure(tmp_path / "one.svg").read_text()
+    two = regard.areas(gazed((LEFT, 0.5), (RIGHT, 0.5)), HALVES, look=False, recorded=True)
+    assert "no transitions" not in two.figure(tmp_path / "two.svg").read_text()
+
+
 def test_a_figure_of_more_bars_than_can_be_seen_shows_their_shares(tmp_path: Path):
     number = 3000
     point = np.tile(np.repeat([LEFT, RIGHT], 4, axis=0), (number // 2, 1))

@@ -16,7 +16,7 @@ from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.areas import AreaScores, areas
 from regard.engine.study.kept import Told
-from regard.errors import FileError, RecipeError
+from regard.errors import FileError, RecipeError, RegardError
 from regard.io.areas.files import KINDS, read_areas, write_areas
 from regard.io.files import make_folder, writing
 from regard.io.finding import RecordingCheck
@@ -61,6 +61,7 @@ def run(options: Namespace) -> int:
     study = study_of(options)
     if study is not None:
         own = _own_files(study, options.areas)
+        _require_readable(study, own, options)
         return many(study, options, partial(told, own), verb="areas", beside=own, more=["transitions"])
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
@@ -140,6 +141,28 @@ def _own_files(study: StudyList, given: Path | None) -> dict[str, Path]:
             "draw on",
         )
     return {name: file.absolute() for name, file in files.items() if file is not None}
+
+
+def _require_readable(study: StudyList, own: Mapping[str, Path], options: Namespace) -> None:
+    """Raise what reading the areas for all raises, where none of the recordings that it is for can take them."""
+    if options.areas is None:
+        return
+    given, refused = options.areas.absolute(), None
+    for one in study.recordings:
+        if own[one.id] != given:
+            continue
+        try:
+            recording = open_recording(one.path, min_confidence=options.min_confidence)
+        except RegardError:  # told when its turn comes
+            continue
+        try:
+            read_areas(given, recording)
+        except RegardError as error:
+            refused = refused or error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def _require_apart(given: Path, folder: Path) -> None:

@@ -151,6 +151,10 @@ def _picture(axes: "Axes", areas: Sequence[Area], frame: UInt8[np.ndarray, "h w 
 
 
 def _matrix(axes: "Axes", names: list[str], transitions: "pd.DataFrame") -> None:
+    if not transitions["count"].sum():
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "no transitions", ha="center", va="center", color=DARK, transform=axes.transAxes)
+        return
     counts, shares = (np.full((len(names), len(names)), np.nan) for _ in range(2))
     number = {name: k for k, name in enumerate(names)}
     for source, target, count in zip(transitions["from"], transitions["to"], transitions["count"], strict=True):
