@@ -88,3 +88,30 @@ def test_what_was_written_where_it_usually_is_needs_no_naming(say, world: Path):
     said = say("predict", world, "--model", "centre-prior", "--no_film")
     assert f"look: regard view '{world}'" in said.out.splitlines()
     assert results_of(recording) == Path("regard-out/my_world")
+
+
+def test_areas_are_those_that_are_named_else_those_in_the_recordings_folder(world: Path, tmp_path: Path):
+    (world / "areas.json").write_text('{"areas": [{"name": "own", "keyframes": [{"box": [0, 0, 0.5, 1]}]}]}')
+    named = tmp_path / "named.csv"
+    named.write_text("name,x0,y0,x1,y1\nnamed,0,0,0.5,1\n")
+    assert shown_areas(world, tmp_path) == ["own"]
+    assert shown_areas(world, tmp_path, "--areas", str(named)) == ["named"]
+
+
+def shown_areas(world: Path, cwd: Path, *words: str) -> list[str]:
+    """Names of the areas that the page is told of."""
+    command = [sys.executable, "-m", "regard", "view", str(world), "--port", "0", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd) as running:
+        try:
+            assert running.stdout is not None
+            address = next(line for line in running.stdout if line.startswith("http")).split()[0]
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(f"{address}about", timeout=60) as answer:
+                return [area["name"] for area in json.load(answer)["areas"]]
+        finally:
+            running.kill()
+
+
+def test_areas_that_are_none_are_refused(refused, world: Path, tmp_path: Path):
+    (tmp_path / "wrong.csv").write_text("name,x0,y0,x1,y1\ncup,0,0,1.5,1\n")
+    assert "outside the picture" in refused("view", world, "--areas", tmp_path / "wrong.csv", "--port", 0).found

@@ -1,161 +1,17 @@
-"""The page of a recording: what its server gives, and what a browser makes of it."""
+"""The page of a recording in a browser: each frame with what is known about its moment, keys, boxes, the timeline."""
 
-import http.client
-import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
 from browser import CHROMIUM, Tab, browser
+from walk import TIMES_S, grey, looked_at
 
-from regard.engine.evaluate import evaluate
-from regard.engine.view.found import found_in
-from regard.engine.view.playable import playable
-from regard.engine.view.scene import Scene
-from regard.io import FilmWriter
-from regard.io.predictions import write_prediction
-from regard.io.tables import write_table
-from regard.page.serving import Serving, page_routes
-from regard.page.view import view_routes
-from regard.prediction import Prediction
-from regard.types import GazeState, GazeTrack, MediaStream, Recording, Segment
+from regard.page.serving import Serving
 
-SIZE = (240, 320)
-TIMES_S = np.cumsum(np.append(0.0, np.random.default_rng(5).choice([0.033, 0.04, 0.1], 59)))
 FIXATION = (86, 180, 233)
 PREDICTED = (255, 94, 58)
-
-
-def grey(number: int) -> int:
-    return 20 + 3 * number
-
-
-def looked_at(number: int) -> tuple[float, float]:
-    """Another place for each of 24 frames in a row."""
-    return (0.5 + number % 6) / 6, (0.5 + number // 6 % 4) / 4
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    folder = tmp_path_factory.mktemp("walk")
-    with FilmWriter(folder / "video.mp4", size=SIZE) as writer:
-        for number, time_s in enumerate(TIMES_S.tolist()):
-            writer.write(np.full((*SIZE, 3), grey(number), np.uint8), time_s)
-    time_s = np.sort(np.unique(np.append(np.arange(0, TIMES_S[-1], 0.005), TIMES_S).round(4)))
-    frame = np.searchsorted(TIMES_S, time_s + 1e-3, side="right") - 1
-    gaze = GazeTrack(
-        time_s=time_s,
-        point=np.array([looked_at(k) for k in frame]),
-        state=np.full(len(time_s), GazeState.FIXATION, np.int8),
-    )
-    segments = (Segment(start_s=1.0, end_s=2.0, kind="action", name="stir"),)
-    video = MediaStream(path=folder / "video.mp4")
-    return Recording(id="walk", subject="s1", video=video, gaze=gaze, segments=segments)
-
-
-@pytest.fixture(scope="module")
-def page(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    run = tmp_path_factory.mktemp("run")
-    logs = np.full((60, 24, 32), -20.0)
-    logs[:, 5, 28] = 0.0  # at the top right, where no other mark is
-    logs -= np.log(np.exp(logs).sum(axis=(1, 2), keepdims=True))
-    said = Prediction(
-        recording="walk",
-        model="a model",
-        time_s=TIMES_S,
-        seen_until_s=TIMES_S,
-        values={"log_density": logs.astype(np.float32)},
-    )
-    write_prediction(said, run / "a.parquet")
-    write_table(evaluate(recording, said).items, run / "a_items.parquet")
-    scene = Scene(recording, found_in([run], recording), end_s=float(TIMES_S[-1]))
-    with Serving(port=0) as serving:
-        serving.start([*page_routes("view.html"), *view_routes(scene, playable(recording))])
-        yield serving
-
-
-def asked(page: Serving, path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
-    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    return answer, body
-
-
-def test_the_video_comes_in_ranges(page: Serving, recording: Recording):
-    whole = recording.require_video().path.read_bytes()
-    answer, body = asked(page, "/video")
-    assert (answer.status, body, answer.headers["accept-ranges"]) == (200, whole, "bytes")
-    answer, body = asked(page, "/video", range="bytes=100-199")
-    assert (answer.status, body) == (206, whole[100:200])
-    assert answer.headers["content-range"] == f"bytes 100-199/{len(whole)}"
-    assert asked(page, "/video", range="bytes=-7")[1] == whole[-7:]
-    assert asked(page, "/video", range="bytes=9-")[1] == whole[9:]
-    answer, body = asked(page, "/video", "HEAD")
-    assert (answer.status, body, answer.headers["content-length"]) == (200, b"", str(len(whole)))
-
-
-def test_a_range_of_a_video_that_has_changed_is_not_mixed_with_the_old_one(page: Serving):
-    mark = asked(page, "/video", "HEAD")[0].headers["etag"]
-    assert asked(page, "/video", range="bytes=0-9", if_range=mark)[0].status == 206
-    assert asked(page, "/video", range="bytes=0-9", if_range='"another"')[0].status == 200
-
-
-@pytest.mark.parametrize(("wrong", "status"), [("bytes=99999999-", 416), ("bytes=7-3", 400), ("frames=1-2", 400)])
-def test_ranges_that_are_none_are_refused(page: Serving, wrong: str, status: int):
-    assert asked(page, "/video", range=wrong)[0].status == status
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../view.py", "/static/../view.py", "/video/..%2f..%2fetc/passwd", "/chunk/..%2f..%2fview/0", "/chunk/gaze/x",
-        "/chunk/gaze/9999999999999", "/chunk/nobody/0", "/whole/gaze", "/timeline",
-        "/timeline?from=0&until=nan&columns=5", "/timeline?from=0&until=1&columns=99999",
-    ],
-)  # fmt: skip
-def test_no_address_leads_elsewhere(page: Serving, path: str):
-    assert asked(page, path)[0].status == 404
-
-
-def test_a_video_that_has_changed_is_not_shown(recording: Recording, tmp_path: Path):
-    path = tmp_path / "video.mp4"
-    path.write_bytes(recording.require_video().path.read_bytes())
-    own = Recording(id="walk", subject="s1", video=MediaStream(path=path))
-    with Serving(port=0) as serving:
-        serving.start(view_routes(Scene(own, found_in([], own), end_s=1.0), playable(own)))
-        assert asked(serving, "/video")[0].status == 200
-        path.write_bytes(b"another film")
-        assert asked(serving, "/video")[0].status == 410
-
-
-def test_answers_that_are_gone_are_told(recording: Recording, tmp_path: Path):
-    said = Prediction(
-        recording="walk",
-        model="m",
-        time_s=np.arange(3.0),
-        seen_until_s=np.arange(3.0),
-        values={"point": np.full((3, 2), 0.5)},
-    )
-    write_prediction(said, tmp_path / "a.parquet")
-    with Serving(port=0) as serving:
-        scene = Scene(recording, found_in([tmp_path], recording), end_s=2.0)
-        serving.start(view_routes(scene, playable(recording)))
-        assert asked(serving, "/chunk/run0/0")[0].status == 200
-        (tmp_path / "a.parquet").unlink()
-        answer, body = asked(serving, "/chunk/run0/0")
-        assert answer.status == 410
-        assert b"a.parquet" in body
-
-
-def test_the_page_is_told_what_there_is(page: Serving):
-    about = json.loads(asked(page, "/about")[1])
-    assert about["video"] == {"width": 320, "height": 240, "frames": 60, "note": ""}
-    assert [run["name"] for run in about["runs"]] == ["a model"]
-    assert about["runs"][0]["scores"]["names"][0] == "nss"
 
 
 @pytest.fixture(scope="module")
@@ -287,6 +143,39 @@ def test_boxes_show_and_hide(opened: Tab):
     tick(opened, "run0")
     opened.until(f"document.getElementById('lanes').height < {high}")
     assert "a model" not in opened.ask("document.getElementById('facts').textContent")
+
+
+def test_areas_are_drawn_where_they_are_and_filled_where_they_are_looked_at(opened: Tab):
+    box, cup = (230, 159, 0), (0, 158, 115)
+
+    def colour(x: float, y: float) -> list[int]:
+        return opened.ask(f"colourAt(document.getElementById('over'), {x}, {y})")
+
+    def is_drawn(x: float, y: float, wanted: tuple[int, int, int]) -> bool:
+        return sum(abs(a - b) for a, b in zip(colour(x, y), (*wanted, 255), strict=True)) < 12
+
+    def facts() -> str:
+        return opened.ask("document.getElementById('facts').textContent")
+
+    in_left = 0.04, 0.95
+    left_of_box = 0.52 + 0.26 * TIMES_S[7] / 2
+    assert is_drawn(left_of_box, 0.7, box)
+    assert not is_drawn(0.80, 0.9, cup), "before its first keyframe"
+    assert abs(colour(*in_left)[3] - 0.4 * 255) < 3, "gaze is in it"
+    assert "arealeft" in facts()
+    tick(opened, "areas")
+    assert colour(*in_left)[3] == 0
+    assert not is_drawn(left_of_box, 0.7, box)
+    tick(opened, "areas")
+    there = next(k for k, time_s in enumerate(TIMES_S) if time_s > 1.05 and looked_at(k)[0] > 0.5)
+    opened.ask(f"location.hash = 't={TIMES_S[there]:.4f}'")
+    shows(opened, there)
+    assert is_drawn(0.80, 0.9, cup)
+    assert colour(*in_left)[3] == 0, "gaze is elsewhere"
+    assert "arealeft" not in facts()
+    opened.ask(f"location.hash = 't={TIMES_S[58]:.4f}'")
+    shows(opened, 58)
+    assert not is_drawn(0.80, 0.9, cup), "gone"
 
 
 def test_reloading_stays_where_it_was(opened: Tab):

@@ -19,8 +19,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="*",
         type=Path,
         metavar="RUN",
-        help="a folder that predict, evaluate, events or live --save wrote, or a table in it (default: what lies in "
-        "regard-out/<recording>)",
+        help="a folder that predict, evaluate, events, areas or live --save wrote, or a table in it (default: what "
+        "lies in regard-out/<recording>)",
+    )
+    parser.add_argument(
+        "--areas",
+        type=Path,
+        metavar="FILE",
+        help="areas of interest to draw, as `regard areas` takes them (default: areas.json in a RUN, or in the "
+        "recording's folder)",
     )
     add_serving(parser)
 
@@ -39,12 +46,15 @@ def run(options: Namespace) -> int:
 
 
 def _start(options: Namespace, page: "Serving") -> None:
+    from dataclasses import replace
+
     from regard.cli.console import frames_progress, out, remarks
     from regard.cli.results import results_of
     from regard.engine.live.saving import is_live_run, recorded
-    from regard.engine.view.found import found_in
+    from regard.engine.view.found import AREAS, found_in
     from regard.engine.view.playable import playable
     from regard.engine.view.scene import Scene
+    from regard.io.areas.files import read_areas
     from regard.io.recording import open_recording
     from regard.page.serving import page_routes
     from regard.page.view import view_routes
@@ -58,6 +68,9 @@ def _start(options: Namespace, page: "Serving") -> None:
     if not runs and (usual := results_of(recording)) is not None:
         runs = [usual]
     found = found_in(runs, recording)
+    beside = Path(options.path) / AREAS
+    if options.areas is not None or (not found.areas and beside.is_file()):
+        found = replace(found, areas=read_areas(options.areas or beside, recording))
     with frames_progress("a copy for the browser") as bar:
         video = playable(recording, progress=bar)
     scene = Scene(recording, found, end_s=float(video.taken_s[-1]))

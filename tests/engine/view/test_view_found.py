@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regard.area import Area
 from regard.engine.evaluate import evaluate
 from regard.engine.live.saving import RUN
 from regard.engine.view.found import found_in
 from regard.errors import FileError, NothingToScoreError
+from regard.io.areas.files import write_areas
 from regard.io.files import OWNER
 from regard.io.fingerprint import fingerprint
 from regard.io.predictions import write_prediction
@@ -109,6 +111,16 @@ def test_events_are_of_the_recording_that_their_folder_is_about(tmp_path: Path, 
     (tmp_path / OWNER).write_text("/another/video.mp4")
     with pytest.raises(NothingToScoreError, match="another/video"):
         found_in([tmp_path], recorded)
+
+
+def test_areas_lie_beside_what_else_was_told(folder: Path, recorded: Recording):
+    half = Area.box("left half", 0.0, 0.0, 0.5, 1.0)
+    write_areas([half], folder / "areas.json")
+    (found,) = found_in([folder], recorded).areas
+    assert found.name == "left half"
+    (folder / OWNER).write_text("/another/video.mp4")
+    with pytest.raises(NothingToScoreError, match="another/video"):
+        found_in([folder / "areas.json"], recorded)
 
 
 def test_a_table_that_is_neither_is_named(folder: Path, recorded: Recording):

@@ -1,4 +1,4 @@
-"""What lies in the folders and files that were named: answers, scores of items and events, of one recording."""
+"""What lies in the folders and files that were named: answers, scores of items, events and areas, of one recording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,17 +8,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from regard.area import Area
 from regard.engine.evaluate import require_about
 from regard.engine.live.saving import is_live_run, watched
 from regard.engine.view.answers import AnswersView
 from regard.engine.view.gaze import read_events
 from regard.engine.view.scores import ScoresView
 from regard.errors import FileError, NothingToScoreError
+from regard.io.areas.files import read_areas
 from regard.io.files import owner_of
 from regard.io.predictions import PredictionFile, open_prediction
 from regard.types import Recording
 
 EVENTS = "events.csv"
+AREAS = "areas.json"
 ITEMS = "items.parquet"
 
 
@@ -38,23 +41,28 @@ class Found:
 
     runs: Sequence[Run]
     events: pd.DataFrame | None
+    areas: Sequence[Area] = ()
     notes: Sequence[str]
 
 
 def found_in(paths: Sequence[Path], recording: Recording) -> Found:
-    """All that there is in folders of `regard predict`, `evaluate`, `live --save` and `events`, and in single files.
+    """All that there is in folders of `regard predict`, `evaluate`, `live --save`, `events` and `areas`, or in files.
 
     Raises FileError where nothing is there, or nothing can be shown in what is no folder of this recording's results,
-    and NothingToScoreError for what is about another recording. Of several tables of events the last counts.
+    and NothingToScoreError for what is about another recording. Of several tables of events, or files of
+    areas, the last counts.
     """
     runs: list[Run] = []
-    events, notes = None, []
+    events, areas, notes = None, (), []
     for path in paths:
         files = _files(path)
         before = len(runs)
-        for file in files:
-            if file.suffix == ".csv":
-                _require_owner(file, recording)
+        told = [file for file in files if file.suffix != ".parquet"]
+        for file in told:
+            _require_owner(file, recording)
+            if file.name == AREAS:
+                areas = read_areas(file, recording)
+            else:
                 events = read_events(file)
         predictions = [file for file in files if file.suffix == ".parquet" and _is_prediction(file)]
         items = [file for file in files if file.name.endswith(ITEMS)]
@@ -62,15 +70,17 @@ def found_in(paths: Sequence[Path], recording: Recording) -> Found:
         left = [file.name for file in files if file.suffix == ".parquet" and file not in {*predictions, *items}]
         if left:
             notes.append(f"{path}: not shown, neither answers nor items: {', '.join(left)}")
-        if before == len(runs) and not any(file.suffix == ".csv" for file in files):
+        if before == len(runs) and not told:
             _require_results(path, recording)
-    return Found(runs=_told_apart(runs), events=events, notes=notes)
+    return Found(runs=_told_apart(runs), events=events, areas=areas, notes=notes)
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        return sorted(p for p in path.iterdir() if p.is_file() and (p.suffix == ".parquet" or p.name == EVENTS))
-    if path.is_file() and path.suffix in (".parquet", ".csv"):
+        return sorted(
+            p for p in path.iterdir() if p.is_file() and (p.suffix == ".parquet" or p.name in (EVENTS, AREAS))
+        )
+    if path.is_file() and (path.suffix in (".parquet", ".csv") or path.name == AREAS):
         return [path]
     if path.is_file():
         raise _nothing_in(path)
@@ -78,7 +88,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _require_results(path: Path, recording: Recording) -> None:
-    """Nothing to be shown is right in a folder that `regard show` or `areas` wrote about this recording."""
+    """Nothing to be shown is right in a folder that `regard show` wrote about this recording."""
     owner = owner_of(path)
     if owner is None:
         raise _nothing_in(path)
@@ -89,7 +99,7 @@ def _nothing_in(path: Path) -> FileError:
     return FileError(
         path,
         found="nothing that can be shown",
-        wanted="a folder that `regard predict`, `evaluate`, `events` or `live --save` wrote, or a table in it",
+        wanted="a folder that `regard predict`, `evaluate`, `events`, `areas` or `live --save` wrote, or a table in it",
         do="write one with `regard predict RECORDING --out DIR`",
     )
 
@@ -131,11 +141,11 @@ def _require_about(folder: Path, answers: PredictionFile, recording: Recording) 
     require_about(answers, recording)
 
 
-def _require_owner(events: Path, recording: Recording) -> None:
-    """Events say nothing of their recording, but the folder of results does."""
-    owner = owner_of(events.parent)
+def _require_owner(told: Path, recording: Recording) -> None:
+    """Events and areas say nothing of their recording, but the folder of results does."""
+    owner = owner_of(told.parent)
     if owner is not None:
-        _require_same(events, Path(owner), recording)
+        _require_same(told, Path(owner), recording)
 
 
 def _require_same(what: Path, of: Path, recording: Recording) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from regard.engine.view.areas import about_areas, areas_message
 from regard.engine.view.contact import faces_message, predicted_faces, recorded_faces
 from regard.engine.view.found import Found
 from regard.engine.view.gaze import CHUNK_S, chunk_of, events_message, lanes_of, told
@@ -62,6 +63,7 @@ class Scene:
             "events": None if self.events is None else len(self.events),
             "events_told": self.events_told,
             "faces": None if recording.faces is None else [face.name for face in recording.faces],
+            "areas": about_areas(self.found.areas) if self.found.areas else None,
             "segments": [[s.start_s, s.end_s, s.kind, s.name or s.kind] for s in recording.segments],
             "runs": [
                 {
@@ -80,11 +82,13 @@ class Scene:
         return packed(self._messages[name](number))
 
     def whole(self, name: str) -> bytes:
-        """What is sent at once: "events", or "faces"."""
+        """What is sent at once: "events", "faces" or "areas"."""
         if name == "events" and self.events is not None:
             return packed(events_message(self.events))
         if name == "faces" and self.recording.faces is not None:
             return packed(faces_message(self.recording))
+        if name == "areas" and self.found.areas:
+            return packed(areas_message(self.found.areas))
         raise LookupError(name)
 
     def timeline(self, from_s: float, until_s: float, columns: int) -> bytes:

@@ -1,7 +1,7 @@
 // The numbers of a moment beside the picture.
 
 import { STATES, STATE_COLOURS } from "./overlay.js";
-import { sampleAt } from "./moment.js";
+import { lookedAt, sampleAt } from "./moment.js";
 
 const PHASES = ["noise", "fixation", "saccade", "pursuit"];
 const EVENTS = [...STATES, "blink"];
@@ -22,6 +22,7 @@ function recorded(moment, about, frame) {
     rows.push(["gaze", sample ? pixels([sample.x, sample.y], about) : "lost", sample ? STATE_COLOURS[sample.state] : STATE_COLOURS[0]]);
     if (sample) rows.push(["state", STATES[sample.state]]);
   }
+  lookedAt(moment).forEach((name, k) => rows.push([k ? "" : "area", name]));
   const { event } = moment;
   if (event) {
     rows.push([EVENTS[event.kind], `${event.startS.toFixed(2)} to ${event.endS.toFixed(2)} s`]);

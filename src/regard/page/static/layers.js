@@ -5,7 +5,7 @@ import { MODEL_COLOURS } from "./overlay.js";
 const TRAILS_S = [0.5, 1, 2, 5];
 const KINDS = { point: "point", density: "density", attention: "attention", evidence: "evidence", actions: "actions", faces: "faces" };
 
-// State that drawing reads: {gaze, trail, trailS, others, faces, runs: {KEY: {shown, score, colour, point, density, ...}}}.
+// State that drawing reads: {gaze, trail, trailS, others, faces, areas, runs: {KEY: {shown, score, colour, point, density, ...}}}.
 export function layersOf(about) {
   const runs = {};
   let hasGlow = false;
@@ -15,7 +15,7 @@ export function layersOf(about) {
     if (glow && !hasGlow) shown[glow] = hasGlow = true; // of several over each other none could be read
     runs[run.key] = { shown: true, score: run.scores?.lanes[0] ?? "", colour: MODEL_COLOURS[k % MODEL_COLOURS.length], ...shown };
   });
-  return { gaze: true, trail: true, trailS: 1, others: about.others.length > 0, faces: Boolean(about.faces?.length), lanes: true, runs };
+  return { gaze: true, trail: true, trailS: 1, others: about.others.length > 0, faces: Boolean(about.faces?.length), areas: true, lanes: true, runs };
 }
 
 export function kindsOf(run) {
@@ -38,7 +38,7 @@ export function layerBoxes(place, about, layers, changed) {
     object[name] = value;
     changed();
   };
-  if (about.gaze || about.others.length || about.faces?.length) {
+  if (about.gaze || about.others.length || about.faces?.length || about.areas) {
     const group = grouped(place, "recorded");
     if (about.gaze) {
       group.append(box("gaze", layers.gaze, set(layers, "gaze"), "gaze"));
@@ -47,6 +47,7 @@ export function layerBoxes(place, about, layers, changed) {
     }
     if (about.others.length) group.append(box(`others (${about.others.length})`, layers.others, set(layers, "others"), "others"));
     if (about.faces?.length) group.append(box("faces", layers.faces, set(layers, "faces"), "faces"));
+    if (about.areas) group.append(box(`areas (${about.areas.length})`, layers.areas, set(layers, "areas"), "areas"));
   }
   for (const run of about.runs) {
     const state = layers.runs[run.key], group = grouped(place, "", run.key);

@@ -1,12 +1,13 @@
 // All that is known about one moment of a recording, and drawing it over the picture.
 
+import { areasAt, drawAreas, holds } from "./areas.js";
 import { drawActions, drawDensity, drawFaces, drawGaze, drawPoint, drawTrail, firstFrom, nearest } from "./overlay.js";
 
 const FACE_REACH_S = 1 / 60;
 const SCORE_REACH_S = 0.5; // a window's score is that of its middle and of a while around it
 const OTHERS_COLOUR = "#ffffff";
 
-// {timeS, gaze, others, event, segments, faces, runs: [{run, answer, scores}]}; null where nothing is known, or not yet.
+// {timeS, gaze, others, event, segments, faces, areas, runs: [{run, answer, scores}]}; null where nothing is known, or not yet.
 export function momentOf(timeS, about, chunks, whole) {
   return {
     timeS,
@@ -15,6 +16,7 @@ export function momentOf(timeS, about, chunks, whole) {
     event: whole.events && eventAt(whole.events, timeS),
     segments: about.segments.filter(([startS, endS]) => startS <= timeS && timeS < endS),
     faces: whole.faces && facesAt(whole.faces, about.faces, timeS, FACE_REACH_S),
+    areas: whole.areas && areasAt(whole.areas, about.areas, timeS),
     runs: about.runs.map((run) => ({
       run,
       answer: run.answers && answerAt(chunks.at(run.key, timeS), run.answers, timeS),
@@ -33,6 +35,12 @@ export function sampleAt(gaze, timeS) {
   const k = gaze ? nearest(gaze.time_s, timeS) : -1;
   if (k < 0 || Math.abs(gaze.time_s[k] - timeS) > gaze.near_s || !gaze.state[k]) return null;
   return { x: gaze.x[k], y: gaze.y[k], state: gaze.state[k] };
+}
+
+// Names of the areas that hold the gaze of a moment.
+export function lookedAt(moment) {
+  const sample = sampleAt(moment.gaze, moment.timeS);
+  return sample ? (moment.areas ?? []).filter((area) => holds(area, [sample.x, sample.y])).map(({ name }) => name) : [];
 }
 
 // The event that lasts at a moment; two may, a blink and what it interrupts: the one that began last.
@@ -119,6 +127,7 @@ export function drawMoment(surface, moment, layers) {
   for (const kind of ["density", "attention", "evidence"]) {
     for (const { run, answer } of shown) if (answer[kind] && layers.runs[run.key][kind]) drawDensity(surface, answer[kind]);
   }
+  if (moment.areas && layers.areas) drawAreas(surface, moment.areas, sampleAt(moment.gaze, moment.timeS));
   if (layers.others) for (const other of moment.others) drawOther(surface, other, moment.timeS);
   if (moment.gaze && layers.trail) drawTrail(surface, moment.gaze, moment.timeS, layers.trailS);
   if (moment.faces && layers.faces) drawFaces(surface, moment.faces);

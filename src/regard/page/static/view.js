@@ -26,7 +26,7 @@ async function open() {
   const about = await answer.json(), whole = {};
   const [frames] = await Promise.all([
     fetchPacked("/frames"),
-    ...["events", "faces"].map(async (name) => (whole[name] = about[name] === null ? null : await fetchPacked(`/whole/${name}`))),
+    ...["events", "faces", "areas"].map(async (name) => (whole[name] = about[name] === null ? null : await fetchPacked(`/whole/${name}`))),
   ]);
   return { about, whole, frames };
 }
