@@ -1,5 +1,6 @@
 import csv
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,19 @@ def test_fewer_clips_than_one_batch_are_refused_before_anything_is_written(world
     with pytest.raises(RecipeError, match=r"7 clips a step, of 6 training clips(?s:.*)--data.batch_size 6"):
         train(recipe_of(tmp_path, world, "--data.batch_size=7"), tmp_path / "run")
     assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
+def test_fewer_batches_than_a_step_accumulates_are_refused(world: Path, tmp_path: Path):
+    with pytest.raises(
+        RecipeError, match=r"4 batches of 2 clips a step, of 6 training clips(?s:.*)--data.batch_size 1"
+    ):
+        train(recipe_of(tmp_path, world, "--training.accumulate=4"), tmp_path / "run")
+
+
+def test_steps_that_accumulate_are_whole_so_that_a_run_is_validated_when_it_says(world: Path, tmp_path: Path):
+    words = ("--training.accumulate=2", "--training.max_steps=2", "--training.validate_every=2")
+    trained = train(recipe_of(tmp_path, world, *words), tmp_path / "run")
+    assert not math.isnan(trained.best)
 
 
 def test_a_task_is_told_all_training_clips_before_the_first_step(world: Path, tmp_path: Path):

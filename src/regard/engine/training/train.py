@@ -108,10 +108,12 @@ def _train(recipe: Recipe, out: Path, stop: StopOnSignal, *, resume: bool, progr
         *(_logger(n, out) for n in settings.loggers),
     ]
     ahead = [(n, stage) for n, stage in enumerate(plan, start=1) if stage.end > begun_at or n == len(plan)]
+    whole = _whole_steps(data.batch_size, settings.accumulate, clips=len(batches.train_clips))
     trainers = [
-        _trainer(settings, out, callbacks, loggers, contents, model=model, max_steps=stage.end) for _, stage in ahead
+        _trainer(settings, out, callbacks, loggers, contents, model=model, max_steps=stage.end, epoch_steps=whole)
+        for _, stage in ahead
     ]
-    _check_batch_size(data.batch_size, trainers[0].world_size, clips=len(batches.train_clips))
+    _check_batch_size(data.batch_size, trainers[0].world_size)
     if is_first_process() and recipe.text:
         with writing(out / RECIPE_FILE) as beside:
             beside.write_text(recipe.text, encoding="utf-8")
@@ -157,15 +159,21 @@ def _start(recipe: Recipe, out: Path, *, resume: bool) -> Path | None:
     return last if resume else None
 
 
-def _check_batch_size(batch_size: int, world_size: int, *, clips: int) -> None:
-    """Before any process is started, each of which would say the same."""
-    if clips < batch_size:
+def _whole_steps(batch_size: int, accumulate: int, *, clips: int) -> int:
+    """Steps of an epoch. Batches that are left over make none, as clips that are left over make no batch."""
+    if clips < batch_size * accumulate:
+        per_batch = f"{accumulate} batches of {batch_size} clips" if accumulate > 1 else f"{batch_size} clips"
         raise RecipeError(
-            "data.batch_size",
-            found=f"{batch_size} clips a step, of {clips} training clips in all: not one whole batch an epoch",
-            wanted=f"at most {clips}, or more recordings",
-            do=f"--data.batch_size {clips}, or let the training sampler cut more clips",
+            "training.accumulate" if accumulate > 1 else "data.batch_size",
+            found=f"{per_batch} a step, of {clips} training clips in all: not one whole step an epoch",
+            wanted=f"at most {clips} clips, or more recordings",
+            do=f"--data.batch_size {max(1, clips // accumulate)}, or let the training sampler cut more clips",
         )
+    return clips // (batch_size * accumulate)
+
+
+def _check_batch_size(batch_size: int, world_size: int) -> None:
+    """Before any process is started, each of which would say the same."""
     if batch_size % world_size:
         raise RecipeError(
             "data.batch_size",
@@ -203,6 +211,7 @@ def _trainer(
     *,
     model: nn.Module,
     max_steps: int,
+    epoch_steps: int,
 ) -> pl.Trainer:
     with as_recipe_error("training"):
         return pl.Trainer(
@@ -214,6 +223,7 @@ def _trainer(
             strategy=settings.strategy,
             precision=chosen(settings.precision, model, device_of(settings.accelerator)),
             accumulate_grad_batches=settings.accumulate,
+            limit_train_batches=epoch_steps * settings.accumulate,
             gradient_clip_val=settings.clip_norm,
             val_check_interval=settings.validate_every * settings.accumulate,
             check_val_every_n_epoch=None,
