@@ -223,7 +223,8 @@ class Recording:
                 self.id,
                 found="a recording of gaze without video",
                 wanted="a recording whose pictures can be looked at",
-                do="take one with a video file, or what needs no pictures, such as a gaze-only recipe",
+                do="take one with a video file, or what needs no pictures: `regard check`, `events`, `areas`, "
+                "or a gaze-only recipe",
             )
         return self.video
 

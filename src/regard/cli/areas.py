@@ -68,7 +68,7 @@ def run(options: Namespace) -> int:
     if options.areas is None:
         return _to_draw_on(recording, options)
     read_areas(options.areas, recording)
-    look = look_at(options.path, options.out)
+    look = "" if recording.video is None else look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
         _require_apart(options.areas, folder)
         found = _scored(recording, options, options.areas)

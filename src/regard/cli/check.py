@@ -65,13 +65,15 @@ def run(options: Namespace) -> int:
     print_findings(found)
     if not found.usable:
         return EXIT_UNUSABLE
-    suggest(command("show", options.path))
+    suggest(command("events" if recording.video is None else "show", options.path))
     return 0
 
 
 def _with_lag(recording: Recording, found: RecordingCheck) -> RecordingCheck:
     from regard.engine.sync import lag_finding
 
+    if recording.video is None:
+        return found
     try:
         with frames_progress("comparing gaze and video") as tell:
             lag = lag_finding(recording, progress=tell)

@@ -24,6 +24,9 @@ from regard.viz.report import report
 SCORES = ("movement", "sample_f1", "event_f1", "samples_labelled", "events_labelled", "events_found")
 """Columns that are printed; the counts of what was right are for pooling."""
 
+NO_VIDEO = "no video, so no film and no pictures in the report"
+STILL = "give --watched where somebody looked at a screen: the head then counts as still"
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which recording, what is known about the head, and where to."""
@@ -51,10 +54,14 @@ def run(options: Namespace) -> int:
     if found.scores is not None:
         heading("against the states in the recording's own files")
         table(found.scores.filter(items=SCORES))
-    look = look_at(options.path, options.out)
+    if recording.video is None:
+        remarks([NO_VIDEO] if options.watched else [NO_VIDEO, STILL])
+    look = "" if recording.video is None else look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
-        files = _written(found, check, folder, path=options.path, with_film=options.film is not False, look=look)
-    wrote(files, then=command("predict", options.path, "--model", "saliency"), look=look)
+        made_by = command("events", options.path)
+        files = _written(found, check, folder, made_by=made_by, with_film=options.film is not False, look=look)
+    then = command("predict", options.path, "--model", "saliency")
+    wrote(files, then=command("areas", options.path, "--areas", "FILE") if recording.video is None else then, look=look)
     return 0
 
 
@@ -70,7 +77,8 @@ def doubts(recording: Recording, check: RecordingCheck) -> list[str]:
 def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
     """The same of a study's recording; its numbers are those of the summary, such as `fixation_per_minute`."""
     found = _movements(recording, options)
-    _written(found, check, folder, path=str(recording.require_video().path), with_film=bool(options.film))
+    made_by = "" if recording.video is None else command("events", recording.video.path)
+    _written(found, check, folder, made_by=made_by, with_film=bool(options.film))
     measured = found.summary.set_index("movement")
     numbers = {f"{kind}_{name}": float(measured.loc[kind, name]) for kind in measured.index for name in measured}
     return Told(numbers=numbers, table=found.table)
@@ -100,9 +108,10 @@ def movements_of(recording: Recording) -> EyeMovements | None:
 
 
 def _written(
-    found: EyeMovements, check: RecordingCheck, folder: Path, *, path: str, with_film: bool, look: str = ""
+    found: EyeMovements, check: RecordingCheck, folder: Path, *, made_by: str, with_film: bool, look: str = ""
 ) -> list[Path]:
     files = [folder / "events.csv", folder / "events.html"]
+    with_film = with_film and found.recording.video is not None
     write_table(found.table, files[0])
     report(
         found.recording,
@@ -111,7 +120,7 @@ def _written(
         scores=found.scores,
         film=folder / "events.mp4" if with_film else None,
         findings=findings_table(check),
-        command=command("events", path),
+        command=made_by,
         look=look,
     )
     if with_film:

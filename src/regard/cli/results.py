@@ -20,10 +20,10 @@ def results_folder(options: Namespace, recording: Recording) -> Iterator[Path]:
     """The folder asked for, or one named after the recording, while its results are written.
 
     Raises FileError where the folder asked for holds another recording's; without one asked for, another recording of
-    the same name has a folder of its own. Where the block raises before anything was written, only a folder that was
-    there before stays.
+    the same name has a folder of its own. A recording is told by its video's path, without one by its own. Where the
+    block raises before anything was written, only a folder that was there before stays.
     """
-    video = str(recording.require_video().path.resolve())
+    video = str((Path(options.path) if recording.video is None else recording.video.path).resolve())
     was_there = options.out is not None and options.out.is_dir()
     if options.out is not None:
         folder = options.out

@@ -112,7 +112,8 @@ def many(
     if hint is not None:
         remarks([hint])
     _tell_failed(done)
-    wrote([page, *files], then=_next(verb, options))
+    has_video = any(note.facts.get("width", 0) > 0 for note in done.notes.values())
+    wrote([page, *files], then=_next(verb, options, has_video=has_video or not done.notes))
     is_whole = not done.failed and all(note.is_usable for note in done.notes.values())
     return 0 if is_whole else EXIT_SOME_FAILED
 
@@ -148,9 +149,10 @@ def _tell_failed(done: "Done") -> None:
         _say(f"    do: {error.do}")
 
 
-def _next(verb: str, options: Namespace) -> str:
+def _next(verb: str, options: Namespace, *, has_video: bool) -> str:
     follows = {
         "check": ["events"],
+        "events": ["predict", "--model", "saliency"] if has_video else ["areas", "--areas", "FILE"],
         "show": ["events"],
         "areas": ["events"],
         "predict": ["recipes"],

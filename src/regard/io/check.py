@@ -14,7 +14,7 @@ from regard.io.given import recording_of
 from regard.io.media.video import Video
 from regard.io.recording import device_frame_times_s, open_sound, open_video
 from regard.io.thorough import all_sound, every_frame
-from regard.ops.states import lost_share, off_screen_share
+from regard.ops.states import lost_share, off_screen_share, span_of
 from regard.sources import FrameSource
 from regard.types import TRAINED, GazeTrack, Recording
 
@@ -43,8 +43,9 @@ SOUND_SHORT_S = 0.5
 def check_recording(recording: Recording | Path | str, *, thorough: bool = False) -> RecordingCheck:
     """Look at the pictures, times, clocks, sound and gaze of a recording, or of the one at a path.
 
-    Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`.
-    A file that cannot be read is a finding here, not an exception.
+    Of the frames, only the two ends are decoded; all of them, and all sound, if `thorough`. Without a video, gaze and
+    labels are looked at alone. A file that cannot be read is a finding here, not an exception. Raises FileError for a
+    recording of neither video nor gaze.
 
     Examples:
         >>> found = regard.check("my_recording/")
@@ -54,8 +55,10 @@ def check_recording(recording: Recording | Path | str, *, thorough: bool = False
         '400 samples at 200.0 Hz from 0.00 to 2.00 s; 399 during the video'
     """
     recording = recording_of(recording)
-    stream = recording.require_video()
     findings = [Finding(level="note", name="reader", text=note) for note in recording.notes]
+    if recording.video is None and recording.gaze is not None:
+        return RecordingCheck(findings=(*findings, *_without_video(recording, recording.gaze)))
+    stream = recording.require_video()
     try:
         with closing(open_video(stream)) as video:
             findings += _picture(video)
@@ -68,9 +71,19 @@ def check_recording(recording: Recording | Path | str, *, thorough: bool = False
     findings += _clocks(recording, times_s)
     findings += _sound(recording, float(times_s[-1]), thorough=thorough)
     findings += _gaze(recording.gaze, times_s)
-    findings += _labels(recording, float(times_s[-1]))
+    findings += _labels(recording, 0.0, float(times_s[-1]))
     found = {f.text for f in findings if f.name != "reader"}
     return RecordingCheck(findings=tuple(f for f in findings if f.name != "reader" or f.text not in found))
+
+
+def _without_video(recording: Recording, gaze: GazeTrack) -> Iterator[Finding]:
+    yield Finding(
+        level="note",
+        name="picture",
+        text="none, there is no video: films, frames and all that looks at pictures are left out",
+    )
+    yield from _gaze(gaze, None)
+    yield from _labels(recording, *span_of(gaze))
 
 
 def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
@@ -195,7 +208,8 @@ def _sound(recording: Recording, last_frame_s: float, *, thorough: bool) -> Iter
     )
 
 
-def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator[Finding]:
+def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"] | None) -> Iterator[Finding]:
+    """Of the time of the video's frames; of all of its own without them."""
     if gaze is None:
         yield Finding(level="note", name="gaze", text="none: predictions are possible, scores are not")
         return
@@ -204,13 +218,15 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator
             level="unusable", name="gaze", text=f"{len(gaze)} samples, none valid: there is nothing to score against"
         )
         return
-    during = (gaze.time_s >= times_s[0]) & (gaze.time_s <= times_s[-1])
+    start_s, end_s = span_of(gaze) if times_s is None else (float(times_s[0]), float(times_s[-1]))
+    during = (gaze.time_s >= start_s) & (gaze.time_s <= end_s)
     yield Finding(
         level="ok",
         name="gaze",
         text=f"{len(gaze)} samples"
         + (f" at {1 / gaze.interval_s:.1f} Hz" if len(gaze) > 1 else "")
-        + f" from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s; {during.sum()} during the video",
+        + f" from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s"
+        + ("" if times_s is None else f"; {during.sum()} during the video"),
         value=1 / gaze.interval_s,
     )
     if not (during & gaze.valid).any():
@@ -219,26 +235,26 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"]) -> Iterator
         )
         return
     yield from _gaps("gaze gaps", gaze.time_s[during], gaze.interval_s)
-    end_s = float(times_s[-1])
-    if end_s > 0:
-        lost = lost_share(gaze, end_s=end_s)
-        yield _share("gaze lost", lost, "of the video's time have no valid gaze", MUCH_LOST)
-    without = float((~gaze.at(times_s).valid).mean())
-    yield _share("frames without gaze", without, "of the frames have no valid gaze within one interval", MUCH_LOST)
-    outside = off_screen_share(gaze, end_s=end_s)
+    if end_s > start_s:
+        lost = lost_share(gaze, start_s=start_s, end_s=end_s)
+        of_what = "of the time have" if times_s is None else "of the video's time have"
+        yield _share("gaze lost", lost, f"{of_what} no valid gaze", MUCH_LOST)
+    if times_s is not None:
+        without = float((~gaze.at(times_s).valid).mean())
+        yield _share("frames without gaze", without, "of the frames have no valid gaze within one interval", MUCH_LOST)
     yield _share(
         "gaze off screen",
-        outside,
+        off_screen_share(gaze, start_s=start_s, end_s=end_s),
         "of the valid samples lie outside the picture",
         MUCH_OFF_SCREEN,
-        hint="; were the pixels measured in a video of this size?",
+        hint=f"; were the pixels measured {'on a screen' if times_s is None else 'in a video'} of this size?",
         all_is_unusable=True,
     )
     at_zero = gaze.valid & (gaze.point == 0).all(axis=1)
     if (zeros := float(at_zero.sum() / gaze.valid.sum())) > MUCH_AT_ZERO:
         text = f"{zeros:.1%} of the valid samples are exactly (0, 0), which many devices write for lost gaze"
         yield Finding(level="warning", name="gaze at zero", text=text, value=zeros)
-    if (late := gaze_after_video(gaze, end_s)) is not None:
+    if times_s is not None and (late := gaze_after_video(gaze, end_s)) is not None:
         yield Finding(level="warning", name="gaze after the video", text=late, value=float(gaze.time_s[-1]) - end_s)
 
 
@@ -254,16 +270,17 @@ def _share(
     )
 
 
-def _labels(recording: Recording, last_frame_s: float) -> Iterator[Finding]:
+def _labels(recording: Recording, start_s: float, end_s: float) -> Iterator[Finding]:
     if recording.camera is None:
         yield Finding(level="note", name="camera", text="unknown: errors in pixels, not in degrees")
     own = [s for s in recording.segments if s.kind != TRAINED]
     if own:
-        late = sum(s.start_s > last_frame_s or s.end_s <= 0 for s in own)
+        late = sum(s.start_s > end_s or s.end_s <= start_s for s in own)
+        what = "gaze" if recording.video is None else "video"
         yield Finding(
             level="warning" if late else "ok",
             name="segments",
-            text=f"{len(own)} labelled segments" + f", {late} of them outside the video" * bool(late),
+            text=f"{len(own)} labelled segments" + f", {late} of them outside the {what}" * bool(late),
             value=float(len(own)),
         )
     if recording.faces is not None:

@@ -27,17 +27,24 @@ def runs(track: GazeTrack, *, end_s: float) -> list[tuple[float, float, GazeStat
     return [(float(s), float(e), GazeState(int(k))) for s, e, k in zip(start_s[first], ends, state[first], strict=True)]
 
 
-def lost_share(track: GazeTrack, *, end_s: float) -> float:
-    """Share of the time from 0 to `end_s` without valid gaze: lost, or not measured. NaN where no time passes."""
+def span_of(track: GazeTrack) -> tuple[float, float]:
+    """From when to when there are measurements; each lasts an interval. Of none, 0 and 0."""
+    if len(track) == 0:
+        return 0.0, 0.0
+    return float(track.time_s[0]), float(track.time_s[-1] + np.nan_to_num(track.interval_s))
+
+
+def lost_share(track: GazeTrack, *, end_s: float, start_s: float = 0.0) -> float:
+    """Share of the time from `start_s` to `end_s` without valid gaze: lost, or not measured. NaN where none passes."""
     lost_s = sum(
-        min(e, end_s) - max(s, 0.0)
+        min(e, end_s) - max(s, start_s)
         for s, e, k in runs(track, end_s=end_s)
-        if k == GazeState.LOST and e > 0 and s < end_s
+        if k == GazeState.LOST and e > start_s and s < end_s
     )
-    return lost_s / end_s if end_s > 0 else float("nan")
+    return lost_s / (end_s - start_s) if end_s > start_s else float("nan")
 
 
-def off_screen_share(track: GazeTrack, *, end_s: float) -> float:
-    """Share of the valid measurements from 0 to `end_s` that lie outside the picture. NaN where there are none."""
-    seen = track.point[track.valid & (track.time_s >= 0) & (track.time_s <= end_s)]
+def off_screen_share(track: GazeTrack, *, end_s: float, start_s: float = 0.0) -> float:
+    """Share of the valid measurements from `start_s` to `end_s` that lie outside the picture. NaN of none."""
+    seen = track.point[track.valid & (track.time_s >= start_s) & (track.time_s <= end_s)]
     return float(((seen < 0) | (seen > 1)).any(axis=1).mean()) if len(seen) else float("nan")

@@ -12,7 +12,7 @@ from regard.io.following import has_points_in
 from regard.io.given import answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_video
-from regard.ops.states import lost_share, off_screen_share, runs
+from regard.ops.states import lost_share, off_screen_share, runs, span_of
 from regard.sources import FrameSource
 from regard.types import GazeState, Recording
 from regard.viz.draw import PREDICTED_COLOUR, STATE_COLOURS, contact_sheet
@@ -51,6 +51,8 @@ def report(
 ) -> Path:
     """Write a one-page HTML report of a recording; returns its path. Recording and prediction may be paths.
 
+    Of gaze without a video, the page has no pictures.
+
     `scores` are what `regard.evaluate` returned, or several of these by the model's name: the page reads them in a
     sentence, and says unit, direction, interval and protocol. `movements` is the summary of `regard.eye_movements`.
     `findings`, and any other table as `scores`, are shown as they are. `film` is played in the page, which names it
@@ -63,48 +65,49 @@ def report(
     """
     path, recording = Path(path), recording_of(recording)
     prediction = None if prediction is None else answers_of(prediction)
-    source = open_video(recording.require_video())
-    sheet, mean = _sheet(recording, source, prediction, progress)
+    source = open_video(recording.require_video()) if recording.gaze is None or recording.video else None
+    sheet, mean = ("", None) if source is None else _sheet(recording, source, prediction, progress)
     scored = _by_model(scores, prediction)
-    end_s = float(source.times_s[-1])
+    start_s, end_s = _span_s(recording, source)
     parts = [
         lead_html(scored),
         "" if film is None else _film(Path(film), path),
         section("Scores", scores_html(scored) if scored else ""),
         details_html(scored),
-        section("Recording", facts_html(_facts(recording, source))),
+        section("Recording", facts_html(_facts(recording, source, start_s, end_s))),
         section("Check", "" if findings is None else html_table(findings)),
-        section("Gaze over time", _gaze_over_time(recording, prediction, source)),
+        section("Gaze over time", _gaze_over_time(recording, prediction, end_s=end_s)),
         *(section(*t.section(end_s=end_s)) for t in tellings_of(recording, prediction)),
-        section("Eye movements", _moved(recording, movements, end_s=end_s)),
+        section("Eye movements", _moved(recording, movements, start_s=start_s, end_s=end_s)),
         section("At a glance", sheet),
         section("Where gaze rested", _rested(recording, mean)),
         section("Scores", _as_it_is(scores)),
         section("Files", links_html([Path(file) for file in files], path)),
         section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
-    under = f"worn by {recording.subject}"
+    under = f"{'gaze of' if source is None else 'worn by'} {recording.subject}"
     return write_page(path, title=recording.id, under=under, look=look, command=command, body="".join(parts))
 
 
-def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
-    h, w = source.size
-    times_s = source.times_s
-    duration_s = float(times_s[-1])
-    rate = f", {(len(times_s) - 1) / duration_s:.2f} a second on average" if duration_s > 0 else ""
+def _span_s(recording: Recording, source: FrameSource | None) -> tuple[float, float]:
+    """From when to when there are pictures, or without any, measurements."""
+    if source is None and recording.gaze is not None:
+        return span_of(recording.gaze)
+    assert source is not None
+    return 0.0, float(source.times_s[-1])
+
+
+def _facts(recording: Recording, source: FrameSource | None, start_s: float, end_s: float) -> list[tuple[str, str]]:
     audio, gaze, camera = recording.audio, recording.gaze, recording.camera
-    rows = [
-        ("video", f"{recording.require_video().path.name}, {w} x {h} pixels"),
-        ("frames", f"{len(times_s)} in {duration_s:.2f} s{rate}"),
-        ("sound", "none" if audio is None else audio.path.name),
-    ]
+    rows = [("video", "none")] if source is None else _of_video(recording, source)
+    rows.append(("sound", "none" if audio is None else audio.path.name))
     if gaze is None:
         rows.append(("gaze", "none"))
     elif len(gaze) == 0:
         rows.append(("gaze", "no measurements"))
     else:
         often = f", {1 / gaze.interval_s:.0f} a second" if len(gaze) > 1 else ""
-        lost, outside = lost_share(gaze, end_s=duration_s), off_screen_share(gaze, end_s=duration_s)
+        lost, outside = (share(gaze, start_s=start_s, end_s=end_s) for share in (lost_share, off_screen_share))
         rows += [
             ("gaze", f"{len(gaze)} measurements from {gaze.time_s[0]:.2f} to {gaze.time_s[-1]:.2f} s{often}"),
             ("lost, off screen", f"{lost:.1%} of the time lost, {outside:.1%} of the valid measurements off screen"),
@@ -118,11 +121,20 @@ def _facts(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
     return rows
 
 
-def _gaze_over_time(recording: Recording, prediction: Answers | None, source: FrameSource) -> str:
+def _of_video(recording: Recording, source: FrameSource) -> list[tuple[str, str]]:
+    (h, w), times_s = source.size, source.times_s
+    duration_s = float(times_s[-1])
+    rate = f", {(len(times_s) - 1) / duration_s:.2f} a second on average" if duration_s > 0 else ""
+    return [
+        ("video", f"{recording.require_video().path.name}, {w} x {h} pixels"),
+        ("frames", f"{len(times_s)} in {duration_s:.2f} s{rate}"),
+    ]
+
+
+def _gaze_over_time(recording: Recording, prediction: Answers | None, *, end_s: float) -> str:
     has_points = prediction is not None and has_points_in(prediction)
     if recording.gaze is None and not has_points:
         return ""
-    end_s = float(source.times_s[-1])
     key = []
     if recording.gaze is not None:
         lines = ((X_COLOUR, "line: gaze x, 0 left, 1 right"), (Y_COLOUR, "line: gaze y, 0 top, 1 bottom"))
@@ -178,9 +190,9 @@ def _sheet(
     return f'<div class="scroll">{picture_html(picture, alt)}</div><p class="key dim">{key}</p>', mean
 
 
-def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
-    """How long gaze rested where, over the mean of some of the recording's frames."""
-    if looks([recording], size=(1, 1)) is None:
+def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"] | None) -> str:
+    """How long gaze rested where, over the mean of some of the recording's frames; nothing without any."""
+    if mean is None or looks([recording], size=(1, 1)) is None:
         return ""
     text = (
         f"The brighter the glow, the longer gaze rested there; over the mean of {SHEET_FRAMES} frames, as what lies "
@@ -189,11 +201,11 @@ def _rested(recording: Recording, mean: UInt8[np.ndarray, "h w 3"]) -> str:
     return f'<div class="small">{picture_html(heatmap(recording, over=mean), text)}</div><p class="dim">{text}</p>'
 
 
-def _moved(recording: Recording, movements: "pd.DataFrame | None", *, end_s: float) -> str:
+def _moved(recording: Recording, movements: "pd.DataFrame | None", *, start_s: float, end_s: float) -> str:
     """How the eye moved, in a sentence and a table."""
     if movements is None:
         return ""
-    lost = float("nan") if recording.gaze is None else lost_share(recording.gaze, end_s=end_s)
+    lost = float("nan") if recording.gaze is None else lost_share(recording.gaze, start_s=start_s, end_s=end_s)
     note = "Durations, amplitudes and peak speeds are medians; share is of the measured time."
     said = escape(movements_in_words(movements, lost=lost))
     return f'<p>{said}</p>{html_table(movements)}<p class="dim">{note}</p>'

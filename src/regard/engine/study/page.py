@@ -56,8 +56,9 @@ def _facts(note: Note) -> list[str]:
     if not note.facts:
         return []
     facts = note.facts
+    size = "no video" if np.isnan(facts["width"]) else f"{facts['width']}x{facts['height']}"
     lines = [
-        f"{_length(facts['duration_s'])} · {facts['width']}x{facts['height']}"
+        f"{_length(facts['duration_s'])} · {size}"
         + (f" · {facts['frame_rate_hz']:.3g} Hz" if np.isfinite(facts["frame_rate_hz"]) else "")
     ]
     if np.isfinite(facts["gaze_rate_hz"]):

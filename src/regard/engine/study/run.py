@@ -19,7 +19,7 @@ from regard.io.files import make_folder
 from regard.io.finding import RecordingCheck
 from regard.io.recording import open_recording, open_video
 from regard.io.study_list import Listed, StudyList
-from regard.ops.states import lost_share, off_screen_share
+from regard.ops.states import lost_share, off_screen_share, span_of
 from regard.prepare.pool import Engine, ended_on, finished
 from regard.types import Recording
 from regard.viz.contact import PICTURE, write_picture
@@ -29,6 +29,10 @@ Tell = Callable[[Recording, RecordingCheck, Path], Told]
 
 OF_ALL = (RecipeError, WeightsError, DeviceError)
 """Mistakes that are not a recording's: the first one ends the study."""
+
+
+OF_VIDEO = ("num_frames", "width", "height", "frame_rate_hz")
+"""Facts that are NaN without a video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,8 @@ def _do(one: Listed, job: Job, made: Path) -> None:
     facts: dict[str, Any] = {}
     if not any(finding.name == "picture" and finding.level == "unusable" for finding in found.findings):
         facts = facts_of(recording)
-        write_picture(recording, made / PICTURE)
+        if recording.video is not None:
+            write_picture(recording, made / PICTURE)
     note = Note(
         source=source,
         settings=job.settings,
@@ -164,20 +169,25 @@ def facts_of(recording: Recording) -> dict[str, Any]:
     """What every table of recordings says: the video's length, size and rate, the gaze's rate, and how much is valid.
 
     `gaze_valid_share` is the share of the video's time with valid gaze, `gaze_off_screen_share` that of the valid
-    measurements. NaN where there is no gaze, or no time.
+    measurements. NaN where there is no gaze, or no time. Without a video, the time is that of the gaze.
     """
-    with closing(open_video(recording.require_video())) as video:
-        times_s, (height, width) = video.times_s, video.size
-    end_s, usual_s = float(times_s[-1]), float(np.median(np.diff(times_s))) if len(times_s) > 1 else float("nan")
     gaze, nothing = recording.gaze, float("nan")
+    if recording.video is None and gaze is not None:
+        (start_s, end_s), of_video = span_of(gaze), dict.fromkeys(OF_VIDEO, nothing)
+        lasts_s = end_s - start_s
+    else:
+        with closing(open_video(recording.require_video())) as video:
+            times_s, (height, width) = video.times_s, video.size
+        usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else nothing
+        start_s, end_s = 0.0, float(times_s[-1])
+        lasts_s = end_s + np.nan_to_num(usual_s)
+        of_video = dict(zip(OF_VIDEO, (len(times_s), width, height, 1 / usual_s), strict=True))
     some = gaze if gaze is not None and len(gaze) > 1 else None
+    span = {"start_s": start_s, "end_s": end_s}
     return {
-        "duration_s": end_s + np.nan_to_num(usual_s),
-        "num_frames": len(times_s),
-        "width": width,
-        "height": height,
-        "frame_rate_hz": 1 / usual_s,
+        "duration_s": lasts_s,
+        **of_video,
         "gaze_rate_hz": nothing if some is None else 1 / some.interval_s,
-        "gaze_valid_share": nothing if some is None else 1 - lost_share(some, end_s=end_s),
-        "gaze_off_screen_share": nothing if some is None else off_screen_share(some, end_s=end_s),
+        "gaze_valid_share": nothing if some is None else 1 - lost_share(some, **span),
+        "gaze_off_screen_share": nothing if some is None else off_screen_share(some, **span),
     }

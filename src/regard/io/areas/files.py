@@ -15,6 +15,7 @@ from regard.io.areas.json_file import read_areas_json, read_labelme_folder, writ
 from regard.io.areas.table import read_areas_table, write_areas_table
 from regard.io.given import recording_of
 from regard.io.recording import open_video
+from regard.ops.states import span_of
 from regard.types import Recording
 
 KINDS = "a csv table, regard's or LabelMe's .json, CVAT's .xml, or a folder of LabelMe's files"
@@ -69,8 +70,7 @@ def picture_of(recording: Recording) -> Picture:
     """What is known of the recording that areas are about."""
     gaze = recording.gaze
     if recording.video is None:
-        end_s = np.inf if gaze is None or not len(gaze) else float(gaze.time_s[-1] + np.nan_to_num(gaze.interval_s))
-        return Picture(end_s=end_s)
+        return Picture(end_s=np.inf if gaze is None or not len(gaze) else span_of(gaze)[1])
     with closing(open_video(recording.video)) as video:
         times_s, size = video.times_s, video.size
     usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
