@@ -96,6 +96,7 @@ def test_predict_and_evaluate_take_a_study(say, study: Path):
     scores = pd.read_csv("out/evaluate_scores.csv").set_index("score")
     assert items["recording"].nunique() == 2
     assert "2 recordings: differences between so few are hints" in Path("out/evaluate.html").read_text()
+    assert "By recording, the worst nss first" in Path("out/evaluate.html").read_text()
     assert 'href="ann/evaluate/centre-prior_scores.html"' in Path("out/study.html").read_text()
     assert scores.loc["nss", "value"] == pytest.approx(items["nss"].mean())
     each = pd.read_csv("out/evaluate_recordings.csv").set_index("recording")

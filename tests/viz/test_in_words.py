@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from regard.viz.in_words import hint_in_words, in_a_sentence, movements_in_words, result_in_words
-from regard.viz.score_tables import details_html, scores_html, unit_of
+from regard.viz.score_tables import by_recording_html, details_html, scores_html, unit_of
 
 
 @dataclass(frozen=True)
@@ -118,3 +118,15 @@ def test_published_values_stand_beside_and_longer_tables_are_sections():
     assert sections.count("<h2>") == 1
     assert "<h2>By horizon</h2>" in sections
     assert '<td class="number">0.500</td>' in sections
+
+
+def test_recordings_are_listed_with_the_worst_first():
+    items = pd.DataFrame({"recording": ["a", "a", "b"], "nss": [1.0, 3.0, 1.5], "angle_deg": [2.0, np.nan, 9.0]})
+    scores = Made(items, made([1.0]).summary)
+    page = by_recording_html(scores, {"nss": "nss", "angle_deg": "angle_deg"})
+    assert "<h2>By recording, the worst nss first</h2>" in page
+    assert page.index("<td>b</td>") < page.index("<td>a</td>")
+    assert '<td>a</td><td class="number">2.000</td><td class="number">2.000</td><td class="number">2</td>' in page
+    worst = by_recording_html(scores, {"angle_deg": "angle_deg"})
+    assert worst.index("<td>b</td>") < worst.index("<td>a</td>")
+    assert by_recording_html(Made(items.iloc[:2], scores.summary), {"nss": "nss"}) == ""

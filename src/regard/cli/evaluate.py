@@ -130,6 +130,7 @@ def _all_together(options: Namespace, items: pd.DataFrame, folder: Path) -> list
         model=options.model,
         title=folder.resolve().name,
         under="all recordings together",
+        averaged=scoring.averaged(items),
         files=[file, folder / "evaluate.parquet", folder / "study.html"],
         command=command("evaluate", *options.paths, *model_words(options)),
     )
@@ -250,6 +251,7 @@ def _recipe(what: Path, options: Namespace, overrides: Sequence[str]) -> int:
         model=recipe.name,
         title=what.name,
         under=by,
+        averaged=recipe.task.scoring.averaged(scores.items),
         files=files,
         command=command("evaluate", what, *overrides),
         then=then,

@@ -151,7 +151,7 @@ def _picture(axes: "Axes", areas: Sequence[Area], frame: UInt8[np.ndarray, "h w 
 
 
 def _matrix(axes: "Axes", names: list[str], transitions: "pd.DataFrame") -> None:
-    if not transitions["count"].sum():
+    if not transitions["count"].to_numpy().any():
         axes.set_axis_off()
         axes.text(0.5, 0.5, "no transitions", ha="center", va="center", color=DARK, transform=axes.transAxes)
         return

@@ -80,6 +80,27 @@ def details_html(scored: Mapping[str, Scored]) -> str:
     )
 
 
+def by_recording_html(scores: Scored, averaged: Mapping[str, str]) -> str:
+    """A section with each recording's means, those that are worst by the first score first; nothing of a single one.
+
+    `averaged` are columns of the items, each with its score's name.
+    """
+    import pandas as pd
+
+    items = scores.items
+    if not averaged or "recording" not in items or len(set(items["recording"])) < 2:
+        return ""
+    rows = []
+    for name, part in items.groupby("recording", sort=False):
+        values = {score: part[column].dropna().to_numpy(np.float64) for column, score in averaged.items()}
+        means = {score: value.mean() if len(value) else np.nan for score, value in values.items()}
+        rows.append({"recording": name, **means, "items": max(map(len, values.values()))})
+    first = next(iter(averaged.values()))
+    better = dict(zip(scores.summary["score"], scores.summary["better"], strict=True)).get(first)
+    table = pd.DataFrame(rows).sort_values(first, ascending=better != "lower", kind="stable")
+    return section(f"By recording, the worst {first} first", _folded(table))
+
+
 def wide(frame: "pd.DataFrame") -> "pd.DataFrame":
     """A table of scores for each value of something, with a column a score; any other as it is."""
     if "score" not in frame:

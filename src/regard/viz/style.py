@@ -27,6 +27,7 @@ svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px
 @media (min-width: 46rem) {
   .scores td:first-child, .scores th.number { max-width: 18rem; } .scores td, .scores th { padding-right: 1.6rem; }
 }
+.scroll > table:not(.scores) td:first-child { white-space: nowrap; }
 ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } a { color: inherit; }
 summary { cursor: pointer; }
 video { display: block; max-width: 44rem; width: 100%; border-radius: 6px; background: #15181c; }
