@@ -215,3 +215,13 @@ def test_a_real_aria_recording_checks_out(real_data):
     assert check["rotation"].level == "note"
     assert check["frame rate"].value == pytest.approx(20, abs=0.01)
     assert check["sound"].value == pytest.approx(0.3648, abs=1e-4)
+
+
+def test_faces_and_hands_at_times_of_another_clock_are_a_warning(walk):
+    (walk / "faces.csv").write_text(
+        "person,timestamp_s,x0,y0,x1,y1,looking\n" + "".join(f"ann,{ms},0.2,0.2,0.4,0.5,1\n" for ms in (0, 40, 80))
+    )
+    (walk / "hands.csv").write_text("timestamp_s,left_x,left_y,right_x,right_y\n0,0.1,0.2,,\n40,0.1,0.2,,\n")
+    found = check_recording(walk)
+    assert (found["faces"].level, found["hands"].level) == ("warning", "warning")
+    assert found["faces"].text == "1 people in view; 2 of 3 moments are outside the video"

@@ -290,3 +290,10 @@ def test_gaze_of_others_who_watched_lies_in_a_folder_of_its_own(walk):
     assert list(others) == ["ann"]
     assert others["ann"].point[0].tolist() == [0.25, 0.5]
     assert others["ann"].state.tolist() == [GazeState.TRACKED, GazeState.LOST]
+
+
+def test_a_camera_of_a_picture_of_another_shape_is_refused(walk):
+    camera = {"height": 60, "width": 64, "matrix": [[60, 0, 32], [0, 60, 24], [0, 0, 1]]}
+    (walk / "camera.json").write_text(json.dumps(camera))
+    with pytest.raises(FileError, match="pictures of 64 x 60"):
+        open_folder(walk)

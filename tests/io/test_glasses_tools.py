@@ -87,9 +87,10 @@ def test_a_cut_line_or_table_is_refused(generic):
     (generic / "gazeData.tsv").write_text(text[:-12])
     with pytest.raises(TableError, match="line 4"):
         regard.open(generic)
-    (generic / "gazeData.tsv").write_text(text.replace("\t", ","))
-    with pytest.raises(TableError, match="gaze_pos_vid_x"):
-        regard.open(generic)
+    for other in ",;":
+        (generic / "gazeData.tsv").write_text(text.replace("\t", other))
+        with pytest.raises(TableError, match=r"gaze_pos_vid_x(.|\n)*separate the columns with tabs"):
+            regard.open(generic)
 
 
 def test_a_missing_or_second_video_or_another_recordings_camera_is_refused(generic):
@@ -105,4 +106,11 @@ def test_a_missing_or_second_video_or_another_recordings_camera_is_refused(gener
     for file in generic.glob("worldCamera.*"):
         file.unlink()
     with pytest.raises(FileError, match="0 files named worldCamera"):
+        regard.open(generic)
+
+
+def test_a_table_that_is_gone_is_named_where_its_frame_times_are_left(generic):
+    (generic / "gazeData.tsv").unlink()
+    (generic / "frameTimestamps.tsv").write_text("frame_idx\ttimestamp\n0\t0\n")
+    with pytest.raises(FileError, match=r"gazeData\.tsv"):
         regard.open(generic)

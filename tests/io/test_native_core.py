@@ -122,3 +122,13 @@ def test_a_folder_without_any_gaze_is_a_plain_video_with_its_own_times(capture):
     recording = regard.open(capture)
     assert recording.gaze is None
     assert recording.notes[0] == "frame times are from world_timestamps.npy"
+
+
+def test_a_camera_of_another_shape_and_a_confidence_above_one_are_refused(capture):
+    write_camera(capture, resolution=[128, 48])
+    with pytest.raises(FileError, match="128 x 48"):
+        regard.open(capture)
+    write_camera(capture)
+    write_gaze(capture, [(0.0, 1.0, 0.5, 0.5, "01"), (1.0, 70.0, 0.5, 0.5, "01")])
+    with pytest.raises(FileError, match="measurement 2"):
+        regard.open(capture)

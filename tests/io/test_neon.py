@@ -2,21 +2,18 @@ import json
 import shutil
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from regard.errors import ClockError, FileError, TableError
+from regard.errors import ClockError, FileError
 from regard.io import check_recording
 from regard.io.devices.companion_app import frame_clock_s
 from regard.io.devices.neon import open_neon, read_calibration
-from regard.io.devices.pupil_cloud import open_pupil_cloud
-from regard.io.devices.scene_size import scene_size
 from regard.io.media.video import Video
+from regard.io.media.writer import FilmWriter
 from regard.io.recording import open_recording, open_video
-from regard.types import GazeState
 
 FIRST_NS = 1_728_546_108_163_313_160
 SCENE = "Neon Scene Camera v1 ps1"
@@ -182,35 +179,6 @@ def test_one_part_of_a_recording_opens_by_its_video(neon):
     assert any("recording in 2 parts" in note for note in recording.notes)
 
 
-def test_gaze_and_camera_of_the_full_picture_fit_a_smaller_copy(cloud):
-    recording = open_pupil_cloud(cloud)
-    assert (recording.camera.height, recording.camera.width) == (1200, 1600)
-    assert any("1600 x 1200" in note and "64 x 48" in note for note in recording.notes)
-
-
-@pytest.mark.parametrize(
-    ("size", "principal", "expected"),
-    [
-        ((1200, 1600), None, (1200, 1600)),
-        ((1200, 1600), (810.0, 590.0), (1200, 1600)),
-        ((600, 800), (800.0, 600.0), (1200, 1600)),
-        ((600, 800), (400.0, 300.0), (600, 800)),  # camera and gaze were made for the smaller picture
-        ((600, 800), None, (1200, 1600)),
-        ((540, 544), None, (1080, 1088)),
-        ((540, 544), (550.0, 530.0), (1080, 1088)),
-        ((360, 640), None, None),
-        ((360, 640), (800.0, 600.0), None),
-        ((1200, 1600), (1600.0, 1200.0), None),
-    ],
-)
-def test_the_picture_that_pixels_are_counted_in_is_the_makers_whose_middle_is_the_cameras(size, principal, expected):
-    if expected is None:
-        with pytest.raises(FileError, match="1600 x 1200"):
-            scene_size(Path("v.mp4"), size, principal=principal, do="export again")
-    else:
-        assert scene_size(Path("v.mp4"), size, principal=principal, do="export again")[0] == expected
-
-
 def add_film(folder, number, first_ns):
     shutil.copy(folder / f"{SCENE}.mp4", folder / f"Neon Scene Camera v1 ps{number}.mp4")
     stamps = np.fromfile(folder / f"{SCENE}.time", "<i8") - FIRST_NS + first_ns
@@ -266,44 +234,15 @@ def test_what_is_not_read_and_an_offset_are_told(neon):
     assert any("(0.0, 44.0) pixels, which is not added" in note for note in recording.notes)
 
 
-CLOUD_HEAD = "recording id,timestamp [ns],gaze x [px],gaze y [px],worn,fixation id,blink id,azimuth [deg]\n"
+def test_gaze_whose_points_are_gone_is_no_recording_without_gaze(neon):
+    (neon / "gaze ps1.raw").unlink()
+    for path in (neon, neon / f"{SCENE}.mp4"):
+        with pytest.raises(FileError, match=r"gaze ps1\.raw\n.*no such file"):
+            open_recording(path)
 
 
-@pytest.fixture
-def cloud(walk):
-    """A Pupil Cloud export around the plain film, with one measurement of each kind."""
-    with Video(walk / "walk.mp4") as video:
-        frame_ns = FIRST_NS + np.round(video.times_s * 1e9).astype(np.int64)
-    (walk / "world_timestamps.csv").write_text("recording id,timestamp [ns]\n" + "".join(f"a,{t}\n" for t in frame_ns))
-    kinds = ["800,300,1,4,,0", "800,300,1,,,0", "800,300,1,4,1,0", "800,300,0,,,0", ",,1,,,0"]
-    lines = (f"a,{FIRST_NS + i * 5_000_000},{kind}\n" for i, kind in enumerate(kinds))
-    (walk / "gaze.csv").write_text(CLOUD_HEAD + "".join(lines))
-    about = {"camera_matrix": [[890, 0, 800], [0, 890, 600], [0, 0, 1]], "distortion_coefficients": [[0.0] * 8]}
-    (walk / "scene_camera.json").write_text(json.dumps(about))
-    (walk / "info.json").write_text(json.dumps({"wearer_name": "Ann"}))
-    return walk
-
-
-def test_an_export_from_pupil_cloud_knows_fixations_blinks_and_glasses_taken_off(cloud):
-    recording = open_pupil_cloud(cloud)
-    kinds = [GazeState.FIXATION, GazeState.TRACKED, GazeState.LOST, GazeState.LOST, GazeState.LOST]
-    assert recording.gaze.state.tolist() == kinds
-    np.testing.assert_allclose(recording.gaze.point[0], (0.5, 0.25))
-    np.testing.assert_allclose(recording.gaze.time_s, np.arange(5) * 0.005, atol=1e-6)
-    assert recording.camera.distortion.shape == (8,)
-    assert recording.subject == "Ann"
-
-
-def test_an_export_without_its_video_or_columns_says_so(cloud):
-    (cloud / "gaze.csv").write_text("timestamp [ns],x\n1,1\n")
-    with pytest.raises(TableError, match=r"gaze x \[px\]"):
-        open_pupil_cloud(cloud)
-    (cloud / "walk.mp4").unlink()
-    with pytest.raises(FileError, match="0 videos"):
-        open_pupil_cloud(cloud)
-
-
-def test_an_export_whose_gaze_is_of_another_day_is_refused(cloud):
-    (cloud / "gaze.csv").write_text(CLOUD_HEAD + f"a,{FIRST_NS + 86400 * 10**9},1,1,1,,,0\n")
-    with pytest.raises(ClockError, match="another recording"):
-        open_pupil_cloud(cloud)
+def test_a_film_of_another_shape_is_another_recordings(neon):
+    with FilmWriter(neon / f"{SCENE}.mp4", size=(48, 96)) as film:
+        film.write(np.zeros((48, 96, 3), np.uint8), 0.0)
+    with pytest.raises(FileError, match="video of 96 x 48 pixels"):
+        open_neon(neon)

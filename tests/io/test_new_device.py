@@ -90,3 +90,17 @@ def test_a_folder_of_each_device_is_nobody_elses(tmp_path):
         found = devices.device_of(tmp_path / str(number))
         assert found is not None
         assert found.name == name
+
+
+def test_a_vrs_among_several_films_and_a_table_that_is_no_text_are_recordings(tmp_path, walk):
+    for name in ("recording.vrs", "a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    assert is_recording(tmp_path)
+    (walk / "gaze.csv").write_text("timestamp_s,x,y\n", encoding="utf-16")
+    assert is_recording(walk), "a broken one"
+
+
+def test_a_gaze_table_of_ones_own_that_is_not_read_is_named(lorgnette):
+    assert not any("gaze.csv" in note for note in regard.open(lorgnette).notes)
+    (lorgnette / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
+    assert "not read: gaze of your own (gaze.csv)" in regard.open(lorgnette).notes

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from regard.errors import ClockError, FileError, TableError
-from regard.io import open_recording
+from regard.io import check_recording, open_recording
 from regard.io.devices.pupil_core import frame_clock_s, open_pupil_core
 from regard.io.media.video import Video
 
@@ -104,3 +104,20 @@ def test_an_export_of_an_older_pupil_player_is_read_by_its_own_names(core):
     recording = open_pupil_core(core)
     np.testing.assert_allclose(recording.gaze.time_s, [0.0, 1.001, 1.95195], atol=1e-6)
     assert "frame times are from world_timestamps.npy" in recording.notes
+
+
+def test_a_blink_far_from_the_film_is_told(core):
+    for start_s, end_s in ((FIRST_S + 1, 1e30), (-1e30, FIRST_S + 1), (FIRST_S + 500, FIRST_S + 501)):
+        table = f"id,start_timestamp,duration,end_timestamp,confidence\n1,{start_s},0.2,{end_s},0.8\n"
+        (core / "blinks.csv").write_text(table)
+        (found,) = (f for f in check_recording(core).findings if f.name == "segments")
+        assert (found.level, found.text) == (
+            "warning",
+            "1 labelled segments, 1 of them outside the video or far beyond it",
+        )
+
+
+def test_a_confidence_above_one_is_refused(core):
+    write_gaze(core, [(0.0, 1.0, 0.5, 0.25), (1.0, 70.0, 0.5, 1.0)])
+    with pytest.raises(TableError, match="70 in column 'confidence', line 3"):
+        open_pupil_core(core)

@@ -5,15 +5,19 @@ import regard
 from regard.errors import ClockError, FileError
 from regard.io.devices.pupil_invisible import CALIBRATION, SCENE_SIZE
 from regard.io.media.video import Video
+from regard.io.media.writer import FilmWriter
 
 FIRST_NS = 1_685_088_812_484_000_000
 SCENE = "PI world v1 ps1"
 
 
 @pytest.fixture
-def invisible(walk):
-    """A native folder around the plain film: gaze at 66 Hz from 0.1 s on, not worn for its last measurement."""
-    (walk / "walk.mp4").rename(walk / f"{SCENE}.mp4")
+def invisible(walk, walk_times_s):
+    """A native folder around a nearly square film: gaze at 66 Hz from 0.1 s on, not worn for its last measurement."""
+    (walk / "walk.mp4").unlink()
+    with FilmWriter(walk / f"{SCENE}.mp4", size=(54, 54)) as film:
+        for time_s in walk_times_s.tolist():
+            film.write(np.zeros((54, 54, 3), np.uint8), time_s)
     with Video(walk / f"{SCENE}.mp4") as video:
         (FIRST_NS + np.round(video.times_s * 1e9).astype("<i8")).tofile(walk / f"{SCENE}.time")
     (FIRST_NS + 100_000_000 + np.arange(100, dtype="<i8") * 15_000_000).tofile(walk / "gaze ps1.time")
@@ -39,7 +43,7 @@ def test_a_native_folder_opens_by_itself_and_by_its_video(invisible):
     np.testing.assert_allclose(recording.gaze.point[0], (0.5, 0.25))
     np.testing.assert_allclose(recording.gaze.time_s[0], 0.1, atol=1e-4)
     assert "no calibration.bin: angles in degrees cannot be computed" in recording.notes
-    assert "the video has 64 x 48 pixels; gaze and camera are of 1088 x 1080: scaled" in recording.notes
+    assert "the video has 54 x 54 pixels; gaze and camera are of 1088 x 1080: scaled" in recording.notes
 
 
 def test_its_calibration_is_read_by_its_length(invisible):

@@ -69,7 +69,7 @@ def test_samples_that_make_no_sense_are_refused(begaze, rows, kind, match):
 
 def test_other_columns_cut_lines_and_times_that_repeat_are_refused(begaze):
     write_gaze(begaze, ROWS, head=HEAD.replace("Frame", "Aux1"))
-    with pytest.raises(TableError, match="the columns Frame"):
+    with pytest.raises(TableError, match="column each of Frame"):
         regard.open(begaze)
     write_gaze(begaze, ROWS)
     text = (begaze / "001-2-recording.txt").read_text()
@@ -94,3 +94,13 @@ def test_a_missing_video_and_two_recordings_are_told(begaze):
 def test_frames_far_after_the_video_are_told(begaze):
     write_gaze(begaze, [*ROWS, (1, 1, "99:00:00:00")])
     assert any("gaze goes on" in note for note in regard.open(begaze).notes)
+
+
+def test_text_of_two_bytes_a_letter_is_read_and_a_column_that_comes_twice_refused(begaze):
+    path = begaze / "001-2-recording.txt"
+    text = path.read_text()
+    path.write_text(text, encoding="utf-16")
+    assert len(regard.open(begaze).gaze) == 5
+    path.write_text(text.replace("Trial", "Frame"))
+    with pytest.raises(TableError, match="one column each of Frame"):
+        regard.open(begaze)

@@ -166,3 +166,16 @@ def test_a_real_recording_has_the_numbers_that_are_known_of_it(real_data, tmp_pa
     np.testing.assert_allclose(np.nanmin(gaze.point, axis=0), (-0.045, -0.405), atol=5e-4)
     np.testing.assert_allclose(np.nanmax(gaze.point, axis=0), (1.047, 1.181), atol=5e-4)
     assert "788 of 6135 gaze points are of one eye alone" in recording.notes
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress('{"type": "gaze"}\n'.encode("utf-16"))])
+def test_a_gaze_file_that_was_emptied_or_says_nothing_of_gaze_is_refused(glasses, content):
+    (glasses / "gazedata.gz").write_bytes(content)
+    with pytest.raises(FileError, match=r"gazedata\.gz\n.*(an empty file|lines, none)"):
+        regard.open(glasses)
+
+
+def test_true_is_no_time(glasses):
+    write_gaze(glasses, [row(-0.01), row(True)])
+    with pytest.raises(FileError, match="line 2"):
+        regard.open(glasses)

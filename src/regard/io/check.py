@@ -11,12 +11,13 @@ from regard.errors import RegardError
 from regard.io.clock import gaze_after_video
 from regard.io.finding import Finding, Level, RecordingCheck
 from regard.io.given import recording_of
+from regard.io.labelled import labelled
 from regard.io.media.video import Video
 from regard.io.recording import device_frame_times_s, open_sound, open_video
 from regard.io.thorough import all_sound, every_frame
 from regard.ops.states import lost_share, off_screen_share, span_of
 from regard.sources import FrameSource
-from regard.types import TRAINED, GazeTrack, Recording
+from regard.types import GazeTrack, Recording
 
 GAP_MEDIANS = 3.0
 """A pause is a gap when it lasts longer than this many usual intervals."""
@@ -71,7 +72,7 @@ def check_recording(recording: Recording | Path | str, *, thorough: bool = False
     findings += _clocks(recording, times_s)
     findings += _sound(recording, float(times_s[-1]), thorough=thorough)
     findings += _gaze(recording.gaze, times_s)
-    findings += _labels(recording, 0.0, float(times_s[-1]))
+    findings += labelled(recording, 0.0, float(times_s[-1]))
     found = {f.text for f in findings if f.name != "reader"}
     return RecordingCheck(findings=tuple(f for f in findings if f.name != "reader" or f.text not in found))
 
@@ -83,7 +84,7 @@ def _without_video(recording: Recording, gaze: GazeTrack) -> Iterator[Finding]:
         text="none, there is no video: films, frames and all that looks at pictures are left out",
     )
     yield from _gaze(gaze, None)
-    yield from _labels(recording, *span_of(gaze))
+    yield from labelled(recording, *span_of(gaze))
 
 
 def _unreadable(name: str, problem: RegardError, level: Level) -> Finding:
@@ -268,30 +269,3 @@ def _share(
         text=f"{share:.1%} {text}" + hint * (share > much),
         value=share,
     )
-
-
-def _labels(recording: Recording, start_s: float, end_s: float) -> Iterator[Finding]:
-    if recording.camera is None:
-        yield Finding(level="note", name="camera", text="unknown: errors in pixels, not in degrees")
-    own = [s for s in recording.segments if s.kind != TRAINED]
-    if own:
-        late = sum(s.start_s > end_s or s.end_s <= start_s for s in own)
-        what = "gaze" if recording.video is None else "video"
-        yield Finding(
-            level="warning" if late else "ok",
-            name="segments",
-            text=f"{len(own)} labelled segments" + f", {late} of them outside the {what}" * bool(late),
-            value=float(len(own)),
-        )
-    if recording.faces is not None:
-        num = len(recording.faces)
-        yield Finding(level="ok", name="faces", text=f"{num or 'no'} people in view", value=float(num))
-    if recording.hands is not None:
-        seen = ~np.isnan(recording.hands.point[..., 0])
-        num, (left, right) = len(seen), seen.mean(axis=0) if len(seen) else (0.0, 0.0)
-        yield Finding(
-            level="ok" if seen.any() else "note",
-            name="hands",
-            text=f"the left one seen in {left:.0%} of {num} moments, the right one in {right:.0%}",
-            value=float(seen.any(axis=1).mean()) if num else 0.0,
-        )

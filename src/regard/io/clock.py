@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 
 from regard.errors import ClockError
 from regard.types import GazeTrack
@@ -117,18 +117,16 @@ def require_length(video: Path, end_s: float, told_s: float, *, by: str, do: str
 
 
 def onto_video_clock(
-    time_ns: Int64[np.ndarray, "n"], frame_ns: Int64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
+    since_s: Float64[np.ndarray, "n"], stamped_s: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
 ) -> Float64[np.ndarray, "n"]:
-    """Device times (nanoseconds) as seconds on the video's clock.
+    """Device times as seconds on the video's clock; they and the stamps of the frames count from the first stamp.
 
     Where the device stamped every frame of the video (m == k), each stretch between two frames is mapped onto the
     stretch between their presentation times, so that gaze and picture stay together even where the two clocks drift.
     Outside the video, and where the counts differ, the device's own seconds count from its first frame.
     """
-    since_s = (time_ns - frame_ns[0]) / 1e9
-    if len(frame_ns) != len(frame_s):
+    if len(stamped_s) != len(frame_s):
         return since_s
-    stamped_s = (frame_ns - frame_ns[0]) / 1e9
     offset_s = np.interp(since_s, stamped_s, frame_s - stamped_s)
     return since_s + offset_s
 

@@ -46,12 +46,15 @@ def read_json_lines(
 
     Raises FileError where the file cannot be read, was cut off, or such a line is no object.
     """
-    number = 0
+    number, held = 0, 0
     try:
+        if path.stat().st_size == 0:
+            raise OSError("an empty file")
         with gzip.open(path) as file:
             while line := file.readline(MAX_LINE):
                 number += 1
                 if any(text in line for text in holding):
+                    held += 1
                     yield number, _object(line)
     except (OSError, EOFError, zlib.error) as problem:
         reason = str(getattr(problem, "strerror", None) or problem)
@@ -59,6 +62,9 @@ def read_json_lines(
     except (ValueError, RecursionError) as problem:
         reason = str(problem)[:200] or type(problem).__name__
         raise FileError(path, found=f"line {number} is no JSON object: {reason}", wanted=wanted, do=do) from problem
+    if number and not held:
+        names = b" or ".join(holding).decode()
+        raise FileError(path, found=f"{number} lines, none of them with {names}", wanted=wanted, do=do)
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -70,8 +76,10 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def finite(value: object) -> float | None:
-    """A number of a JSON file, if it is one and finite."""
+    """A number of a JSON file, if it is one and finite; true and false are none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
     try:
-        return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     except OverflowError:
         return None

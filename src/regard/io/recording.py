@@ -24,6 +24,7 @@ from regard.io.media.pictures import Pictures
 from regard.io.media.retimed import RetimedVideo
 from regard.io.media.sound import Sound
 from regard.io.media.video import Video
+from regard.io.tables import read_header
 from regard.types import MediaStream, Recording
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _open_file(path: Path) -> Recording:
 def _opened(device: Device, path: Path) -> Recording:
     """And what somebody laid beside the device's files, which alone are read."""
     recording = device.open(path)
-    beside = not_read(path if path.is_dir() else path.parent, ANNOTATIONS)
+    folder = path if path.is_dir() else path.parent
+    has_own = (folder / "gaze.csv").is_file() and "timestamp_s" in read_header(folder / "gaze.csv")
+    beside = not_read(folder, {"gaze.csv": "gaze of your own"} | ANNOTATIONS if has_own else ANNOTATIONS)
     return replace(recording, notes=(*recording.notes, *beside, f"recognised as {device.name}"))
 
 

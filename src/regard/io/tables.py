@@ -57,9 +57,12 @@ class Column:
 def read_columns(path: Path, columns: Sequence[Column], *, do: str, separator: Separator = ",") -> pd.DataFrame:
     """The wanted columns of a csv table, indexed by line number; optional ones only where the table has them.
 
-    `do` tells the user what to do when columns are missing. A table of no lines gives an empty frame.
+    `do` tells the user what to do when columns are missing, or the file is. A table of no lines gives an empty frame.
     Raises FileError when the file cannot be read, TableError when it is not the wanted table.
     """
+    if not path.exists():
+        wanted = f"a table of {', '.join(column.name for column in columns if column.required)}"
+        raise FileError(path, found="no such file", wanted=wanted, do=do)
     found, header_line = header_of(path, separator)
     for column in columns:
         if found.count(column.name) > 1:
@@ -75,11 +78,15 @@ def read_columns(path: Path, columns: Sequence[Column], *, do: str, separator: S
             path,
             found=f"the columns {', '.join(found)}" if found else "an empty file",
             wanted=f"the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
-            do="separate the columns with commas" if len(found) == 1 and set(found[0]) & set(";\t") else do,
+            do=_separated_by(separator) if len(found) == 1 and set(found[0]) & set(";\t,") - {separator} else do,
         )
     places = {column: found.index(column.name) for column in columns if column.name in found}
     table = _read_plain(path, places, header_line=header_line, num_columns=len(found), separator=separator)
     return _read_cells(path, places, len(found), separator) if table is None else table
+
+
+def _separated_by(separator: Separator) -> str:
+    return f"separate the columns with {'commas' if separator == ',' else 'tabs'}, and write 0.5 with a point"
 
 
 def _read_plain(

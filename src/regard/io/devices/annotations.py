@@ -185,3 +185,17 @@ def read_flags(path: Path, table: pd.DataFrame, column: str) -> Float64[np.ndarr
             do="repair that line",
         )
     return values
+
+
+def read_confidence(path: Path, table: pd.DataFrame, *, do: str) -> Float64[np.ndarray, "n"]:
+    """The column of that name. Raises TableError for what is none."""
+    confidence = table["confidence"].to_numpy()
+    outside = np.flatnonzero((confidence < 0) | (confidence > 1))
+    if len(outside):
+        raise TableError(
+            path,
+            found=f"{confidence[outside[0]]:g} in column 'confidence', line {table.index[outside[0]]}",
+            wanted="a confidence from 0 to 1",
+            do=do,
+        )
+    return confidence

@@ -27,6 +27,7 @@ from regard.io.clock import onto_video_clock, require_length, require_overlap
 from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT
 from regard.io.devices.name import recording_id
+from regard.io.devices.scene_size import require_shape
 from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
 from regard.io.json_text import finite, read_json
@@ -60,8 +61,8 @@ class Glasses(NamedTuple):
         return sorted((p for p in folder.glob(f"{self.scene}*.mp4")), key=lambda p: (_part_number(p), p.name))
 
     def is_folder(self, folder: Path) -> bool:
-        """True for a folder with their native files."""
-        return any(folder.glob("gaze*.raw")) and bool(self.videos(folder))
+        """True for a folder with their native files, even where some of the gaze's are gone."""
+        return bool(_gaze_names(folder)) and bool(self.videos(folder))
 
     def is_scene_video(self, path: Path) -> bool:
         """True for a scene video of such a folder."""
@@ -89,6 +90,8 @@ def open_native(path: Path, glasses: Glasses) -> Recording:
     frame_ns = np.concatenate(stamps)
     _require_increasing(videos[-1].with_suffix(".time"), frame_ns, "frame")
     frame_s, sizes = _frames(videos, starts_s)
+    for video, size in zip(videos, sizes, strict=True):
+        require_shape(video, size, glasses.size, do=COPY_AGAIN)
     _require_told_length(videos[-1], frame_s, about)
     gaze, notes = _read_gaze(folder, frame_ns, frame_s, glasses.size)
     camera = None
@@ -124,6 +127,11 @@ def frame_clock_s(video: Path) -> Float64[np.ndarray, "m"] | None:
         return None
     frame_ns = _frame_ns(stamps)
     return (frame_ns - frame_ns[:1]) / 1e9
+
+
+def _gaze_names(folder: Path) -> list[str]:
+    """Of each part, and of what was computed again, where its points or its times lie there."""
+    return sorted({path.stem for kind in ("raw", "time") for path in folder.glob(f"gaze*.{kind}")})
 
 
 def _part_number(path: Path) -> int:
@@ -181,8 +189,9 @@ def _require_increasing(path: Path, time_ns: Int64[np.ndarray, "n"], what: str) 
 def _read_gaze(
     folder: Path, frame_ns: Int64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"], size: tuple[int, int]
 ) -> tuple[GazeTrack, list[str]]:
-    live = [p.stem for p in folder.glob("gaze ps*.raw")]
-    names = ["gaze_200hz"] if (folder / "gaze_200hz.raw").is_file() else live
+    names = _gaze_names(folder)
+    live = [name for name in names if name != "gaze_200hz"]
+    names = ["gaze_200hz"] if "gaze_200hz" in names else live
     parts = sorted((_read_part(folder, name) for name in names), key=lambda part: part.time_ns[:1].tolist())
     time_ns, pixel, worn = (np.concatenate([getattr(p, kind) for p in parts]) for kind in ("time_ns", "pixel", "worn"))
     _require_increasing(folder / f"{parts[-1].name}.time", time_ns, "measurement")
@@ -195,7 +204,7 @@ def _read_gaze(
         notes.append(f"no worn file beside the gaze ({', '.join(without)}): every measurement counts as valid")
     valid = worn & np.isfinite(pixel).all(axis=1)
     point = np.where(valid[:, None], pixel.astype(np.float64) / size[::-1], np.nan)
-    time_s = onto_video_clock(time_ns, frame_ns, frame_s)
+    time_s = onto_video_clock((time_ns - frame_ns[0]) / 1e9, (frame_ns - frame_ns[0]) / 1e9, frame_s)
     path = folder / f"{parts[0].name}.time"
     require_overlap(path, time_s, float(frame_s[-1]), do=f"this gaze is of another recording: {COPY_AGAIN}")
     return measured(time_s, point), notes

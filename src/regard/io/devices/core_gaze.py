@@ -42,5 +42,4 @@ def on_video_clock(
     pupil_s: Float64[np.ndarray, "n"], stamps: Float64[np.ndarray, "m"], frame_s: Float64[np.ndarray, "k"]
 ) -> Float64[np.ndarray, "n"]:
     """Seconds of Pupil's clock as seconds of the video, whose frames are at `stamps` and `frame_s` on the two."""
-    time_ns, stamp_ns = (np.round((t - stamps[0]) * 1e9).astype(np.int64) for t in (pupil_s, stamps))
-    return onto_video_clock(time_ns, stamp_ns, frame_s)
+    return onto_video_clock(pupil_s - stamps[0], stamps - stamps[0], frame_s)

@@ -63,7 +63,8 @@ hands.csv, one line per moment, in time order, no time twice:
                          wearer's own. Both of a hand empty: it was not seen.
 
 camera.json: {"height": 1200, "width": 1600, "matrix": [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], "distortion": [k1, ...],
-"model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out.
+"model": "pinhole"}; conventions as in `regard.types.Camera`; "distortion" and "model" may be left out. Height and width
+are those of the pictures that the matrix is for; the video has the same shape, at any size.
 """
 
 from pathlib import Path
@@ -75,6 +76,7 @@ from jaxtyping import Float64, Int8
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_seconds
 from regard.io.devices.annotations import (
+    read_confidence,
     read_faces,
     read_flags,
     read_hands,
@@ -85,6 +87,7 @@ from regard.io.devices.annotations import (
 from regard.io.devices.core_times import native_times_s
 from regard.io.devices.lens import read_camera
 from regard.io.devices.name import recording_id
+from regard.io.devices.scene_size import require_shape
 from regard.io.devices.unread import unread_gaze
 from regard.io.media.looks import media_streams
 from regard.io.media.video import Video
@@ -134,7 +137,10 @@ def open_folder(path: Path) -> Recording:
         notes += unread_gaze(video.parent)
     watched = {file.stem: read_gaze(file, size=size, frame_s=frame_s) for file in beside.others()}
     labels, faces, hands = (beside.find(name) for name in ("labels.csv", "faces.csv", "hands.csv"))
-    camera = beside.find("camera.json")
+    file = beside.find("camera.json")
+    camera = read_camera(file) if file else None
+    if camera is not None:
+        require_shape(video, size, (camera.height, camera.width), do="repair or remove camera.json")
     picture, sound = media_streams(video)
     return Recording(
         id=recording_id(path),
@@ -142,7 +148,7 @@ def open_folder(path: Path) -> Recording:
         video=picture,
         audio=sound,
         gaze=gaze,
-        camera=read_camera(camera) if camera else None,
+        camera=camera,
         segments=read_labels(labels) if labels else (),
         faces=read_faces(faces) if faces else None,
         hands=read_hands(hands) if hands else None,
@@ -199,15 +205,7 @@ def read_gaze(path: Path, *, size: tuple[int, int], frame_s: Float64[np.ndarray,
         state = np.where(state == GazeState.LOST, state, _read_states(path, table)).astype(np.int8)
     confidence = None
     if "confidence" in table:
-        confidence = table["confidence"].to_numpy()
-        outside = np.flatnonzero((confidence < 0) | (confidence > 1))
-        if len(outside):
-            raise TableError(
-                path,
-                found=f"{confidence[outside[0]]:g} in column 'confidence', line {table.index[outside[0]]}",
-                wanted="a confidence from 0 to 1",
-                do="bring the column to that range, or rename it",
-            )
+        confidence = read_confidence(path, table, do="bring the column to that range, or rename it")
     point[state == GazeState.LOST] = np.nan
     return GazeTrack(time_s=time_s, point=point, state=state, confidence=confidence)
 

@@ -43,8 +43,8 @@ X, Y = "gaze_pos_vid_x", "gaze_pos_vid_y"
 
 
 def is_glasses_tools(folder: Path) -> bool:
-    """True for a folder with glassesTools' gaze table."""
-    return (folder / GAZE).is_file()
+    """True for a folder with glassesTools' gaze table, or with its frame times where that is gone."""
+    return (folder / GAZE).is_file() or ((folder / FRAMES).is_file() and any(folder.glob("worldCamera.*")))
 
 
 def open_glasses_tools(path: Path) -> Recording:
@@ -106,8 +106,7 @@ def _read_gaze(
         time_s = time_ms / 1e3
         require_seconds(path, time_s, frame_s)
     else:
-        time_ns, stamp_ns = (np.round((ms - stamps_ms[0]) * 1e6).astype(np.int64) for ms in (time_ms, stamps_ms))
-        time_s = onto_video_clock(time_ns, stamp_ns, frame_s)
+        time_s = onto_video_clock((time_ms - stamps_ms[0]) / 1e3, (stamps_ms - stamps_ms[0]) / 1e3, frame_s)
     require_overlap(path, time_s, float(frame_s[-1]), do=f"this gaze is of another recording: {IMPORT_AGAIN}")
     point = table[[X, Y]].to_numpy() / size[::-1]
     notes = [f"gaze times are {VOR}: glassesTools brought gaze and video together"] if name == VOR else []

@@ -72,7 +72,8 @@ def lens_told(path: Path, *, wanted: str, do: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, OverflowError, KeyError, TypeError) as problem:
-        raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
+        found = f"no {problem}" if isinstance(problem, KeyError) else f"numbers of no camera ({problem})"
+        raise FileError(path, found=found, wanted=wanted, do=do) from problem
 
 
 def require_lens(camera: Camera) -> None:

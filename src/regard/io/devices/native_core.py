@@ -30,6 +30,7 @@ from regard.io.devices.core_times import COPY_AGAIN, FRAMES, VIDEO, native_times
 from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT, lens_told, require_lens
 from regard.io.devices.name import recording_id
+from regard.io.devices.scene_size import require_shape
 from regard.io.devices.unread import not_read
 from regard.io.json_text import finite
 from regard.io.media.looks import media_streams
@@ -64,7 +65,7 @@ def open_native_core(path: Path) -> Recording:
     """A native folder as a Recording. Raises FileError or ClockError."""
     video = path / VIDEO
     with Video(video) as frames:
-        frame_s = frames.times_s
+        frame_s, size = frames.times_s, frames.size
     notes = []
     stamps = read_frame_times(path / FRAMES)
     if len(stamps) == len(frame_s):
@@ -76,6 +77,8 @@ def open_native_core(path: Path) -> Recording:
     camera = _read_camera(path / "world.intrinsics") if (path / "world.intrinsics").is_file() else None
     if camera is None:
         notes.append(f"no world.intrinsics: {WITHOUT}")
+    else:
+        require_shape(video, size, (camera.height, camera.width), do=COPY_AGAIN)
     picture, sound = media_streams(video)
     return Recording(
         id=recording_id(path),
@@ -95,8 +98,8 @@ def _read_gaze(
     rows, one_eyed = [], 0
     for number, (topic, packed) in enumerate(_pairs(path), start=1):
         match _unpacked(packed):
-            case {"norm_pos": [x, y, *_], "confidence": confidence, "timestamp": time_s} if None not in (
-                row := [finite(value) for value in (time_s, confidence, x, y)]
+            case {"norm_pos": [x, y, *_], "confidence": confidence, "timestamp": time_s} if (
+                None not in (row := [finite(value) for value in (time_s, confidence, x, y)]) and 0 <= confidence <= 1
             ):
                 rows.append(row)
                 one_eyed += topic.rstrip(".").rpartition(".")[2] in ("0", "1")
@@ -104,7 +107,7 @@ def _read_gaze(
                 raise FileError(
                     path,
                     found=f"measurement {number} ({topic!r}), of another form",
-                    wanted="norm_pos, confidence and timestamp",
+                    wanted="norm_pos, confidence (0 to 1) and timestamp",
                     do=COPY_AGAIN,
                 )
     told = len(read_seconds(folder / "gaze_timestamps.npy", "the time of each measurement, in seconds"))

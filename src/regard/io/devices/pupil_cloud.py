@@ -26,6 +26,7 @@ from regard.errors import FileError
 from regard.io.clock import onto_video_clock, require_increasing, require_overlap
 from regard.io.devices.device import Device
 from regard.io.devices.folder import video_files
+from regard.io.devices.lens import WITHOUT, lens_told, require_lens
 from regard.io.devices.name import recording_id
 from regard.io.devices.scene_size import scene_size
 from regard.io.json_text import read_json
@@ -34,14 +35,17 @@ from regard.io.media.video import Video
 from regard.io.tables import EMPTY, Column, read_columns, read_header
 from regard.types import BLINK, Camera, GazeState, GazeTrack, Recording, Segment
 
-STAMP = "timestamp [ns]"
+STAMP, FRAMES = "timestamp [ns]", "world_timestamps.csv"
 EXPORT_AGAIN = "download 'Timeseries Data + Scene Video' from Pupil Cloud again"
+LENS, LENS_AGAIN = "camera_matrix and distortion_coefficients", f"{EXPORT_AGAIN}; or remove it and go without angles"
 
 
 def is_pupil_cloud(folder: Path) -> bool:
-    """True for a folder whose gaze.csv has Pupil Cloud's columns."""
-    table = folder / "gaze.csv"
-    return table.is_file() and STAMP in read_header(table)
+    """True for a folder whose gaze.csv, or whose frame times without a gaze.csv of one's own, are Pupil Cloud's."""
+    gaze, frames = (
+        ",".join(read_header(table)) if (table := folder / name).is_file() else "" for name in ("gaze.csv", FRAMES)
+    )
+    return STAMP in gaze or (STAMP in frames and "timestamp_s" not in gaze)
 
 
 def open_pupil_cloud(path: Path) -> Recording:
@@ -57,7 +61,7 @@ def open_pupil_cloud(path: Path) -> Recording:
     video = videos[0]
     with Video(video) as frames:
         frame_s, size = frames.times_s, frames.size
-    frame_ns = _frame_ns(path / "world_timestamps.csv")
+    frame_ns = _frame_ns(path / FRAMES)
     gaze = path / "gaze.csv"
     table = read_columns(
         gaze,
@@ -72,14 +76,19 @@ def open_pupil_cloud(path: Path) -> Recording:
         do=EXPORT_AGAIN,
     )
     require_increasing(gaze, table, STAMP)
-    time_s = onto_video_clock(table[STAMP].to_numpy(), frame_ns, frame_s)
+    time_ns = table[STAMP].to_numpy()
+    time_s = onto_video_clock((time_ns - frame_ns[0]) / 1e9, (frame_ns - frame_ns[0]) / 1e9, frame_s)
     require_overlap(gaze, time_s, float(frame_s[-1]), do="this gaze is of another recording: " + EXPORT_AGAIN)
-    file = path / "scene_camera.json"
-    camera = _read_camera(file) if file.is_file() else None
-    notes = [] if camera is not None else ["no scene_camera.json: angles in degrees cannot be computed"]
-    principal = None if camera is None else (float(camera[0][0, 2]), float(camera[0][1, 2]))
-    counted_in, note = scene_size(video, size, principal=principal, do=EXPORT_AGAIN)
-    notes += [note] if note else []
+    file, camera = path / "scene_camera.json", None
+    if file.is_file():
+        matrix, distortion = _read_camera(file)
+        counted_in, note = scene_size(video, size, principal=(matrix[0, 2], matrix[1, 2]), do=EXPORT_AGAIN)
+        camera = Camera(height=counted_in[0], width=counted_in[1], matrix=matrix, distortion=distortion)
+        with lens_told(file, wanted=LENS, do=LENS_AGAIN):
+            require_lens(camera)
+    else:
+        counted_in, note = scene_size(video, size, principal=None, do=EXPORT_AGAIN)
+    notes = [*[f"no scene_camera.json: {WITHOUT}"] * (camera is None), *[note] * bool(note)]
     point = table[["gaze x [px]", "gaze y [px]"]].to_numpy() / counted_in[::-1]
     lost = np.isnan(point).any(axis=1) | _has(table, "blink id")
     if "worn" in table:
@@ -96,9 +105,7 @@ def open_pupil_cloud(path: Path) -> Recording:
             point=np.where(lost[:, None], np.nan, point),
             state=np.where(lost, GazeState.LOST, state).astype(np.int8),
         ),
-        camera=None
-        if camera is None
-        else Camera(height=counted_in[0], width=counted_in[1], matrix=camera[0], distortion=camera[1]),
+        camera=camera,
         segments=_blinks(table, time_s),
         notes=tuple(notes),
     )
@@ -106,7 +113,7 @@ def open_pupil_cloud(path: Path) -> Recording:
 
 def frame_clock_s(video: Path) -> np.ndarray | None:
     """The device's own time of each frame of an exported video, from the first; None where there is no such table."""
-    stamps = video.with_name("world_timestamps.csv")
+    stamps = video.with_name(FRAMES)
     if not stamps.is_file() or STAMP not in read_header(stamps):
         return None
     frame_ns = _frame_ns(stamps)
@@ -130,14 +137,11 @@ def _has(table: pd.DataFrame, name: str) -> Bool[np.ndarray, "n"]:
 
 def _read_camera(path: Path) -> tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "k"]]:
     """Matrix and distortion."""
-    wanted, do = "camera_matrix and distortion_coefficients", f"{EXPORT_AGAIN}; or remove it and go without angles"
-    about: Any = read_json(path, wanted=wanted, do=do)
-    try:
+    about: Any = read_json(path, wanted=LENS, do=LENS_AGAIN)
+    with lens_told(path, wanted=LENS, do=LENS_AGAIN):
         coefficients = about.get("distortion_coefficients", about.get("dist_coefs"))
         matrix = np.array(about["camera_matrix"], np.float64).reshape(3, 3)
         return matrix, np.array(coefficients, np.float64).reshape(-1)
-    except (ValueError, KeyError, TypeError) as problem:
-        raise FileError(path, found=f"{type(problem).__name__}: {problem}", wanted=wanted, do=do) from problem
 
 
 def _blinks(table: pd.DataFrame, time_s: Float64[np.ndarray, "n"]) -> tuple[Segment, ...]:

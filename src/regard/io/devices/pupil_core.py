@@ -24,6 +24,7 @@ from jaxtyping import Float64
 
 from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing
+from regard.io.devices.annotations import read_confidence
 from regard.io.devices.core_gaze import core_track, on_video_clock
 from regard.io.devices.core_times import native_times_s, read_frame_times
 from regard.io.devices.device import Device
@@ -105,6 +106,7 @@ def _read_gaze(
         (Column(name), Column("confidence"), Column("norm_pos_x", empty=True), Column("norm_pos_y", empty=True)),
         do=EXPORT_AGAIN,
     )
+    read_confidence(path, table, do=EXPORT_AGAIN)
     table = table.rename(columns={name: "gaze_timestamp"})
     return core_track(path, table, stamps, frame_s, do=EXPORT_AGAIN)
 

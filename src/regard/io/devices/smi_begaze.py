@@ -15,6 +15,7 @@ frame, and speeds of the eye are rough. (0, 0) and "-" are lost gaze.
 Format: dcnieho/glassesTools@456cfee, whose author found no other way.
 """
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,11 +87,11 @@ def _read_table(path: Path) -> pd.DataFrame:
     """Time, gaze (pixels, NaN where empty) and Frame of each sample, by line number."""
     cells_of_lines = _cells(path)
     names = next(cells_of_lines, (0, []))[1]
-    if missing := [name for name in (TIME, X, Y, FRAME) if name not in names]:
+    if wanted := [name for name in (TIME, X, Y, FRAME) if names.count(name) != 1]:
         raise TableError(
             path,
-            found=f"the columns {', '.join(names)[:200]}",
-            wanted=f"the columns {', '.join(missing)}",
+            found=f"the columns {', '.join(names)[:200]}" if names else "no columns",
+            wanted=f"one column each of {', '.join(wanted)}",
             do=EXPORT_AGAIN,
         )
     places, kind = [names.index(name) for name in (TIME, X, Y, FRAME)], names.index(TYPE) if TYPE in names else None
@@ -127,7 +128,9 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Number and cells of each line that is neither empty nor a comment."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with path.open("rb") as file:
+        is_utf16 = file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
+    with path.open(encoding="utf-16" if is_utf16 else "utf-8-sig", errors="replace") as file:
         for line, text in enumerate(iter(lambda: file.readline(MAX_LINE), ""), start=1):
             if text.strip() and not text.startswith("#"):
                 yield line, [cell.strip() for cell in text.rstrip("\r\n").split("\t")]

@@ -169,6 +169,13 @@ def _read_segment(folder: Path) -> _Segment:
             )
     time_s, drift_s = _on_video_clock(time_us, live.video)
     require_overlap(folder / LIVE, time_s, last_s, do=f"this gaze is of another recording: {COPY_AGAIN}")
+    if drift_s > LATE_S:
+        raise ClockError(
+            folder / LIVE,
+            found=f"a video's clock that leaves the device's by {drift_s:.1f} s",
+            wanted='"vts" that goes with "ts"',
+            do=COPY_AGAIN,
+        )
     drifts = f"the video's clock leaves the device's by {drift_s * 1e3:.1f} ms; gaze follows it"
     return _Segment(
         video=folder / VIDEO,
@@ -224,7 +231,7 @@ def _read_live(path: Path) -> _Live:
     wanted = {b'"gp"': "gp", b'"vts"': "vts", b'"gd"': "gd"}
     for line, row in read_json_lines(path, holding=tuple(wanted), wanted="lines of gaze", do=COPY_AGAIN):
         time_us, status = row.get("ts"), row.get("s")
-        if not _is_stamp(time_us) or not isinstance(status, int):
+        if not _is_stamp(time_us) or type(status) is not int:
             raise _other_form(path, line)
         match row:
             case {"gp": [x, y]} if finite(x) is not None and finite(y) is not None:
@@ -258,7 +265,7 @@ def _other_form(path: Path, line: int) -> FileError:
 
 
 def _is_stamp(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and 0 <= value < 2**53
+    return type(value) is int and 0 <= value < 2**53
 
 
 def _video_times(path: Path, video: dict[int, int]) -> Int64[np.ndarray, "k 2"]:
