@@ -119,3 +119,28 @@ def test_a_folder_of_results_belongs_to_one_study(say, study: Path):
     assert said.code == 2
     assert "a folder with the results of something else" in said.err
     assert [f.name for f in Path("other").iterdir()] == ["mine.txt"]
+
+
+def test_another_study_of_the_same_name_has_a_folder_of_its_own(say, study: Path):
+    paths = [study.parent / name for name in ("ann", "bob")]
+    (study.parent / "more").mkdir()
+    rows = "\n".join(["path", *map(str, paths)])
+    for folder in (study.parent, study.parent / "more"):
+        (folder / "list.csv").write_text(rows)
+        assert say("check", folder / "list.csv", "--jobs", 1).code == 0
+    usual, marked = sorted(Path("regard-out").iterdir())
+    assert usual.name == "list"
+    assert marked.name.startswith("list-")
+    for folder in (usual, marked):
+        assert (folder / "check.csv").is_file()
+
+
+def test_an_exported_dataset_is_checked_by_the_command_that_the_export_names(say, study: Path):
+    paths = [study.parent / name for name in ("ann", "bob")]
+    study.write_text("\n".join(["path,participant", f"{paths[0]},1", f"{paths[1]},2"]))
+    said = say("export", study, "--to", "bids")
+    (then,) = [line.removeprefix("next: regard ") for line in said.out.splitlines() if line.startswith("next: ")]
+    before = sorted(Path("regard-out/list-bids").rglob("*"))
+    assert say(*then.split(), "--jobs", 1).code == 0
+    assert sorted(Path("regard-out/list-bids").rglob("*")) == before
+    assert len(list(Path("regard-out").glob("list-bids-*/check.csv"))) == 1

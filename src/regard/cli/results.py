@@ -58,8 +58,13 @@ def results_of(recording: Recording) -> Path | None:
 def _usual(recording: Recording, video: str) -> tuple[Path, Path]:
     """The folder named after the recording, and the one for another recording of the same name."""
     folder = OUT / (re.sub(r"[^\w.-]+", "_", recording.id).strip("._")[:MAX_NAME] or "recording")
-    mark = hashlib.sha256(video.encode(errors="surrogateescape")).hexdigest()[:6]
-    return folder, folder.with_name(f"{folder.name}-{mark}")
+    return folder, marked(folder, video)
+
+
+def marked(folder: Path, of: str) -> Path:
+    """The folder beside it for the results of this, where those of something else of the same name lie in it."""
+    mark = hashlib.sha256(of.encode(errors="surrogateescape")).hexdigest()[:6]
+    return folder.with_name(f"{folder.name}-{mark}")
 
 
 def _claimed(folder: Path, video: str) -> str:

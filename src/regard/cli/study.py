@@ -10,6 +10,7 @@ import pandas as pd
 
 from regard.cli.console import heading, out, plain, remarks, table, wrote
 from regard.cli.options import OUT, command
+from regard.cli.results import marked
 from regard.engine.study.kept import Told
 from regard.errors import FileError, RecipeError
 from regard.io.finding import RecordingCheck
@@ -168,19 +169,26 @@ def _jobs(options: Namespace) -> int | None:
 
 
 def _folder(study: StudyList, asked: Path | None) -> Path:
-    """Where the study's results go: a folder that belongs to it alone."""
+    """Where the study's results go: the folder asked for, or one of its name or beside that, its own alone."""
     where = str(study.where.resolve())
     folder = asked or OUT / study.name
-    owner = folder / OWNER
-    if folder.is_dir() and any(folder.iterdir()):
-        of = owner.read_text(encoding="utf-8", errors="surrogateescape") if owner.is_file() else "something else"
-        if of != where:
+    if (owner := _owner(folder)) not in (None, where):
+        if asked is not None:
             raise FileError(
                 folder,
-                found=f"a folder with the results of {of}",
+                found=f"a folder with the results of {owner}",
                 wanted=f"a folder of its own for those of the study {where}",
                 do="name another folder with --out",
             )
+        folder = marked(folder, where)
     folder.mkdir(parents=True, exist_ok=True)
-    owner.write_text(where, encoding="utf-8", errors="surrogateescape")
+    (folder / OWNER).write_text(where, encoding="utf-8", errors="surrogateescape")
     return folder
+
+
+def _owner(folder: Path) -> str | None:
+    """Whose results lie there; None where nothing does."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    owner = folder / OWNER
+    return owner.read_text(encoding="utf-8", errors="surrogateescape") if owner.is_file() else "something else"
