@@ -144,3 +144,18 @@ def test_an_exported_dataset_is_checked_by_the_command_that_the_export_names(say
     assert say(*then.split(), "--jobs", 1).code == 0
     assert sorted(Path("regard-out/list-bids").rglob("*")) == before
     assert len(list(Path("regard-out").glob("list-bids-*/check.csv"))) == 1
+
+
+def test_the_page_keeps_the_summary_of_each_verb_while_its_recordings_are_the_same(say, study: Path):
+    study.write_text("path,participant,condition\nann,1,dim\nbob,2,dim\neve,1,lit\n")
+    assert say("events", study, "--no_look", "--jobs", 1).code == 0
+    assert say("predict", study, "--model", "centre-prior", "--jobs", 1).code == 0
+    page = Path("regard-out/list/study.html").read_text()
+    assert "<h2>Predict by condition: medians (95 % interval), n participants</h2>" in page
+    events = page.split("<h2>Events by condition: medians (95 % interval), n participants</h2>")[1]
+    assert "<th>dim, n 2</th><th>lit, n 1</th>" in events
+    gaze = study.parent / "bob" / "gaze.csv"
+    gaze.write_text("\n".join(gaze.read_text().splitlines()[:200]))
+    assert say("check", study, "--jobs", 1).code == 0
+    events = Path("regard-out/list/study.html").read_text().split("<h2>Events by condition")[1]
+    assert "<th>dim, n 1</th><th>lit, n 1</th>" in events  # bob's gaze is another one by now

@@ -68,6 +68,7 @@ def many(
     from regard.engine.study.page import write_page
     from regard.engine.study.run import Job, run_study, settings_of
     from regard.engine.study.tables import (
+        MEDIANS,
         condition_column,
         conditions_table,
         hint_of,
@@ -105,10 +106,10 @@ def many(
     hint = hint_of(study, conditions)
     words = command(verb, *options.paths)
     notes = [note for note in (hint, *study.notes) if note]
-    page = write_page(study, done, folder, conditions=conditions, notes=notes, command=words)
+    page = write_page(study, done, folder, verb=verb, conditions=conditions, notes=notes, command=words)
     _tell(study, done)
     if conditions is not None:
-        heading(f"by {by}: medians (95 % interval), n participants")
+        heading(f"by {by}: {MEDIANS}")
         table(side_by_side(conditions))
     if hint is not None:
         remarks([hint])

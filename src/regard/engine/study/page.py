@@ -7,7 +7,7 @@ import pandas as pd
 
 from regard.engine.study.kept import Note
 from regard.engine.study.run import Done
-from regard.engine.study.tables import problems_of, side_by_side
+from regard.engine.study.tables import MEDIANS, kept_by_others, problems_of, side_by_side
 from regard.io.study_list import Listed, StudyList
 from regard.viz.contact import PICTURE, Tile, contact_page
 
@@ -17,20 +17,27 @@ LINKED = (".html", ".mp4", ".svg")
 
 
 def write_page(
-    study: StudyList, done: Done, out: Path, *, conditions: pd.DataFrame | None, notes: list[str], command: str
+    study: StudyList,
+    done: Done,
+    out: Path,
+    *,
+    verb: str,
+    conditions: pd.DataFrame | None,
+    notes: list[str],
+    command: str,
 ) -> Path:
-    """Write it, with the summary by condition where there is one."""
+    """Write it, with the summary by condition where there is one, and those that other verbs left there."""
     tiles = [_tile(one, number, study, done, out) for number, one in enumerate(study.recordings)]
     long_s = sum(note.facts.get("duration_s", 0.0) for note in done.notes.values())
     odd = sum(bool(tile.problems) and not tile.is_broken for tile in tiles)
     broken = sum(tile.is_broken for tile in tiles)
     many = f"{len(study)} recording{'s' * (len(study) != 1)}"
     lead = f"{many}, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
-    tables = (
-        {}
-        if conditions is None
-        else {f"By {conditions.columns[0]}: medians (95 % interval), n participants": side_by_side(conditions)}
-    )
+    tables = {}
+    if conditions is not None:
+        by = str(conditions.columns[0])
+        summaries = {verb: conditions, **dict(kept_by_others(study, out, by, verb))}
+        tables = {f"{name.capitalize()} by {by}: {MEDIANS}": side_by_side(t) for name, t in summaries.items()}
     return contact_page(tiles, out / PAGE, title=study.name, lead=lead, tables=tables, notes=notes, command=command)
 
 

@@ -1,12 +1,12 @@
 """A study's tables: a row a recording, all rows of the verb in long form, and what is usual under each condition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from regard.engine.study.kept import Note, folder_of, read_rows
+from regard.engine.study.kept import Note, folder_of, read_note, read_rows, stamp_of
 from regard.engine.study.run import Done
 from regard.errors import RecipeError
 from regard.io.study_list import StudyList
@@ -14,6 +14,9 @@ from regard.io.tables import write_table
 from regard.metrics.by_condition import FEW, by_condition, hint_of_few
 
 CONDITION, PARTICIPANT, RECORDING = "condition", "participant", "recording"
+
+MEDIANS = "medians (95 % interval), n participants"
+"""What stands above a table of conditions."""
 
 
 def recordings_table(study: StudyList, done: Done) -> pd.DataFrame:
@@ -99,16 +102,41 @@ def conditions_table(study: StudyList, done: Done, by: str) -> pd.DataFrame | No
     return by_condition(numbers, condition=list(own[by]), participant=list(who)).rename(columns={"condition": by})
 
 
+def kept_by_others(study: StudyList, out: Path, by: str, verb: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each other verb whose own numbers were summarised by this column, and what is usual under each condition now.
+
+    A recording that has changed since, or is no longer in the list, does not count; nothing does that was made with
+    different options.
+    """
+    for file in sorted(out.glob("*.csv")):
+        other = file.name.removesuffix(f"_by_{by}.csv")
+        if other in (verb, file.name):
+            continue
+        notes = {}
+        for one in study.recordings:
+            note, now = read_note(folder_of(out, one, other)), stamp_of(one.path, without=out)
+            if note is not None and note.numbers and note.source[: len(now)] == now:
+                notes[one.id] = note
+        done = Done(notes=notes, already=frozenset(), failed={})
+        are_alike = len({note.settings for note in notes.values()}) == 1
+        if are_alike and (conditions := conditions_table(study, done, by)) is not None:
+            yield other, conditions
+
+
 def side_by_side(conditions: pd.DataFrame) -> pd.DataFrame:
-    """The conditions as columns, for people to read: median (low to high), n participants."""
+    """The conditions as columns, for people to read: median (low to high); how many participants where it is fewer."""
+    name = conditions.columns[0]
+    most = conditions.groupby(name, sort=False)["participants"].transform("max")
     rows = conditions[["median", "low", "high", "participants"]].itertuples(index=False, name=None)
     texts = [
-        f"{median:.4g}" + ("" if np.isnan(low) else f" ({low:.4g} to {high:.4g})") + f", n {number}"
-        for median, low, high, number in rows
+        f"{median:.4g}"
+        + ("" if np.isnan(low) else f" ({low:.4g} to {high:.4g})")
+        + ("" if number == usual else f", n {number}")
+        for (median, low, high, number), usual in zip(rows, most, strict=True)
     ]
-    name = conditions.columns[0]
-    said = conditions.assign(text=texts).pivot(index="measure", columns=name, values="text")
-    said = said.loc[conditions["measure"].unique(), conditions[name].unique()].fillna("-")
+    heads = [f"{value}, n {usual}" for value, usual in zip(conditions[name], most, strict=True)]
+    said = conditions.assign(text=texts, head=heads).pivot(index="measure", columns="head", values="text")
+    said = said.loc[conditions["measure"].unique(), list(dict.fromkeys(heads))].fillna("-")
     return said.rename_axis(None, axis=1).reset_index()
 
 
