@@ -10,7 +10,7 @@ import pytest
 
 from regard.datasets import AriaEveryday
 from regard.datasets.aria_everyday import num_clips, published, scene_of
-from regard.errors import ClockError, FileError
+from regard.errors import ClockError, FileError, TableError
 from regard.io import open_recording
 from regard.types import GazeState
 
@@ -136,6 +136,13 @@ def test_an_unusable_calibration_is_an_error(previews, text, found):
         path.write_text(text)
     with pytest.raises(FileError, match=found):
         AriaEveryday(previews).recording(FIRST_TEST)
+
+
+def test_a_gaze_table_of_a_preview_that_is_none_is_no_missing_gaze(previews):
+    table = previews / FIRST_TEST / "mps" / "eye_gaze" / "general_eye_gaze.csv"
+    table.write_text(table.read_text().replace(",", ";"))
+    with pytest.raises(TableError, match="separate the columns with commas"):
+        open_recording(previews / FIRST_TEST)
 
 
 def test_gaze_after_the_wearers_own_calibration_is_preferred_under_either_name(previews):

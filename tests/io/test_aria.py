@@ -182,6 +182,25 @@ def test_a_table_without_directions_is_refused(tmp_path):
         read_directions(path)
 
 
+@pytest.mark.parametrize("name", ["mps/eye_gaze/general_eye_gaze.csv", "eyegaze.csv"])
+def test_a_table_of_mps_by_its_name_that_is_none_is_no_missing_gaze(linked, everyday, name):
+    path = linked / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text((everyday / "general_eye_gaze.csv").read_text().replace(",", ";"))
+    with pytest.raises(TableError, match="separate the columns with commas"):
+        open_aria(linked)
+    path.write_text("")
+    with pytest.raises(TableError, match="an empty file"):
+        open_aria(linked)
+
+
+def test_directions_in_degrees_are_refused(tmp_path):
+    path = tmp_path / "eyegaze.csv"
+    path.write_text("tracking_timestamp_us,yaw_rads_cpf,pitch_rads_cpf\n1,0.1,0\n2,,\n3,-20.5,3\n")
+    with pytest.raises(TableError, match=r"a yaw of -20\.5, in line 4\n.*radians"):
+        read_directions(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", b"x" * 5000])
 def test_what_is_no_vrs_is_called_so_and_nothing_reaches_the_console(tmp_path, capfd, content):
     path = tmp_path / "bad.vrs"
@@ -189,6 +208,11 @@ def test_what_is_no_vrs_is_called_so_and_nothing_reaches_the_console(tmp_path, c
     with pytest.raises(FileError, match="not VRS"):
         open_aria(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_second_vrs_beside_the_one_that_is_read_is_named(linked, everyday):
+    (linked / "again.vrs").symlink_to(everyday / "recording.vrs")
+    assert "not read: other recordings (again.vrs)" in open_aria(linked).notes
 
 
 def test_two_recordings_in_a_folder_ask_for_a_choice(tmp_path):

@@ -1,4 +1,4 @@
-"""What a check says of the camera and of what is labelled: segments, faces, hands, and whether their times are right."""
+"""What a check says of camera, segments, faces and hands, and whether their times are those of the video."""
 
 from collections.abc import Iterator
 

@@ -17,6 +17,7 @@ calibrated RGB camera into the upright picture, as projectaria-tools' get_gaze_v
 Format: facebookresearch.github.io/projectaria_tools, "MPS output: eye gaze"; followed: projectaria_tools 2.3.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 
-from regard.errors import FileError
+from regard.errors import FileError, TableError
 from regard.io.clock import require_increasing, require_overlap
 from regard.io.devices.aria_media import AriaSound, AriaVideo
 from regard.io.devices.aria_vrs import (
@@ -54,6 +55,7 @@ STAMP = "tracking_timestamp_us"
 CALIBRATED = ("personalized", "calibrated")
 """In the names of tables that were made after the wearer's own calibration, in today's and in older releases."""
 GAZE_FOLDERS = ("mps/eye_gaze", "eye_gaze", "mps_*_vrs/eye_gaze", ".")
+NAMED = re.compile("eye_?gaze", re.IGNORECASE)
 DOWNLOAD_AGAIN = "download the MPS eye gaze of this recording again"
 
 
@@ -63,9 +65,15 @@ def is_aria(folder: Path) -> bool:
 
 
 def find_eye_gaze(folder: Path) -> list[Path]:
-    """The MPS eye-gaze tables of the recording in a folder; the best one first."""
-    found = (p for place in GAZE_FOLDERS for p in sorted(folder.glob(f"{place}/*gaze*.csv")))
-    tables = [p for p in dict.fromkeys(found) if STAMP in read_header(p)]
+    """The MPS eye-gaze tables of the recording in a folder, whatever is wrong with them; the best one first.
+
+    Those are told by the folders that MPS writes, or right in the folder by their first line or, beside a VRS, by name.
+    """
+    beside_vrs = is_aria(folder)
+    found = dict.fromkeys(p for place in GAZE_FOLDERS for p in sorted(folder.glob(f"{place}/*gaze*.csv")))
+    tables = [
+        p for p in found if p.parent != folder or (beside_vrs and NAMED.search(p.name)) or STAMP in read_header(p)
+    ]
     return sorted(tables, key=lambda p: not any(word in p.name for word in CALIBRATED))
 
 
@@ -101,6 +109,8 @@ def _open(path: Path, folder: Path, vrs: Path) -> Recording:
         notes += found
     else:
         notes.append("no MPS eye gaze beside the VRS: there is nothing to score against")
+    if path.is_dir() and (more := sorted(p.name for p in folder.glob("*.vrs") if p != vrs)):
+        notes.append(f"not read: other recordings ({', '.join(more)})")
     pictures = MediaStream(path=vrs, state=state)
     return Recording(
         id=recording_id(path),
@@ -133,6 +143,14 @@ def read_directions(path: Path) -> pd.DataFrame:
         do=DOWNLOAD_AGAIN,
     )
     require_increasing(path, table, STAMP)
+    for name in (*yaws, "pitch_rads_cpf"):
+        for line, angle in table.loc[table[name].abs() > np.pi / 2, name].head(1).items():
+            raise TableError(
+                path,
+                found=f"a {name.removesuffix('_rads_cpf').replace('_', ' ')} of {angle:g}, in line {line}",
+                wanted="radians: straight ahead is 0, and no eye turns by pi/2",
+                do=DOWNLOAD_AGAIN,
+            )
     return pd.DataFrame(
         {
             STAMP: table[STAMP],
