@@ -65,6 +65,8 @@ def test_what_does_not_go_together_is_refused(refused, tiny_world: Path, silent_
     assert "2 models" in refused("export", tiny_world, silent_video, "--to", "onnx").found
     assert "no key of a recipe" in refused("export", tiny_world, "--to", "bids", "--task.model.size", "[1,2]").wanted
     assert "letters and digits" in refused("export", tiny_world, "--to", "bids", "--subject", "P-1").found
+    assert "letters and digits" in refused("export", tiny_world, "--to", "bids", "--task", "見る").found
+    assert "run 'first'" in refused("export", tiny_world, "--to", "bids", "--run", "first").found
     assert "no such file" in refused("export", "nowhere", "--to", "bids").found
 
 

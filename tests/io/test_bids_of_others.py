@@ -176,7 +176,8 @@ def test_a_dataset_of_several_recordings_is_a_study(dataset: Make):
     (root / "task-look_events.json").write_text(json.dumps({"StimulusPresentation": SCREEN}))
     listed = regard.study(root)
     assert [one.id for one in listed.recordings] == [STEM.replace("read", "look"), STEM]
-    assert listed.columns.to_dict("records") == [{"participant": "07", "session": "a", "age": 31, "group": ""}] * 2
+    rest = {"session": "a", "age": 31, "group": ""}
+    assert listed.columns.to_dict("records") == [{"participant": "07", "task": t, **rest} for t in ("look", "read")]
     assert len(regard.open(listed.recordings[0].path).gaze or ()) == 4
     with pytest.raises(FileError, match="2 recordings of BIDS"):
         regard.open(root)

@@ -68,11 +68,12 @@ def require_own(options: Namespace) -> None:
 
 
 def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
+    from regard.io.bids.names import label_of
     from regard.io.bids.naming import entries_of
     from regard.io.bids.write import write_bids
 
     given = {name: getattr(options, name) for name in ("subject", "session", "task", "run")}
-    if wrong := [f"--{name} {text}" for name, text in given.items() if text is not None and not text.isalnum()]:
+    if wrong := [f"--{n} {t}" for n, t in given.items() if t is not None and (not t or label_of(t) != t)]:
         raise RecipeError(", ".join(wrong), found="other than letters and digits", wanted="a label", do="correct it")
     heading(f"{len(what)} recording{'s' * (len(what) > 1)} into {folder}")
     entries = entries_of(what, given, min_confidence=options.min_confidence)

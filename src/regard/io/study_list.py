@@ -122,7 +122,10 @@ def study(path: Path | str, *more: Path | str) -> StudyList:
             wanted=f"{FORM}; a folder that holds recordings; or recordings",
             do="check the path",
         )
-    return StudyList(name=recording_id(place), where=place, recordings=(Listed(recording_id(place), place.absolute()),))
+    name = recording_id(place)
+    return StudyList(
+        name=name, where=place, recordings=(Listed(name, place.absolute()),), columns=_of_datasets([place])
+    )
 
 
 def read_list(path: Path) -> StudyList:
@@ -161,7 +164,8 @@ def _of_paths(places: Sequence[Path]) -> StudyList:
         )
     _require_there(places, [str(place) for place in places])
     above = Path(os.path.commonpath([place.resolve().parent for place in places]))
-    return StudyList(name=above.name or "study", where=above, recordings=_named(places, [str(p) for p in places]))
+    named = _named(places, [str(place) for place in places])
+    return StudyList(name=above.name or "study", where=above, recordings=named, columns=_of_datasets(places))
 
 
 def _of_bids(place: Path, found: Mapping[str, Path]) -> StudyList:
@@ -171,8 +175,15 @@ def _of_bids(place: Path, found: Mapping[str, Path]) -> StudyList:
         name=place.resolve().name,
         where=place,
         recordings=_named(files, [str(file) for file in files], list(found)),
-        columns=_typed(pd.DataFrame(columns_of(place, files)).fillna("")),
+        columns=_of_datasets(files),
     )
+
+
+def _of_datasets(places: Sequence[Path]) -> pd.DataFrame:
+    """What BIDS datasets say of the recordings that lie in one."""
+    files = [next(iter(recordings_of(place).values()), place) if place.is_dir() else place for place in places]
+    rows = [columns_of(file) if file.name.endswith(PHYSIO) else {} for file in files]
+    return _typed(pd.DataFrame(rows).fillna("")) if any(rows) else pd.DataFrame()
 
 
 def _typed(table: pd.DataFrame) -> pd.DataFrame:

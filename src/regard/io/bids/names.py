@@ -22,6 +22,10 @@ MAX_DEPTH = 3
 BROKEN = "repair the file, or export the dataset again"
 
 
+SHORT = {"subject": "sub", "session": "ses", "task": "task", "acquisition": "acq", "run": "run"}
+"""What each part of a name is called in it, in BIDS' order."""
+
+
 class Entities(NamedTuple):
     """What a recording is called; labels are letters and digits, empty where a dataset has no such."""
 
@@ -29,11 +33,11 @@ class Entities(NamedTuple):
     task: str
     session: str = ""
     run: str = ""
+    acquisition: str = ""
 
     @override
     def __str__(self) -> str:
-        parts = {"sub": self.subject, "ses": self.session, "task": self.task, "run": self.run}
-        return "_".join(f"{name}-{label}" for name, label in parts.items() if label)
+        return "_".join(f"{short}-{label}" for name, short in SHORT.items() if (label := getattr(self, name)))
 
     @property
     def folder(self) -> Path:
@@ -63,6 +67,13 @@ def label_of(text: str) -> str:
 def entities_of(path: Path) -> dict[str, str]:
     """Name and label of each entity in a file's name."""
     return {found[1]: found[2] for part in path.name.split("_")[:-1] if (found := ENTITY.fullmatch(part))}
+
+
+def name_in(path: Path) -> dict[str, str]:
+    """What each part of its name is, of a recording at this path in a dataset; empty for one in none."""
+    files = [path] if path.name.endswith(PHYSIO) else eye_files(path) if path.is_dir() else []
+    told = entities_of(files[0]) if files else {}
+    return {part: told[short] for part, short in SHORT.items() if short in told}
 
 
 def root_of(path: Path) -> Path:

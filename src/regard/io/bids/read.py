@@ -27,6 +27,7 @@ from regard.io.bids.names import (
     entities_of,
     eye_files,
     is_eye_file,
+    name_in,
     root_of,
     sidecar,
 )
@@ -74,19 +75,16 @@ def files_beside(file: Path) -> list[Path]:
     return [*file.parent.glob(f"{name}_*"), *_beside(root_of(file), name).rglob("*")]
 
 
-def columns_of(folder: Path, files: list[Path]) -> list[dict[str, str]]:
-    """What participants.tsv and the subjects' _scans.tsv say of each of the recordings; participant is the label."""
-    rows = []
-    root = root_of(folder)
-    for file in files:
-        told = entities_of(file)
-        row = {"participant": told["sub"], **{n: told[e] for n, e in (("session", "ses"), ("run", "run")) if e in told}}
-        row |= _line(root / "participants.tsv", "participant_id", f"sub-{told['sub']}")
-        for above in file.parents[1:3]:
-            for scans in above.glob("sub-*_scans.tsv"):
-                row |= _line(scans, "filename", file.relative_to(above).as_posix())
-        rows.append(row)
-    return rows
+def columns_of(file: Path) -> dict[str, str]:
+    """Its name's parts, and what participants.tsv and the subjects' _scans.tsv say of a recording."""
+    row = name_in(file)
+    subject = row.pop("subject")
+    row = {"participant": subject, **row}
+    row |= _line(root_of(file) / "participants.tsv", "participant_id", f"sub-{subject}")
+    for above in file.parents[1:3]:
+        for scans in above.glob("sub-*_scans.tsv"):
+            row |= _line(scans, "filename", file.relative_to(above).as_posix())
+    return row
 
 
 def _line(path: Path, key: str, value: str) -> dict[str, str]:

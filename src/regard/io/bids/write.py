@@ -18,7 +18,7 @@ from regard.errors import FileError
 from regard.io.bids.cells import Values, read_tsv, write_json, write_tsv
 from regard.io.bids.events import write_movements, write_segments
 from regard.io.bids.kept import STATES, write_kept
-from regard.io.bids.names import DESCRIPTION, EVENTS, EYETRACK, PHYSIO, Entities
+from regard.io.bids.names import DESCRIPTION, EVENTS, EYETRACK, PHYSIO, Entities, entities_of
 from regard.io.files import one_at_a_time, temporary_name, writing
 from regard.io.recording import open_video
 from regard.types import GazeState, GazeTrack, Recording
@@ -206,7 +206,8 @@ def _uri(root: Path, beside: Path) -> str:
 
 def _require_new(out: Path, name: Entities) -> None:
     folder = out / name.eye_file.parent
-    there = sorted(folder.glob(f"{name}_*")) if folder.is_dir() else []
+    ours = entities_of(name.eye_file)
+    there = [f for f in sorted(folder.glob(f"{name}_*")) if entities_of(f) | ours == ours]
     if there or (out / name.beside).exists():
         raise FileError(
             there[0] if there else out / name.beside,
