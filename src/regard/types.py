@@ -151,7 +151,8 @@ class Recording:
     `video`, `gaze`, `audio`, `camera`, `hands` are None where the recording has none; `faces` are None where nobody has
     looked for any, and empty where nobody is in view. `flow` is the optical flow that `regard prepare` computed, a film
     of numbers beside the video (see `regard.clips.flow`), `face_film` the faces that it cut out. `others` is where
-    other people looked who watched the same video, by observer. `notes` are facts that a reader had to assume or wants
+    other people looked who watched the same video, by observer. `watched`: the gaze is on a screen, and no head carries
+    the camera: there are no turns of the head to be taken out. `notes` are facts that a reader had to assume or wants
     known ("depth 1 m assumed"), one sentence each; `regard check` prints them. Without video, the clock counts from
     where its first frame would be.
 
@@ -175,6 +176,7 @@ class Recording:
     hands: HandTrack | None = None
     face_film: FaceFilm | None = None
     others: Mapping[str, GazeTrack] = field(default_factory=dict)
+    watched: bool = False
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -109,6 +109,7 @@ def everything(walk: Path, tmp_path: Path) -> Recording:
         hands=HandTrack(time_s=time_s[:4], point=np.where(rng.random((4, 2, 1)) > 0.5, rng.random((4, 2, 2)), np.nan)),
         face_film=FaceFilm(MediaStream(path=Path(flow)), (0.1, 0.2, 1 / 3, 0.4), (48, 64)),
         others={"eve": gaze, "a/b ü": replace(gaze, confidence=None)},
+        watched=True,
         notes=("depth 1 m assumed", 'a "note"'),
     )
 

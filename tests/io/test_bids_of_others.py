@@ -69,6 +69,53 @@ def test_gaze_on_a_screen_is_read_in_shares_of_it_on_the_scans_clock(dataset: Ma
     assert np.array_equal(again.gaze.point, recording.gaze.point, equal_nan=True)  # pyright: ignore[reportOptionalMemberAccess]
 
 
+def test_a_screen_of_known_size_and_distance_gives_degrees(dataset: Make):
+    width, distance, speed = 0.5, 0.6, 0.001
+    across = np.tile([0.0, 0.25, 0.5], 40).repeat(100)
+    rows = [(1000 + 2 * n, 960 + 1920 * x * speed / width, 540, 1) for n, x in enumerate(across * 300)]
+    recording = regard.open(dataset(rows))
+    assert recording.watched
+    assert "a screen 45.2 x 28.1 degrees wide and high, by its ScreenSize and ScreenDistance" in recording.notes
+    found = regard.eye_movements(recording)
+    assert "the head counts as still" in found.protocol
+    assert "assumed" not in found.protocol
+    saccades = found.table.query("kind == 'saccade'")["amplitude_deg"]
+    assert saccades.iloc[0] == pytest.approx(np.rad2deg(np.arctan(75 * speed / distance)), rel=0.03)
+
+
+def test_size_and_distance_beside_the_gaze_or_as_three_coordinates_are_read_too(dataset: Make):
+    resolution = {"ScreenResolution": [1920, 1080]}
+    camera = regard.open(dataset(screen=resolution, ScreenSize=[0.5, 0.3], ScreenDistance=[0, 0, -0.6])).camera
+    assert camera is not None
+    assert (camera.width, camera.height) == (1920, 1080)
+    np.testing.assert_allclose(camera.matrix, [[2304, 0, 959.5], [0, 2160, 539.5], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("screen", "says"),
+    [
+        ({"ScreenDistance": None}, "ScreenDistance missing"),
+        ({"ScreenDistance": "n/a"}, "ScreenDistance missing"),
+        ({"ScreenSize": None, "ScreenDistance": None}, "ScreenSize and ScreenDistance missing"),
+        ({"ScreenSize": [0.5]}, r"ScreenSize [0.5] is not its width and height"),
+        ({"ScreenSize": "23 inch"}, "ScreenSize 23 inch is not"),
+        ({"ScreenDistance": 0}, "ScreenDistance 0 is not one number"),
+        ({"ScreenDistance": [0.1, 0, 0.6]}, "ScreenDistance [0.1, 0, 0.6] is not one number"),
+        ({"ScreenDistance": -0.6}, "ScreenDistance -0.6 is not one number"),
+        ({"ScreenDistance": 60}, "a screen 0.5 x 0.3 degrees wide and high, by its ScreenSize and ScreenDistance: not"),
+        ({"ScreenSize": [500, 300]}, "not both in metres"),
+        ({"ScreenSize": [0.3, 0.5]}, "gives pixels 0.34 times as wide as high"),
+    ],
+)
+def test_why_a_screen_gives_no_degrees_is_a_note(dataset: Make, screen: dict, says: str):
+    recording = regard.open(dataset(screen={n: v for n, v in (SCREEN | screen).items() if v is not None}))
+    assert recording.camera is None
+    assert recording.watched
+    (note,) = [note for note in recording.notes if "degrees" in note]
+    assert note.startswith("angles in degrees cannot be computed: ")
+    assert says in note
+
+
 def test_metadata_is_inherited_from_folders_above(dataset: Make):
     root = dataset(SamplingFrequency=None, SampleCoordinateSystem=None)
     (root / "physio.json").write_text('{"SamplingFrequency": 500, "StartTime": 9}')
@@ -131,6 +178,11 @@ def test_movements_and_events_come_along(dataset: Make):
         ({"screen": {"ScreenResolution": "n/a"}}, "ScreenResolution in StimulusPresentation of _events.json n/a"),
         ({"screen": {"ScreenDistance": 1}}, "ScreenResolution in StimulusPresentation of _events.json None"),
         ({"screen": {"ScreenResolution": [0, 10]}}, "ScreenResolution"),
+        ({"screen": SCREEN | {"ScreenResolution": [float("inf"), 10]}}, "ScreenResolution"),
+        ({"screen": SCREEN | {"ScreenOrigin": "top left"}}, "an origin at top left"),
+        ({"screen": SCREEN | {"ScreenOrigin": 1}}, "an origin at 1"),
+        ({"screen": SCREEN | {"ScreenResolution": [0.4, 1080]}}, "ScreenResolution"),
+        ({"screen": [SCREEN]}, "ScreenResolution"),
         ({"screen": SCREEN | {"ScreenOrigin": ["center", "center"]}}, "an origin at"),
         ({"rows": [("timestamp", "x_coordinate", "y_coordinate", "pupil_size"), *ROWS]}, "no header line"),
         ({"rows": [*ROWS, (1008, "left", 1, 1)]}, "'left' in column 'x_coordinate', line 5"),

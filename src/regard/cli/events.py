@@ -55,7 +55,7 @@ def run(options: Namespace) -> int:
         heading("against the states in the recording's own files")
         table(found.scores.filter(items=SCORES))
     if recording.video is None:
-        remarks([NO_VIDEO] if options.watched else [NO_VIDEO, STILL])
+        remarks([NO_VIDEO] if options.watched or recording.watched else [NO_VIDEO, STILL])
     look = "" if recording.video is None else look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
         made_by = command("events", options.path)

@@ -63,11 +63,11 @@ def eye_movements(
 ) -> EyeMovements:
     """Fixations, saccades, pursuit, and blinks where the device gives them.
 
-    `watched`: the gaze is of somebody who watches the video on a screen, so nothing is to be taken out; else the head's
-    turns are, as the scene video shows them, unless `look` is False. `recorded`: take the states that the recording
-    came with. `field_deg` is how wide the picture is, where the camera is not calibrated; without it, 80 degrees are
-    assumed to tell movements apart, and the table's degrees are NaN. `progress` is told the pictures looked at, and of
-    how many.
+    `watched`: the gaze is of somebody who watches the video on a screen, so nothing is to be taken out, also where the
+    recording says so itself; else the head's turns are, as the scene video shows them, unless `look` is False.
+    `recorded`: take the states that the recording came with. `field_deg` is how wide the picture is, where the camera
+    is not calibrated; without it, 80 degrees are assumed to tell movements apart, and the table's degrees are NaN.
+    `progress` is told the pictures looked at, and of how many.
 
     Raises NoEventsError for a recording without gaze, with fewer than 3 measurements or fewer than 9 a second, or
     without the states that `recorded` asks for; FileError where the video cannot be read.
@@ -84,7 +84,7 @@ def eye_movements(
         1  fixation    0.495  0.510
     """
     recording = recording_of(recording)
-    gaze = _gaze_of(recording)
+    gaze, watched = _gaze_of(recording), watched or recording.watched
     camera, known = camera_of(recording, field_deg)
     head = head_turns(recording, camera, progress=progress) if look and not watched and recording.video else None
     told = label_movements(gaze, camera, head=head, still_head=watched)

@@ -126,6 +126,7 @@ class GazeCom(OnDisk):
                 video=stream,
                 gaze=track,
                 camera=screen(),
+                watched=True,
                 others={other: t for other, t in tracks.items() if other != observer},
                 notes=self._notes(video, observer),
             )

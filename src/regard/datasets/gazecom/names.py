@@ -1,7 +1,6 @@
 """What GazeCom calls things, and what is known of its videos and its screen."""
 
-import numpy as np
-
+from regard.ops.screen import screen_camera
 from regard.types import Camera
 
 VIDEOS = (
@@ -38,12 +37,9 @@ SCREEN_MM = (400.0, 225.0, 450.0)
 """Width, height and distance of the screen."""
 
 
-def screen(size_px: tuple[float, float] = SIZE_PX, size_mm: tuple[float, float, float] = SCREEN_MM) -> Camera:
+def screen() -> Camera:
     """The screen as a camera: which directions the eye sees its pixels in, from the middle before it."""
-    focal = [pixels * size_mm[2] / side for pixels, side in zip(size_px, size_mm, strict=False)]
-    middle = [pixels / 2 - 0.5 for pixels in size_px]
-    matrix = np.array([[focal[0], 0.0, middle[0]], [0.0, focal[1], middle[1]], [0.0, 0.0, 1.0]])
-    return Camera(height=round(size_px[1]), width=round(size_px[0]), matrix=matrix)
+    return screen_camera(SIZE_PX, size=SCREEN_MM[:2], distance=SCREEN_MM[2])
 
 
 def trial_of(stem: str) -> tuple[str, str] | None:

@@ -46,6 +46,7 @@ def write_kept(folder: Path, recording: Recording, *, frame_s: np.ndarray | None
         "format": FORMAT,
         "id": recording.id,
         "subject": recording.subject,
+        "watched": recording.watched,
         "notes": list(recording.notes),
         **{name: media.keep(getattr(recording, name)) for name in ("video", "audio", "flow")},
         "face_film": film and {"stream": media.keep(film.stream), "margin": film.margin, "size": film.size},
@@ -78,6 +79,7 @@ def read_kept(folder: Path) -> dict[str, Any]:
         return {
             "id": str(about["id"]),
             "subject": str(about["subject"]),
+            "watched": about.get("watched", False),
             "notes": tuple(map(str, about["notes"])),
             **{name: _stream(folder, about[name]) for name in ("video", "audio", "flow")},
             "face_film": film and FaceFilm(_some(folder, film["stream"]), tuple(film["margin"]), tuple(film["size"])),

@@ -83,7 +83,9 @@ def _with_runs(names: Sequence[Entities]) -> list[Entities]:
                 do=f"tell them apart in the list's columns {', '.join(NAMING)}",
             )
         if counts[name] > 1:
-            name = next(run for n in range(1, 2 * len(names)) if (run := name._replace(run=str(n))) not in taken)
-            taken.add(name)
-        told.append(name)
+            runs = (name._replace(run=str(number)) for number in range(1, 2 * len(names)))
+            told.append(next(run for run in runs if run not in taken))
+            taken.add(told[-1])
+        else:
+            told.append(name)
     return told

@@ -31,6 +31,7 @@ from regard.io.bids.names import (
     root_of,
     sidecar,
 )
+from regard.io.bids.screen import camera_of_screen, screen_told, sides_of
 from regard.io.json_text import finite
 from regard.types import GazeState, GazeTrack, Recording, Segment
 
@@ -129,6 +130,11 @@ def _others(files: list[Path], name: str) -> Recording:
         notes.append(f"gaze is the mean of {len(both)} eyes, or the one eye's that was measured")
     if any("pupil_size" in eye.table for eye in both):
         notes.append("not read: pupil sizes (pupil_size)")
+    camera = None
+    if (screen := both[0].screen) is not None:
+        width, height = map(round, both[0].sides.tolist())
+        camera, note = camera_of_screen(screen, (width, height))
+        notes.append(note)
     segments: tuple[Segment, ...] = ()
     events = files[0].parent / f"{name}{EVENTS}"
     if events.is_file():
@@ -139,7 +145,9 @@ def _others(files: list[Path], name: str) -> Recording:
         id=name,
         subject=entities_of(files[0]).get("sub", "unknown"),
         gaze=gaze,
+        camera=camera,
         segments=segments,
+        watched=both[0].screen is not None,
         notes=(*notes, "no scene video: gaze is in shares of the screen"),
     )
 
@@ -155,6 +163,7 @@ class _Eye:
 
     def __init__(self, file: Path) -> None:
         self.file, self.about = file, sidecar(file)
+        self.screen: dict[str, object] | None = None
         if self.about.get("PhysioType") != EYETRACK:
             raise _no_eye_tracking(file)
         for key in ("SamplingFrequency", "StartTime", "Columns", "RecordedEye", "SampleCoordinateSystem"):
@@ -200,9 +209,12 @@ class _Eye:
             origin = self.about.get("SceneOrigin", ["top", "left"])
         elif system == "gaze-on-screen":
             events = self.file.parent / f"{Path(next(iter(by_recording([self.file])))).name}{EVENTS}"
-            screen = sidecar(events).get("StimulusPresentation", {})
-            told, where = screen.get("ScreenResolution"), "ScreenResolution in StimulusPresentation of _events.json"
-            origin = screen.get("ScreenOrigin", ["top", "left"])
+            self.screen = screen_told(self.about, sidecar(events))
+            told, where = (
+                self.screen.get("ScreenResolution"),
+                "ScreenResolution in StimulusPresentation of _events.json",
+            )
+            origin = self.screen.get("ScreenOrigin", ["top", "left"])
         else:
             raise self._wrong(
                 f"SampleCoordinateSystem {system!r}",
@@ -210,10 +222,10 @@ class _Eye:
             )
         if any(unit not in PIXELS for unit in units) and not (told == [1, 1] and set(units) == {"1"}):
             raise self._wrong(f"coordinates in {', '.join(dict.fromkeys(map(str, units)))}", "pixels")
-        sides = [finite(side) for side in told] if isinstance(told, list) else []
-        if len(sides) != 2 or not all(side is not None and side > 0 for side in sides):
+        sides = sides_of(told)
+        if sides is None or min(sides) < 1:
             raise self._wrong(f"{where} {told}", "width and height of the screen or scene video, in pixels")
-        if sorted(map(str, origin)) != ["left", "top"]:
+        if not isinstance(origin, list) or sorted(map(str, origin)) != ["left", "top"]:
             raise self._wrong(f"an origin at {origin}", "coordinates from the top left corner")
         return np.array(sides, np.float64)
 

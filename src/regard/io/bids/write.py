@@ -31,6 +31,10 @@ SCENE = (
     "Pixels of the upright picture of the scene video (SceneVideo), which the wearer's head carries along. x counts "
     "from the picture's left edge to the right, y from its top edge down; a gaze outside the picture keeps its value."
 )
+SCREEN = (
+    "Pixels of the screen that was watched. x counts from its left edge to the right, y from its top edge down; a gaze "
+    "outside the screen keeps its value."
+)
 SHARES = (
     "Shares of the upright picture that was recorded or watched, which is not here: x from its left edge, 0, to its "
     "right edge, 1; y from its top edge, 0, to its bottom edge, 1."
@@ -111,7 +115,10 @@ def write_one(root: Path, name: Entities, recording: Recording) -> None:
     size, frame_s = _picture(recording)
     eyes = root / name.eye_file
     write_tsv(eyes, columns := _columns(gaze, size), header=False)
-    about: dict[str, object] = {"TaskName": name.task, **_about(gaze, size, list(columns))}
+    about: dict[str, object] = {
+        "TaskName": name.task,
+        **_about(gaze, size, list(columns), SCREEN if recording.watched else SCENE),
+    }
     write_kept(root / name.beside, recording, frame_s=frame_s)
     if recording.video is not None:
         about["SceneVideo"] = _uri(root, name.beside)
@@ -165,7 +172,7 @@ def in_pixels(point: Float64[np.ndarray, "n 2"], sides: Float64[np.ndarray, "2"]
     return best
 
 
-def _about(gaze: GazeTrack, size: tuple[int, int] | None, columns: list[str]) -> dict[str, object]:
+def _about(gaze: GazeTrack, size: tuple[int, int] | None, columns: list[str], pixels: str) -> dict[str, object]:
     unit = "1" if size is None else "pixel"
     named = {
         "timestamp": {"Description": "Seconds from the scene video's first frame.", "Units": "s"},
@@ -189,7 +196,7 @@ def _about(gaze: GazeTrack, size: tuple[int, int] | None, columns: list[str]) ->
         "PhysioType": EYETRACK,
         "RecordedEye": "cyclopean",
         "SampleCoordinateSystem": "custom",
-        "SampleCoordinateSystemDescription": SHARES if size is None else SCENE,
+        "SampleCoordinateSystemDescription": SHARES if size is None else pixels,
         "SceneResolution": [1, 1] if size is None else list(size[::-1]),
         "SceneOrigin": ["top", "left"],
         "SamplingFrequency": 1 / gaze.interval_s,
