@@ -75,6 +75,21 @@ def test_what_is_suggested_then_works(say, one: Path, tmp_path: Path):
     assert not Path("out/areas.mp4").exists()
 
 
+def test_frames_to_draw_on_need_a_video_and_areas_do_not(refused, one: Path):
+    error = refused("areas", one)
+    assert error.found == "no areas, and no video to draw them on"
+    assert "--areas FILE" in error.do
+
+
+def test_tables_of_gaze_alone_say_that_no_recording_is_read_from_them(say, one: Path):
+    said = say("export", one, "--to", "csv")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == f"next: regard check {one}"
+    (readme,) = Path("regard-out").rglob("README.md")
+    assert readme.parent.name == "sub-ann_task-read-csv"
+    assert "reads the folder again" not in readme.read_text()
+
+
 def test_a_dataset_is_a_study_of_them(say, dataset: Path):
     said = say("check", dataset, "--out", "checked", "--jobs", 1)
     assert said.code == 0
@@ -88,8 +103,20 @@ def test_a_dataset_is_a_study_of_them(say, dataset: Path):
     assert set(pd.read_csv("told/events.csv")["recording"]) == {"sub-ann_task-read", "sub-bob_task-read"}
 
 
-@pytest.mark.parametrize("verb", ["show", "view"])
-def test_what_is_about_pictures_says_what_does_without(refused, one: Path, verb: str):
-    error = refused(verb, one)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["show"],
+        ["view"],
+        ["demo"],
+        ["predict", "--model", "saliency"],
+        ["evaluate", "--model", "saliency"],
+        ["live", "--model", "saliency"],
+        ["export", "--to", "vlm"],
+        ["export", "--to", "lerobot"],
+    ],
+)
+def test_what_is_about_pictures_says_what_does_without(refused, one: Path, words: list[str]):
+    error = refused(words[0], one, *words[1:])
     assert error.found == "a recording of gaze without video"
     assert "`regard check`, `events`, `areas`" in error.do

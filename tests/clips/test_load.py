@@ -228,7 +228,7 @@ def test_a_recording_without_video_shows_its_gaze_and_nothing_else(recording):
     torch.testing.assert_close(
         flipped.view.apply(flipped.observed_point), sample.observed_point * torch.tensor([-1, 1]) + torch.tensor([1, 0])
     )
-    with pytest.raises(RecipeError, match=r"gaze only\n.*gaze without video"):
+    with pytest.raises(FileError, match=r"gaze only\n.*gaze without video"):
         dataset([blind])
     with pytest.raises(RecipeError, match=r"gaze only\n.*neither video nor gaze"):
         dataset([recording("gaze only", video=None, gaze=None)], needs=frozenset({"label"}))

@@ -178,7 +178,14 @@ def _require_apart(given: Path, folder: Path) -> None:
 
 def _to_draw_on(recording: Recording, options: Namespace) -> int:
     """Write whole frames spread evenly over the recording, named by their times."""
-    with closing(open_video(recording.require_video())) as video:
+    if recording.video is None:
+        raise FileError(
+            recording.id,
+            found="no areas, and no video to draw them on",
+            wanted=f"areas: {KINDS}",
+            do="give --areas FILE, drawn on a picture of what was looked at",
+        )
+    with closing(open_video(recording.video)) as video:
         times_s = video.times_s
     count = min(NUM_FRAMES, len(times_s))
     picked_s = times_s[((np.arange(count) + 0.5) / count * len(times_s)).astype(int)]

@@ -45,6 +45,7 @@ def run(options: Namespace) -> int:
     print_findings(found)
     if not found.usable:
         return EXIT_UNUSABLE
+    recording.require_video()
     with results_folder(options, recording) as folder:
         files = _everything(options, recording, found, folder)
     wrote(files, look=look_at(options.path, options.out), then=_next(options.path, recording))

@@ -85,12 +85,14 @@ def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
 def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
     from regard.engine.exchange.folders import export_each
     from regard.engine.exchange.tables import write_tables
+    from regard.io.recording import is_recording
 
     def write(recording: Recording, into: Path) -> None:
         remarks(write_tables(recording, into, movements=_movements(options)))
 
     folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
-    wrote(folders, then=command("check", folder))
+    readable = all(map(is_recording, folders))
+    wrote(folders, then=command("check", folder) if readable else command("check", *options.what))
     return 0
 
 

@@ -9,7 +9,7 @@ from regard.types import Recording
 
 
 def check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound: Hearing | None) -> None:
-    """Raises RecipeError where recordings lack what is needed of them, or two have one id."""
+    """Raises RecipeError where recordings lack what is needed of them, or two have one id; FileError for no video."""
     ids = [r.id for r in recordings]
     if len(set(ids)) < len(ids):
         twice = next(i for i in ids if ids.count(i) > 1)
@@ -29,10 +29,10 @@ def check_fields(recordings: Sequence[Recording], needs: frozenset[Field], sound
                 wanted="flow beside the prepared videos, which the model reads",
                 do="regard prepare RECIPE --out FOLDER, and then --data.prepared FOLDER",
             )
-        if "video" in needs and recording.video is None:
-            raise lacks(recording, "video", "gaze without video")
         if recording.video is None and recording.gaze is None:
             raise lacks(recording, "video", "neither video nor gaze")
+        if "video" in needs:
+            recording.require_video()
     if "sound" in needs and sound is None:
         raise RecipeError(
             "sound",

@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from regard.errors import FileError, TableError
-from regard.io.bids.names import PHYSIO
+from regard.io.bids.names import PHYSIO, name_of
 from regard.io.bids.read import columns_of, files_beside, recordings_of
 from regard.io.devices.name import recording_id
 from regard.io.recording import is_recording
@@ -122,7 +122,7 @@ def study(path: Path | str, *more: Path | str) -> StudyList:
             wanted=f"{FORM}; a folder that holds recordings; or recordings",
             do="check the path",
         )
-    name = recording_id(place)
+    name = _name(place)
     return StudyList(
         name=name, where=place, recordings=(Listed(name, place.absolute()),), columns=_of_datasets([place])
     )
@@ -253,9 +253,13 @@ def _require_once(values: Sequence[str], lines: Sequence[str], what: str) -> Non
         first[value] = line
 
 
+def _name(place: Path) -> str:
+    return name_of(place) if place.name.endswith(PHYSIO) else recording_id(place)
+
+
 def _distinct(places: Sequence[Path]) -> list[str]:
     """What each recording is called, with as many of the folders above it as tell it from the others."""
-    names = [recording_id(place) for place in places]
+    names = [_name(place) for place in places]
     ends = [place.resolve().with_suffix("") if place.is_file() else place.resolve() for place in places]
     for length in range(2, max(len(end.parts) for end in ends) + 1):
         counts = Counter(name.lower() for name in names)

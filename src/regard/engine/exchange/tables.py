@@ -14,7 +14,7 @@ from regard.io.devices.core_times import FRAMES, native_times_s
 from regard.io.devices.folder import VIDEO_SUFFIXES
 from regard.io.devices.lens import camera_json
 from regard.io.media.container import state_of, unchanged
-from regard.io.recording import open_video
+from regard.io.recording import is_recording, open_video
 from regard.io.tables import write_table
 from regard.types import GazeState, GazeTrack, HandTrack, Recording, Segment
 
@@ -22,12 +22,15 @@ README = """# {id}
 {about}
 
 Times are seconds from the first video frame. Places are shares of the upright picture: (0, 0) is its top left corner,
-(1, 1) its bottom right; outside the picture they go on. An empty cell: not known. `regard.open` reads the folder again.
+(1, 1) its bottom right; outside the picture they go on. An empty cell: not known.{again}
 
 | file | a line | columns |
 |---|---|---|
 {files}
 """
+
+AGAIN = " `regard.open` reads the folder again."
+"""Where the video came along."""
 
 COLUMNS = {
     "gaze.csv": (
@@ -80,7 +83,7 @@ def write_tables(
     told = [note for note in notes if note]
     about = "\n".join([f"Recorded by {recording.subject}, written by regard.", *recording.notes, *told])
     files = [f"| {name} | {' | '.join(text)} |" for name, text in COLUMNS.items() if (folder / name).exists()]
-    readme = README.format(id=recording.id, about=about, files="\n".join(files))
+    readme = README.format(id=recording.id, about=about, files="\n".join(files), again=AGAIN * is_recording(folder))
     (folder / "README.md").write_text(readme, encoding="utf-8")
     return told
 

@@ -134,10 +134,14 @@ def _physio_files(folder: Path) -> Iterator[Path]:
                 yield from child.glob(f"sub-*{PHYSIO}")
 
 
+def name_of(file: Path) -> str:
+    """A recording's name, without the eye's, by the table of one."""
+    return re.sub(r"_recording-[a-zA-Z0-9]+", "", file.name.removesuffix(PHYSIO))
+
+
 def by_recording(files: list[Path]) -> dict[str, list[Path]]:
     """The tables of each recording, under a name without the eye's."""
     found: dict[str, list[Path]] = {}
     for file in files:
-        name = re.sub(r"_recording-[a-zA-Z0-9]+", "", file.name.removesuffix(PHYSIO))
-        found.setdefault(str(file.parent / name), []).append(file)
+        found.setdefault(str(file.parent / name_of(file)), []).append(file)
     return found

@@ -28,6 +28,7 @@ from regard.io.bids.names import (
     eye_files,
     is_eye_file,
     name_in,
+    name_of,
     root_of,
     sidecar,
 )
@@ -58,21 +59,20 @@ def open_bids(path: Path) -> Recording:
     else:
         if not is_eye_file(path):
             raise _no_eye_tracking(path)
-        name = next(iter(by_recording([path])))
-        files = next(some for called, some in by_recording(eye_files(path.parent)).items() if called == name)
-    root, name = root_of(files[0]), Path(next(iter(by_recording(files)))).name
+        files = [file for file in eye_files(path.parent) if name_of(file) == name_of(path)]
+    root, name = root_of(files[0]), name_of(files[0])
     beside = _beside(root, name)
     return _others(files, name) if not (beside / FILE).is_file() else _ours(files[0], beside, name)
 
 
 def recordings_of(folder: Path) -> dict[str, Path]:
     """Each recording's name and table in a dataset or a folder of one."""
-    return {Path(name).name: files[0] for name, files in by_recording(eye_files(folder)).items()}
+    return {name_of(files[0]): files[0] for files in by_recording(eye_files(folder)).values()}
 
 
 def files_beside(file: Path) -> list[Path]:
     """All that a recording is read from, but the metadata of folders above."""
-    name = Path(next(iter(by_recording([file])))).name
+    name = name_of(file)
     return [*file.parent.glob(f"{name}_*"), *_beside(root_of(file), name).rglob("*")]
 
 
@@ -208,7 +208,7 @@ class _Eye:
             told, where = self.about["SceneResolution"], "SceneResolution"
             origin = self.about.get("SceneOrigin", ["top", "left"])
         elif system == "gaze-on-screen":
-            events = self.file.parent / f"{Path(next(iter(by_recording([self.file])))).name}{EVENTS}"
+            events = self.file.parent / f"{name_of(self.file)}{EVENTS}"
             self.screen = screen_told(self.about, sidecar(events))
             told, where = (
                 self.screen.get("ScreenResolution"),
