@@ -234,6 +234,15 @@ def test_what_is_not_read_and_an_offset_are_told(neon):
     assert any("(0.0, 44.0) pixels, which is not added" in note for note in recording.notes)
 
 
+def test_each_eyes_own_gaze_is_not_the_gaze(neon):
+    for kind in ("raw", "time"):
+        shutil.copy(neon / f"gaze ps1.{kind}", neon / f"gaze_right ps1.{kind}")
+    recording = open_recording(neon)
+    assert len(recording.gaze) == 100
+    assert recording.notes[0] == "gaze is from gaze ps1.raw"
+    assert "not read: each eye's own gaze (gaze_right ps1.raw)" in recording.notes
+
+
 def test_gaze_whose_points_are_gone_is_no_recording_without_gaze(neon):
     (neon / "gaze ps1.raw").unlink()
     for path in (neon, neon / f"{SCENE}.mp4"):

@@ -38,6 +38,7 @@ from regard.types import Camera, GazeTrack, Recording
 COPY_AGAIN = "copy the whole recording folder from the phone or Pupil Cloud again"
 
 NOT_READ = {
+    "gaze_[lr]*.raw": "each eye's own gaze",
     "eye_state*.raw": "pupil sizes and eyeballs",
     "blinks*.raw": "blinks",
     "fixations*.raw": "fixations",
@@ -131,7 +132,8 @@ def frame_clock_s(video: Path) -> Float64[np.ndarray, "m"] | None:
 
 def _gaze_names(folder: Path) -> list[str]:
     """Of each part, and of what was computed again, where its points or its times lie there."""
-    return sorted({path.stem for kind in ("raw", "time") for path in folder.glob(f"gaze*.{kind}")})
+    files = [path for kind in ("raw", "time") for path in folder.glob(f"gaze*.{kind}")]
+    return sorted({path.stem for path in files if path.stem == "gaze_200hz" or path.stem.startswith("gaze ps")})
 
 
 def _part_number(path: Path) -> int:
