@@ -9,7 +9,12 @@ import pytest
 import regard
 from regard.errors import ClockError, FileError, TableError
 from regard.io import devices
-from regard.io.recording import is_recording
+from regard.io.devices.device import Container, Device
+from regard.io.media.looks import look_at_many
+from regard.io.media.sound import Sound
+from regard.io.media.video import Video
+from regard.io.recording import is_recording, open_video
+from regard.types import MediaStream, Recording
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,3 +109,36 @@ def test_a_gaze_table_of_ones_own_that_is_not_read_is_named(lorgnette):
     assert not any("gaze.csv" in note for note in regard.open(lorgnette).notes)
     (lorgnette / "gaze.csv").write_text("timestamp_s,x,y\n0.1,0.5,0.5\n")
     assert "not read: gaze of your own (gaze.csv)" in regard.open(lorgnette).notes
+
+
+def test_a_container_that_ffmpeg_does_not_read_is_shown_by_its_device(walk, monkeypatch):
+    (walk / "walk.mp4").rename(walk / "hidden")
+    (walk / "walk.box").touch()
+
+    def film(path: Path) -> Video:
+        return Video(path.with_name("hidden"))
+
+    def opened(path: Path) -> Recording:
+        return Recording(id="boxed", subject="Ann", video=MediaStream(path=walk / "walk.box"))
+
+    def is_box(path: Path) -> bool:
+        return path.suffix == ".box"
+
+    box = Device(
+        name="Box",
+        files="*.box",
+        is_folder=lambda folder: any(folder.glob("*.box")),
+        open=opened,
+        takes=is_box,
+        container=Container(suffix=".box", video=film, sound=lambda path: Sound(path.with_name("hidden"))),
+    )
+    monkeypatch.setattr(devices, "devices", lambda: (box,))
+    monkeypatch.setattr("regard.io.recording.devices", lambda: (box,))
+    for path in (walk, walk / "walk.box"):
+        assert is_recording(path)
+        recording = regard.open(path)
+        assert recording.notes == ("recognised as Box",)
+        assert regard.check(recording)["picture"].text == "64 x 48 pixels, upright"
+    look_at_many([recording.require_video()])
+    with pytest.raises(FileError, match=r"from a \.box file"):
+        open_video(MediaStream(path=walk / "walk.box", index=1))

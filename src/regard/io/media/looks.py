@@ -83,7 +83,9 @@ def look_at_many(streams: Iterable[MediaStream]) -> None:
     What was found out about MANY or more is kept in the cache folder for the next start. A file that cannot be read is
     passed over: whoever opens it is told why.
     """
-    asked = sorted({(s.path, s.index) for s in streams if s.path.suffix.lower() != ".vrs"}, key=str)
+    from regard.io.devices import container_of  # whose readers look at media
+
+    asked = sorted({(s.path, s.index) for s in streams if container_of(s.path) is None}, key=str)
     if len(asked) < MANY:
         return
     with ThreadPoolExecutor(min(MAX_LOOKERS, os.cpu_count() or 1)) as pool:
