@@ -139,6 +139,35 @@ def test_of_two_eyes_the_mean_is_taken_where_both_were_measured(dataset: Make):
     assert gaze.point.tolist() == [[1, 0]]
 
 
+def test_a_rate_that_the_timestamps_contradict_is_told(dataset: Make):
+    rate = "SamplingFrequency says {} Hz, the timestamps {} Hz"
+    assert rate.format(60, 500) in regard.open(dataset(SamplingFrequency=60, timestamp={"Units": "ms"})).notes
+    assert rate.format(500, 0.5) in regard.open(dataset(timestamp={"Units": "s"})).notes
+    assert not [note for note in regard.open(dataset(SamplingFrequency=499)).notes if "says" in note]
+
+
+def test_an_eye_that_was_measured_for_longer_gives_the_clock(dataset: Make):
+    dataset([], RecordedEye="left")
+    root = dataset(eye="eye2")
+    gaze = regard.open(root).gaze
+    assert gaze is not None
+    np.testing.assert_array_equal(gaze.point, [[0.5, 0.5], [0, 0], [np.nan, np.nan], [1, 1]])
+
+
+@pytest.mark.parametrize("table", ["", "onset\n1\n", "duration\tonset_s\n1\t2\n"])
+def test_events_without_their_columns_are_refused(dataset: Make, table: str):
+    root = dataset()
+    events = root / "sub-07" / "ses-a" / "eeg" / f"{STEM}_events.tsv"
+    events.write_text(table)
+    with pytest.raises(TableError, match=r"wanted: one of them '(onset|duration)'"):
+        regard.open(root)
+    events.unlink()
+    physioevents = root / "sub-07" / "ses-a" / "eeg" / f"{STEM}_recording-eye1_physioevents.tsv.gz"
+    physioevents.write_bytes(gzip.compress(b"1\n"))
+    physioevents.with_name(physioevents.name.replace(".tsv.gz", ".json")).write_text('{"Columns": [["onset"]]}')
+    assert len(regard.open(root).gaze or ()) == 4
+
+
 def test_movements_and_events_come_along(dataset: Make):
     root = dataset()
     folder = root / "sub-07" / "ses-a" / "eeg"
@@ -175,6 +204,7 @@ def test_movements_and_events_come_along(dataset: Make):
         ({"Columns": [*PHYSIO["Columns"], "more"]}, "4 values in line 1"),
         ({"Columns": [*PHYSIO["Columns"][:3], "timestamp"]}, "a column twice"),
         ({"SamplingFrequency": 12}, "timestamps 2 apart at 12 Hz"),
+        ({"SamplingFrequency": 12, "timestamp": {"Units": ["ms"]}}, r"in a unit \['ms'\]"),
         ({"screen": {"ScreenResolution": "n/a"}}, "ScreenResolution in StimulusPresentation of _events.json n/a"),
         ({"screen": {"ScreenDistance": 1}}, "ScreenResolution in StimulusPresentation of _events.json None"),
         ({"screen": {"ScreenResolution": [0, 10]}}, "ScreenResolution"),

@@ -83,9 +83,17 @@ def read_tsv(path: Path, names: Sequence[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, index=index, columns=columns, dtype=object)
 
 
+def column_of(path: Path, table: pd.DataFrame, column: str) -> np.ndarray:
+    """A column's cells. Raises TableError where there is none of that name."""
+    if column not in table:
+        wanted = f"one of them {column!r}"
+        raise TableError(path, found=f"the columns {', '.join(table)[:200]}", wanted=wanted, do=COPY_AGAIN)
+    return table[column].to_numpy()
+
+
 def numbers(path: Path, table: pd.DataFrame, column: str, *, empty: bool = True) -> np.ndarray:
     """A column as float64, NaN where it holds nothing, which may be only where `empty`. Raises TableError."""
-    cells = table[column].to_numpy()
+    cells = column_of(path, table, column)
     try:
         values = np.array([np.nan if cell.strip() == NOTHING else float(cell) for cell in cells], np.float64)
     except ValueError:

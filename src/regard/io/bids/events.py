@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regard.io.bids.cells import Values, numbers, read_text, read_tsv, write_json, write_tsv
+from regard.io.bids.cells import NOTHING, Values, column_of, numbers, read_text, read_tsv, write_json, write_tsv
 from regard.io.bids.kept import STATES
 from regard.types import BLINK, GazeState, GazeTrack, Segment
 
@@ -49,7 +49,7 @@ def read_segments(path: Path) -> list[tuple[int, Segment]]:
     """Number and segment of each line that `write_segments` or `write_movements` wrote one in."""
     told = sidecar_columns(path)
     table = read_tsv(path, told)
-    kept: pd.DataFrame = table.loc[table["segment"] != "n/a"]
+    kept: pd.DataFrame = table.loc[column_of(path, table, "segment") != NOTHING]
     kinds, names = (list(map(read_text, kept[n])) if n in kept else [""] * len(kept) for n in ("trial_type", "name"))
     start_s, end_s, number = (numbers(path, kept, name, empty=False) for name in ("onset", "end", "segment"))
     labels = {name.removeprefix(LABEL): numbers(path, kept, name) for name in kept if name.startswith(LABEL)}
@@ -105,7 +105,7 @@ def movements_in(
     """
     state = np.full(len(time_s), GazeState.TRACKED, np.int8)
     columns = told.get("Columns")
-    if not isinstance(columns, list) or not {"onset", "duration", "trial_type"} <= set(columns):
+    if not isinstance(columns, list) or not {"onset", "duration", "trial_type"} <= set(map(str, columns)):
         return state
     table = read_tsv(path, list(map(str, columns)))
     onset, duration = numbers(path, table, "onset"), numbers(path, table, "duration")

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from regard.errors import FileError
-from regard.io.bids.cells import Values, numbers, read_tsv, write_json, write_tsv
+from regard.io.bids.cells import Values, column_of, numbers, read_tsv, write_json, write_tsv
 from regard.io.devices.lens import camera_json, camera_told, lens_told
 from regard.io.json_text import read_json
 from regard.io.media.container import state_of, unchanged
@@ -103,7 +103,7 @@ def gaze_columns(track: GazeTrack) -> dict[str, Values]:
 def states_of(path: Path, table: pd.DataFrame) -> np.ndarray:
     """The column gaze_state as numbers. Raises FileError for another word."""
     known = {name: int(state) for state, name in STATES.items()}
-    words = table["gaze_state"].tolist()
+    words = column_of(path, table, "gaze_state").tolist()
     if wrong := [(line, word) for line, word in zip(table.index, words, strict=True) if word not in known]:
         line, word = wrong[0]
         wanted = f"one of {', '.join(known)}"

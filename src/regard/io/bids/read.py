@@ -39,6 +39,8 @@ from regard.types import GazeState, GazeTrack, Recording, Segment
 UNITS_S = {"s": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 PIXELS = ("pixel", "pixels", "px")
 FIRST = ("timestamp", "x_coordinate", "y_coordinate")
+RATES_AGREE = 0.1
+"""Relatively: of the metadata and of the timestamps."""
 APART_S = 1e-3
 """Between the times of both eyes' measurements."""
 
@@ -125,7 +127,13 @@ def _ours(file: Path, beside: Path, name: str) -> Recording:
 def _others(files: list[Path], name: str) -> Recording:
     eyes = [_Eye(file) for file in files]
     both = [eye for eye in eyes if eye.which == "cyclopean"] or eyes
-    gaze, notes = _mean([eye.track() for eye in both]), []
+    tracks = [eye.track() for eye in both]
+    gaze = _mean(tracks)
+    notes = [
+        f"SamplingFrequency says {eye.rate_hz:g} Hz, the timestamps {1 / track.interval_s:g} Hz"
+        for eye, track in zip(both, tracks, strict=True)
+        if abs(track.interval_s * eye.rate_hz - 1) > RATES_AGREE
+    ]
     if len(both) > 1:
         notes.append(f"gaze is the mean of {len(both)} eyes, or the one eye's that was measured")
     if any("pupil_size" in eye.table for eye in both):
@@ -236,8 +244,8 @@ class _Eye:
     def _clock(self, stamps: Float64[np.ndarray, "n"]) -> _Clock:
         first = float(stamps[0]) if len(stamps) else 0.0
         unit = self._unit("timestamp")
-        if unit in UNITS_S:
-            return _Clock(first, UNITS_S[str(unit)], self.start_s)
+        if isinstance(unit, str) and unit in UNITS_S:
+            return _Clock(first, UNITS_S[unit], self.start_s)
         step = float(np.median(np.diff(stamps))) * self.rate_hz if len(stamps) > 1 else 1.0
         fits = [unit_s for unit_s in sorted(set(UNITS_S.values())) if 0.5 < step * unit_s < 2]
         if not fits:
@@ -258,11 +266,11 @@ class _Eye:
 
 
 def _mean(tracks: list[GazeTrack]) -> GazeTrack:
-    """Of both eyes, on the first one's clock: the mean where both are valid, and the one that is elsewhere."""
-    first = tracks[0]
-    if len(tracks) == 1:
+    """Of both eyes, on the longer one's clock: the mean where both are valid, and the one that is elsewhere."""
+    first = max(tracks, key=len)
+    if len(tracks) == 1 or not len(first):
         return first
-    met = [first, *(other.at(first.time_s, max_gap_s=max(APART_S, first.interval_s / 2)) for other in tracks[1:])]
+    met = [track.at(first.time_s, max_gap_s=max(APART_S, first.interval_s / 2)) for track in tracks if len(track)]
     valid = np.stack([track.valid for track in met])
     total = np.where(valid[..., None], np.stack([track.point for track in met]), 0).sum(axis=0)
     state = np.select(list(valid), [track.state for track in met], GazeState.LOST).astype(np.int8)
