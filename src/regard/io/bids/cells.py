@@ -124,8 +124,8 @@ def _text(path: Path) -> str:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise ValueError(f"more than {MAX_BYTES:,} bytes")
+        if len(content) > MAX_BYTES or not path.stat().st_size:
+            raise ValueError(f"more than {MAX_BYTES:,} bytes" if content else "an empty file")
         return content.decode("utf-8-sig")
     except (OSError, EOFError, ValueError, zlib.error) as problem:
         reason = "no such file" if isinstance(problem, FileNotFoundError) else f"unreadable ({str(problem)[:200]})"

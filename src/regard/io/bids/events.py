@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from regard.errors import FileError
 from regard.io.bids.cells import NOTHING, Values, column_of, numbers, read_text, read_tsv, write_json, write_tsv
 from regard.io.bids.kept import STATES
+from regard.io.bids.names import BROKEN, sidecar
 from regard.types import BLINK, GazeState, GazeTrack, Segment
 
 LABEL = "label_"
@@ -120,10 +122,13 @@ def movements_in(
 
 
 def sidecar_columns(path: Path) -> list[str] | None:
-    """Names of the columns of a table without header, as `write_movements` writes; None for one with."""
-    from regard.io.bids.names import sidecar
-
-    return list(map(str, sidecar(path)["Columns"])) if path.suffix == ".gz" else None
+    """Names of the columns of a table without header, as `write_movements` writes; None for one with. Or FileError."""
+    if path.suffix != ".gz":
+        return None
+    told = sidecar(path).get("Columns")
+    if not isinstance(told, list):
+        raise FileError(path, found=f"Columns {told} in the json beside it", wanted="the table's columns", do=BROKEN)
+    return list(map(str, told))
 
 
 def happenings(path: Path, start_s: float = 0.0) -> tuple[tuple[Segment, ...], int]:

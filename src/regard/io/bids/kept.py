@@ -88,7 +88,7 @@ def read_kept(folder: Path) -> dict[str, Any]:
             "hands": _read_hands(folder / "hands.tsv.gz") if about["has_hands"] else None,
             "faces": None if about["faces"] is None else _read_faces(folder / "faces.tsv.gz", about["faces"]),
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as problem:
         found = f"{type(problem).__name__}: {str(problem)[:200]}"
         raise FileError(path, found=found, wanted=WANTED, do=AGAIN) from problem
 
@@ -159,7 +159,7 @@ def _some(folder: Path, about: Mapping[str, Any]) -> MediaStream:
         raise FileError(path, found="no such file in the folder", wanted=WANTED, do=AGAIN)
     return MediaStream(
         path=path,
-        index=about["index"],
+        index=None if about["index"] is None else int(about["index"]),
         start_s=float(about["start_s"]),
         rate_hz=float(about["rate_hz"]),
         state=state_of(path) if about["has_state"] else None,

@@ -149,6 +149,10 @@ def _others(files: list[Path], name: str) -> Recording:
         segments, without = happenings(events)
         if without:
             notes.append(f"not read: {without} of {len(segments) + without} events, which last no time ({events.name})")
+    video = both[0].about.get("SceneVideo")
+    notes.append(
+        "no scene video: gaze is in shares of the " + ("screen" if video is None else f"one that is not here: {video}")
+    )
     return Recording(
         id=name,
         subject=entities_of(files[0]).get("sub", "unknown"),
@@ -156,7 +160,7 @@ def _others(files: list[Path], name: str) -> Recording:
         camera=camera,
         segments=segments,
         watched=both[0].screen is not None,
-        notes=(*notes, "no scene video: gaze is in shares of the screen"),
+        notes=tuple(notes),
     )
 
 
