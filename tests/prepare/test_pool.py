@@ -2,8 +2,11 @@
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from regard.errors import FileError
 from regard.prepare.pool import ended_on, finished
@@ -27,3 +30,22 @@ def test_what_ends_its_process_is_told_and_all_others_are_done_once(tmp_path: Pa
     assert "deadly" in str(came[2])
     for number in (0, 1, 3, 4):
         assert set(paths[number].read_text().split()) == {"done"}
+
+
+def begun(path: Path) -> Path:
+    path.write_text(str(os.getpid()))
+    if path.name == "0":
+        os.kill(os.getppid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
+    return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_process_that_is_interrupted_begins_nothing_more(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    paths = [tmp_path / str(number) for number in range(8)]
+    with pytest.raises(KeyboardInterrupt):
+        dict(finished(begun, paths, ended=lambda path: path, workers=2))
+    begun_by = [path.read_text() for path in paths if path.exists()]
+    assert begun_by.count(paths[0].read_text()) == 1
+    assert "Traceback" not in capfd.readouterr().err

@@ -5,11 +5,12 @@ Both are told a work, a function that any process can be sent, and say of each t
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing import get_context
@@ -82,11 +83,35 @@ def _in_processes(
 ) -> Iterator[tuple[int, R]]:
     pool = ProcessPoolExecutor(workers, mp_context=get_context(start_method), initializer=_one_thread)
     try:
-        futures = {pool.submit(work, thing): number for number, thing in things.items()}
+        with _interrupts("SIG_BLOCK"):  # also in the processes, which begin here
+            futures = {pool.submit(_interruptible, work, thing): number for number, thing in things.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _interruptible(work: Callable[[T], R], thing: T) -> R:
+    """Ctrl-C stops the work and all that this process has waiting; one that is idle would only print a traceback."""
+    try:
+        with _interrupts("SIG_UNBLOCK"):
+            return work(thing)
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.SIGINT)  # waits until the next thing would begin
+        raise
+
+
+@contextmanager
+def _interrupts(how: Literal["SIG_BLOCK", "SIG_UNBLOCK"]) -> Iterator[None]:
+    """Within the block this thread's Ctrl-C waits, or does not; without signal masks (Windows), nothing changes."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _one_thread() -> None:
