@@ -41,9 +41,22 @@ def test_the_version_is_the_package_s(capsys):
 def test_an_unknown_verb_shows_the_known_ones(capsys):
     assert main(["predikt", "film.mp4"]) == 2
     printed = capsys.readouterr()
-    assert printed.err.startswith("regard: no verb 'predikt'\n")
+    assert printed.err.startswith("regard: no verb 'predikt'; did you mean predict?\n")
     assert all(verb in printed.err for verb in VERBS)
     assert not printed.out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["events", "film.mp4", "--no-lok"], "did you mean --no_look?"),
+        (["predict", "film.mp4", "--modle", "saliency"], "did you mean --model?"),
+        (["check", "film.mp4", "--colour"], "take it out, or correct it"),
+        (["info", "film.mp4"], "take it out, or correct it"),
+    ],
+)
+def test_a_misspelt_option_is_answered_with_the_one_that_was_meant(words, meant, refused):
+    assert refused(*words).do == meant
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -57,10 +70,8 @@ def test_every_verb_explains_its_options(verb, capsys):
     assert "--debug" in text
 
 
-@pytest.mark.parametrize(
-    "words", [["check"], ["check", "a", "--modle", "x"], ["show", "a", "--min_confidence", "high"]]
-)
-def test_a_misspelt_option_shows_the_usage(words, capsys):
+@pytest.mark.parametrize("words", [["check"], ["show", "a", "--min_confidence", "high"]])
+def test_a_missing_path_or_a_value_of_another_kind_shows_the_usage(words, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert stop.value.code == 2

@@ -13,10 +13,11 @@ import warnings
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
 
 from regard import __version__
-from regard.errors import FileError, RegardError
+from regard.errors import FileError, RecipeError, RegardError
 
 DESCRIPTION = "Human gaze in video: read recordings, say where their wearers look, score it, see it."
 
@@ -41,6 +42,9 @@ VERBS = {
 """Each verb is a module `regard.cli.<verb>` with `add_arguments(parser)` and `run(options) -> exit code`."""
 
 HINT = "'regard VERB --help' explains one; 'regard demo' is a good start; 'regard --version' says which."
+
+NEAR = 0.8
+"""From this likeness on, in difflib's measure, an option counts as misspelt and not as a key of a recipe."""
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -95,7 +99,8 @@ def _answer(words: list[str]) -> int:
         print(__version__ if "--version" in words else overview())
         return 0
     if verb not in VERBS:
-        print(f"regard: no verb {verb!r}\n\n{overview()}", file=sys.stderr)
+        near = "".join(f"; did you mean {name}?" for name in get_close_matches(verb, VERBS, n=1))
+        print(f"regard: no verb {verb!r}{near}\n\n{overview()}", file=sys.stderr)
         return EXIT_USER_ERROR
     words.remove(verb)
     words = [re.sub(r"^--[\w.-]+", lambda name: f"--{name[0][2:].replace('-', '_')}", word) for word in words]
@@ -105,10 +110,10 @@ def _answer(words: list[str]) -> int:
         parser = ArgumentParser(prog=f"regard {verb}", description=VERBS[verb], allow_abbrev=False)
         room.add_arguments(parser)
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        if not getattr(room, "TAKES_OVERRIDES", False):
-            return room.run(parser.parse_args(words))
         options, overrides = parser.parse_known_args(words)
-        return room.run(options, overrides)
+        takes_overrides = getattr(room, "TAKES_OVERRIDES", False)
+        _refuse_misspelt(parser, overrides, takes_overrides=takes_overrides)
+        return room.run(options, overrides) if takes_overrides else room.run(options)
     except (RegardError, OSError) as error:
         if debug or isinstance(error, BrokenPipeError):
             raise
@@ -118,6 +123,21 @@ def _answer(words: list[str]) -> int:
     except KeyboardInterrupt as stop:
         print("\nstopped; nothing half-written was left under its final name", file=sys.stderr)
         return EXIT_TERMINATED if isinstance(stop, _TerminatedError) else EXIT_INTERRUPTED
+
+
+def _refuse_misspelt(parser: ArgumentParser, words: Sequence[str], *, takes_overrides: bool) -> None:
+    """Raises RecipeError for a word that is nearly an option, and for each that the verb does not know."""
+    known = re.findall(r"--\w+", parser.format_help())
+    for word in words:
+        name = word.partition("=")[0]
+        near = get_close_matches(name, known, n=1, cutoff=NEAR) if name.startswith("--") else []
+        if near or not takes_overrides:
+            raise RecipeError(
+                name,
+                found="no option of this verb" if name.startswith("-") else "a word too many",
+                wanted=f"what `{parser.prog} --help` lists",
+                do=f"did you mean {near[0]}?" if near else "take it out, or correct it",
+            )
 
 
 def _refused_by_the_system(error: OSError, verb: str) -> FileError:
