@@ -51,6 +51,11 @@ class EyeMovements:
     scores: pd.DataFrame | None
     protocol: str
 
+    def __repr__(self) -> str:
+        counts = zip(self.summary["count"], self.summary["movement"], strict=True)
+        found = ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in counts)
+        return f"EyeMovements of {self.recording.id}: {found or 'none'}"
+
 
 def eye_movements(
     recording: Recording | Path | str,
@@ -74,6 +79,8 @@ def eye_movements(
 
     Examples:
         >>> movements = regard.eye_movements("my_recording/", recorded=True)
+        >>> movements
+        EyeMovements of my_recording: 6 fixations, 4 saccades
         >>> movements.summary[["movement", "count"]]
            movement  count
         0  fixation      6

@@ -34,6 +34,11 @@ class RecordingCheck:
             return "not usable"
         return "usable with warnings" if any(f.level == "warning" for f in self.findings) else "usable"
 
+    def __repr__(self) -> str:
+        """As `regard check` prints it: a line a finding, and the verdict."""
+        level, name = (max((len(getattr(f, key)) for f in self.findings), default=0) for key in ("level", "name"))
+        return "\n".join([*(f"{f.level:{level}}  {f.name:{name}}  {f.text}" for f in self.findings), self.verdict])
+
     def __getitem__(self, name: str) -> Finding:
         for finding in self.findings:
             if finding.name == name:
