@@ -1,5 +1,6 @@
 """Eye movements of recordings: of the synthetic world, of real devices, and of some from which none can be told."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_a_video_that_shows_nothing_leaves_the_head_unknown(tmp_path: Path):
     told = eye_movements(regard.open(tmp_path))
     assert "taken out of 0% of the measurements" in told.protocol
     assert "pursuit is not told" in told.protocol
+
+
+def test_gaze_that_the_video_does_not_show_counts_and_is_told_of(wearer: Recording):
+    gaze = wearer.gaze
+    late = replace(gaze, time_s=gaze.time_s + gaze.time_s[-1] / 2)
+    protocol = eye_movements(replace(wearer, gaze=late)).protocol
+    assert re.search(
+        r"taken out of \d+% of the measurements during the video, by the video; the (4|5)\d% of all", protocol
+    )
+    assert "before or after" not in eye_movements(wearer).protocol
 
 
 def pupil_cloud(real_data: Path, folder: Path, *, blinks: bool) -> Recording:

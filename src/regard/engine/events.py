@@ -13,7 +13,7 @@ from regard.errors import RegardError
 from regard.io import open_video
 from regard.io.given import recording_of
 from regard.metrics.events import event_f1, sample_f1
-from regard.ops.events import Movements, events_of, label_movements
+from regard.ops.events import HeadTurns, Movements, events_of, label_movements
 from regard.ops.events.table import COLUMNS, KINDS
 from regard.types import BLINK, Camera, GazeState, GazeTrack, Recording
 
@@ -27,6 +27,8 @@ MIN_RATE_HZ = 9.0
 COARSE_RATE_HZ = 100.0
 """At a lower rate a saccade has hardly two measurements."""
 LEAST_MEASUREMENTS = 3
+MUCH_OUTSIDE = 0.01
+"""From this share of measurements on that the video does not show, they are told of."""
 DIGITS = 6
 """Of seconds, degrees and shares in the table."""
 
@@ -103,7 +105,7 @@ def eye_movements(
             wanted="fixations, saccades or pursuit in the recording's own files",
             do="leave out --recorded, and regard tells them",
         )
-    protocol = _protocol(told, watched=watched, head=head is not None, recorded=recorded, known=known)
+    protocol = _protocol(told, watched=watched, head=head, recorded=recorded, known=known)
     shown = replace(told, track=gaze) if recorded else told
     table = _table(shown, recording, degrees=known)
     return EyeMovements(
@@ -176,14 +178,19 @@ def camera_of(recording: Recording, field_deg: float | None) -> tuple[Camera, bo
     return Camera(height=height, width=width, matrix=matrix), field_deg is not None
 
 
-def _protocol(told: Movements, *, watched: bool, head: bool, recorded: bool, known: bool) -> str:
+def _protocol(told: Movements, *, watched: bool, head: HeadTurns | None, recorded: bool, known: bool) -> str:
     """What was done, in a sentence."""
     measured, rules = told.path.stretch >= 0, told.rules
     if watched:
         turns = "the head counts as still"
-    elif head:
-        share = told.path.head_known[measured].mean() if measured.any() else 0.0
-        turns = f"the head's turns are taken out of {share:.0%} of the measurements, by the video"
+    elif head is not None:
+        shown = measured & (told.path.time_s >= head.time_s[0]) & (told.path.time_s <= head.time_s[-1])
+        share = told.path.head_known[shown].mean() if shown.any() else 0.0
+        outside = 1 - shown.sum() / max(measured.sum(), 1)
+        during, beyond = "", ""
+        if outside >= MUCH_OUTSIDE:
+            during, beyond = " during the video", f"; the {outside:.0%} of all that lie before or after it count too"
+        turns = f"the head's turns are taken out of {share:.0%} of the measurements{during}, by the video{beyond}"
     else:
         turns = "the head's turns are not known"
     rate_hz = 1 / told.track.interval_s
