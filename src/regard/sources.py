@@ -61,6 +61,16 @@ class PlanarSource(Protocol):
 
 
 @runtime_checkable
+class KeyedSource(Protocol):
+    """A FrameSource some of whose frames are had in far less time: an ordinary video file."""
+
+    @property
+    def key_s(self) -> Float64[np.ndarray, "k"]:
+        """Times of the frames that are decoded without any other."""
+        ...
+
+
+@runtime_checkable
 class SoundSource(Protocol):
     """Something that can be heard by time."""
 

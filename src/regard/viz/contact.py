@@ -19,6 +19,7 @@ from regard.io.recording import open_video
 from regard.types import GazeTrack, Recording
 from regard.viz.density import density
 from regard.viz.page import html_table, section, write_page
+from regard.viz.spread import spread_s
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,14 +67,14 @@ class Tile:
 
 
 def write_picture(recording: Recording, path: Path) -> Path:
-    """A small JPEG of the recording's middle frame, with a glow where its valid gaze was. Raises FileError."""
+    """A small JPEG of a frame of the recording's middle, with a glow where its valid gaze was. Raises FileError."""
     with closing(open_video(recording.require_video())) as source:
         h, w = source.size
         scale = min(HEIGHT / h, WIDTH / w, 1)
-        times_s, size = source.times_s, (max(1, round(h * scale)), max(1, round(w * scale)))
-        frame = source.frames_at(times_s[len(times_s) // 2 :][:1], size=size)[0]
+        end_s, size = float(source.times_s[-1]), (max(1, round(h * scale)), max(1, round(w * scale)))
+        frame = source.frames_at(spread_s(source, 1), size=size)[0]
     if recording.gaze is not None:
-        frame = density(frame, _log_density(recording.gaze, size, end_s=float(times_s[-1])))
+        frame = density(frame, _log_density(recording.gaze, size, end_s=end_s))
     jpeg = io.BytesIO()
     Image.fromarray(frame).save(jpeg, "JPEG", quality=82)
     with writing(path) as part:
@@ -104,7 +105,7 @@ def contact_page(
     """Write the page of all tiles, in their order, below a sentence that leads in and tables by their headings."""
     parts = [section(name, html_table(table)) for name, table in (tables or {}).items()]
     if any(tile.picture for tile in tiles):
-        notes = ["Each picture is the recording's middle frame; the glow is where gaze was all through.", *notes]
+        notes = ["Each picture is a frame of the recording's middle; the glow is where gaze was all through.", *notes]
     told = "".join(f'<p class="dim">{escape(note)}</p>\n' for note in notes)
     body = (
         f"<p>{escape(lead)}</p>\n{''.join(parts)}"

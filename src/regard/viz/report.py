@@ -22,6 +22,7 @@ from regard.viz.in_words import Scored, movements_in_words
 from regard.viz.ink import Colour
 from regard.viz.page import address, facts_html, html_table, links_html, picture_html, section, write_page
 from regard.viz.score_tables import details_html, lead_html, scores_html
+from regard.viz.spread import spread_s
 from regard.viz.telling import tellings_of
 from regard.viz.timeline import X_COLOUR, Y_COLOUR, timeline
 
@@ -160,12 +161,9 @@ def _sheet(
     prediction: Answers | None,
     progress: Callable[[float], None] | None,
 ) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
-    """Frames spread evenly over the recording, the middles of as many equal parts, with gaze and prediction; and their
-    mean, without.
-    """
-    times_s = source.times_s
-    count = min(SHEET_FRAMES, len(times_s))
-    picked_s = times_s[((np.arange(count) + 0.5) / count * len(times_s)).astype(int)]
+    """Frames spread over the recording, with gaze and prediction; and their mean, without."""
+    picked_s = spread_s(source, SHEET_FRAMES)
+    count = len(picked_s)
     h, w = source.size
     scale = min(SHEET_HEIGHT / h, SHEET_WIDTH / w)
     size = (max(1, round(h * scale)), max(1, round(w * scale)))

@@ -17,6 +17,7 @@ from regard.types import Camera, GazeState, GazeTrack, Recording
 from regard.viz.draw import STATE_COLOURS
 from regard.viz.figure_file import require_picture, save_picture
 from regard.viz.ink import BLACK, WHITE, Colour, Layer, ink, unit_of, words
+from regard.viz.spread import spread_s
 
 __all__ = ["mean_frame", "scanpath", "scanpath_figure"]
 
@@ -184,10 +185,9 @@ def mean_frame(recording: Recording, *, height: int = 540) -> UInt8[np.ndarray, 
     source = open_video(recording.require_video())
     h, w = source.size
     size = (height, max(2, round(w * height / h)))
-    times_s = source.times_s
-    picked = np.unique(np.linspace(0, len(times_s) - 1, MEAN_FRAMES).round().astype(int))
+    picked_s = spread_s(source, MEAN_FRAMES)
     total = np.zeros((*size, 3))
-    for k in picked:
-        total += source.frames_at(times_s[k : k + 1], size=size)[0]
+    for k in range(len(picked_s)):
+        total += source.frames_at(picked_s[k : k + 1], size=size)[0]
     source.close()
-    return np.rint(total / len(picked)).astype(np.uint8)
+    return np.rint(total / len(picked_s)).astype(np.uint8)

@@ -35,10 +35,11 @@ def timeline(track: GazeTrack | None, *, predicted: Answers | None = None, end_s
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.2))
     FigureCanvasSVG(figure)
     points = None if predicted is None else points_of(predicted)
-    x_axes, y_axes, band = figure.subplots(3, 1, sharex=True, height_ratios=[5, 5, 1])
+    edges = {"left": 0.05, "right": 0.99, "top": 0.98, "bottom": 0.13, "hspace": 0.12}
+    x_axes, y_axes, band = figure.subplots(3, 1, sharex=True, height_ratios=[5, 5, 1], gridspec_kw=edges)
     for axes, column, colour, name in ((x_axes, 0, X_COLOUR, "x"), (y_axes, 1, Y_COLOUR, "y")):
         if track is not None:
             _line(axes, track, column, colour, end_s=end_s)

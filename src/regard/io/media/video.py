@@ -79,6 +79,12 @@ class Video:
         return self._look.index.time_s
 
     @property
+    def key_s(self) -> Float64[np.ndarray, "k"]:
+        """Times of the frames that are decoded without any other."""
+        index = self._look.index
+        return index.time_s[index.start == index.packet]
+
+    @property
     def end_s(self) -> float:
         """The moment at which the last frame stops being shown."""
         return self._look.index.end_s

