@@ -81,6 +81,11 @@ def test_another_coordinate_system_is_one_clear_error_and_nothing_is_written(
         assert error.found == "SampleCoordinateSystem 'gaze-in-world'"
 
 
+def test_a_rate_or_a_field_that_nothing_has_is_refused(refused, tiny_world: Path):
+    assert refused("export", tiny_world, "--to", "lerobot", "--fps", "100000").found == "no rate"
+    assert refused("export", tiny_world, "--to", "csv", "--field_deg", "0").found == "a picture 0 degrees wide"
+
+
 @pytest.mark.parametrize("fps", ["nan", "inf", "2.5"])
 def test_a_rate_that_is_no_whole_number_is_refused(refused, tiny_world: Path, fps: str):
     assert refused("export", tiny_world, "--to", "lerobot", "--fps", fps).found == "no whole number"

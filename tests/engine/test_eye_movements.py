@@ -11,6 +11,7 @@ import pytest
 
 import regard
 from regard.engine.events import NoEventsError, eye_movements, fixations
+from regard.errors import RecipeError
 from regard.io import FilmWriter
 from regard.types import BLINK, GazeState, GazeTrack, Recording, Segment
 
@@ -113,8 +114,9 @@ def test_gaze_that_shows_no_movements_is_refused(gaze: GazeTrack | None, found: 
 def test_states_and_fields_that_are_not_there_are_refused():
     with pytest.raises(NoEventsError, match="only 'tracked'"):
         eye_movements(only_gaze(gaze_of(100)), recorded=True)
-    with pytest.raises(NoEventsError, match="200 degrees wide"):
-        eye_movements(only_gaze(gaze_of(100)), field_deg=200.0)
+    for wrong in (200.0, 0.0, np.nan):
+        with pytest.raises(RecipeError, match=f"{wrong:g} degrees wide"):
+            eye_movements(only_gaze(gaze_of(100)), field_deg=wrong)
 
 
 def test_a_video_that_shows_nothing_leaves_the_head_unknown(tmp_path: Path):

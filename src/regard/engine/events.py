@@ -9,7 +9,7 @@ import pandas as pd
 from jaxtyping import Float64
 
 from regard.engine.head import head_turns
-from regard.errors import RegardError
+from regard.errors import RecipeError, RegardError
 from regard.io import open_video
 from regard.io.given import recording_of
 from regard.metrics.events import event_f1, sample_f1
@@ -77,7 +77,8 @@ def eye_movements(
     `progress` is told the pictures looked at, and of how many.
 
     Raises NoEventsError for a recording without gaze, with fewer than 3 measurements or fewer than 9 a second, or
-    without the states that `recorded` asks for; FileError where the video cannot be read.
+    without the states that `recorded` asks for; RecipeError for a field that no picture has; FileError where the video
+    cannot be read.
 
     Examples:
         >>> movements = regard.eye_movements("my_recording/", recorded=True)
@@ -159,15 +160,15 @@ def _gaze_of(recording: Recording) -> GazeTrack:
 
 def camera_of(recording: Recording, field_deg: float | None) -> tuple[Camera, bool]:
     """The camera, and whether it is known; a pinhole of an assumed field where it is not."""
-    if recording.camera is not None:
-        return recording.camera, True
     if field_deg is not None and not 0 < field_deg < 180:
-        raise NoEventsError(
-            recording.id,
+        raise RecipeError(
+            f"--field_deg {field_deg:g}",
             found=f"a picture {field_deg:g} degrees wide",
             wanted="a width above 0 and below 180 degrees",
-            do="give --field_deg as the camera's horizontal field of view",
+            do="give the camera's horizontal field of view",
         )
+    if recording.camera is not None:
+        return recording.camera, True
     height, width = ASSUMED_SIZE
     if recording.video is not None:
         source = open_video(recording.video)

@@ -31,6 +31,8 @@ CHUNK = 1000
 GOP = 2
 """Frames from one key frame to the next, as LeRobot has it: any frame is found quickly."""
 
+MAX_FPS = 1000
+
 PICTURES = 100
 """Of an episode, at most, by which its colours are told."""
 
@@ -53,8 +55,9 @@ def write_lerobot(
     Pictures have the first recording's size. Raises FileError for a recording without video or without valid gaze, or
     with pictures of another shape, RecipeError for no rate.
     """
-    if fps is not None and fps < 1:
-        raise RecipeError(f"--fps {fps}", found="no rate", wanted="whole frames a second, 1 or more", do="correct it")
+    if fps is not None and not 1 <= fps <= MAX_FPS:
+        wanted = f"whole frames a second, 1 to {MAX_FPS}"
+        raise RecipeError(f"--fps {fps}", found="no rate", wanted=wanted, do="correct it")
     size: tuple[int, int] | None = None
     episodes: list[dict] = []
     start = 0
