@@ -94,7 +94,7 @@ def _require_shape(shape: Drawn, picture: Picture) -> None:
 
 def _area(name: str, shapes: Sequence[Drawn]) -> Area:
     times_s = np.array([shape.time_s for shape in shapes])
-    wrong = np.flatnonzero(~(np.diff(times_s) > 0) | np.isinf(times_s[:-1]))
+    wrong = np.flatnonzero(~(times_s[1:] > times_s[:-1]) | np.isinf(times_s[:-1]))
     if len(wrong):
         before, shape = shapes[wrong[0]], shapes[wrong[0] + 1]
         raise ClockError(shape.where, **_out_of_order(before, shape))

@@ -15,7 +15,7 @@ frame on which it was not drawn again.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,14 @@ def read_areas_json(path: Path, picture: Picture) -> list[Drawn]:
     if not isinstance(areas := about.get("areas"), list):
         known = "COCO, which is not read" if {"images", "annotations"} <= set(about) else ", ".join(about) or "nothing"
         raise FileError(path, found=f"JSON of {known}", wanted=FORM, do=REPAIR)
+    _require_known(path, about, ("areas", "width_px", "height_px"), wanted=FORM)
     size = _own_size(path, about, picture)
     shapes = []
     for number, area in enumerate(areas, 1):
         where = f"{path}, area {number}"
         if not isinstance(area, dict) or not isinstance(area.get("keyframes"), list) or not area["keyframes"]:
             raise AreaError(where, found="no keyframes", wanted='{"name": ..., "keyframes": [...]}', do=REPAIR)
+        _require_known(where, area, ("name", "keyframes"), wanted='{"name": ..., "keyframes": [...]}')
         name = _name(where, area.get("name"))
         for count, keyframe in enumerate(area["keyframes"], 1):
             shapes.append(_keyframe(f"{where} ({name!r}), keyframe {count}", name, keyframe, size))
@@ -96,12 +98,16 @@ def write_areas_json(areas: Sequence[Area], path: Path) -> None:
         part.write_text('{"areas": [\n' + ",\n".join(listed) + "]}\n", encoding="utf-8")
 
 
+def _require_known(where: Path | str, told: Mapping[str, object], known: Sequence[str], *, wanted: str) -> None:
+    if unknown := [key for key in told if key not in known]:
+        raise AreaError(where, found=f"the keys {', '.join(sorted(unknown))}", wanted=wanted, do=REPAIR)
+
+
 def _keyframe(where: str, name: str, keyframe: object, size: tuple[int, int] | None) -> Drawn:
     wanted = '"time_s" and "box": [x0, y0, x1, y1] or "polygon": [[x, y], ...]; neither: not there from then on'
     if not isinstance(keyframe, dict):
         raise AreaError(where, found=repr(keyframe)[:80], wanted=wanted, do=REPAIR)
-    if unknown := set(keyframe) - {"time_s", "box", "polygon"}:
-        raise AreaError(where, found=f"the keys {', '.join(sorted(unknown))}", wanted=wanted, do=REPAIR)
+    _require_known(where, keyframe, ("time_s", "box", "polygon"), wanted=wanted)
     if "box" in keyframe and "polygon" in keyframe:
         raise AreaError(where, found="a box and a polygon", wanted="one of them", do="take one out")
     time_s = finite(keyframe["time_s"]) if "time_s" in keyframe else ALWAYS_S
