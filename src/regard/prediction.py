@@ -15,12 +15,18 @@ its name.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64, Int64, Shaped
 
 from regard.types import FilePrint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TIMES = ("start_s", "time_s", "seen_until_s")
+LOGITS = "logits/"
 
 PIECE = 256
 """Answers in a piece: a few megabytes of maps."""
@@ -133,6 +139,45 @@ class Prediction:
             Prediction of centre-prior about my_recording: 46 answers, 0.00 to 1.99 s; log_density [64, 64]
         """
         return self
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A row an answer: its times, `who`, x and y (normalised), the likeliest class of each label; no maps.
+
+        Examples:
+            >>> prediction = regard.predict("my_recording/", model="centre-prior")
+            >>> prediction.to_pandas().round(3).head(1)
+               time_s  seen_until_s      x      y
+            0     0.0           0.0  0.508  0.695
+        """
+        import pandas as pd
+
+        points = {"x": self.values["point"][:, 0], "y": self.values["point"][:, 1]} if "point" in self.values else {}
+        numbers = {name: value for name, value in self.values.items() if value.ndim == 1}
+        return pd.DataFrame(columns_of(self) | points | numbers)
+
+
+def columns_of(answers: Prediction) -> dict[str, np.ndarray | list[str]]:
+    """What people read of answers: times, `who`, a density's peak, and of a label's logits the likeliest class."""
+    columns = {name: value for name in TIMES if (value := getattr(answers, name)) is not None}
+    if answers.who is not None:
+        columns["who"] = list(answers.who)
+    if "log_density" in answers.values:
+        columns["x"], columns["y"] = peaks(answers.values["log_density"]).T
+    for name, logits in answers.values.items():
+        if name.startswith(LOGITS):
+            columns |= _likeliest(name.removeprefix(LOGITS), logits, answers.class_names)
+    return columns
+
+
+def _likeliest(
+    label: str, logits: Shaped[np.ndarray, "n c"], names: Mapping[str, tuple[str, ...]]
+) -> dict[str, np.ndarray | list[str]]:
+    best, above = logits.argmax(axis=1), logits.max(axis=1, keepdims=True)
+    columns = {label: best, f"{label}_probability": 1 / np.exp(logits - above).sum(axis=1)}
+    if label in names:
+        known = names[label]
+        columns[f"{label}_name"] = [known[k] if k < len(known) else f"{label} {k}" for k in best]
+    return columns
 
 
 def told_of(answers: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -59,6 +59,31 @@ def test_pandas_reads_the_points_without_regard(tmp_path):
     np.testing.assert_allclose(table["y"], (row + 0.5) / 3)
 
 
+@pytest.mark.parametrize("n", [0, 3])
+def test_a_table_in_pandas_is_the_same_from_memory_and_from_a_file_and_has_no_maps(tmp_path, n):
+    written = replace(
+        prediction(n),
+        who=("ann",) * n,
+        values={
+            "log_density": prediction(n)["log_density"],
+            "logits/verb": np.tile(np.float32([0, 0, np.log(2)]), (n, 1)),
+            "looking": np.full(n, 0.25),
+        },
+        class_names={"verb": ("cut", "stir", "take")},
+    )
+    write_prediction(written, tmp_path / "p.parquet")
+    table = written.to_pandas()
+    read = open_prediction(tmp_path / "p.parquet").to_pandas()
+    pd.testing.assert_frame_equal(read, table, check_dtype=n > 0)
+    about = ["time_s", "seen_until_s", "who", "x", "y"]
+    assert list(table) == [*about, "verb", "verb_probability", "verb_name", "looking"]
+    np.testing.assert_array_equal(table[["x", "y"]], written.point)
+    assert table["verb_name"].tolist() == ["take"] * n
+    np.testing.assert_allclose(table["verb_probability"], 0.5)
+    point = replace(prediction(n), values={"point": written.point})
+    pd.testing.assert_frame_equal(point.to_pandas()[["x", "y"]], table[["x", "y"]])
+
+
 def test_what_is_no_parquet_file_is_refused(tmp_path):
     cut = tmp_path / "cut.parquet"
     write_prediction(prediction(), cut)
@@ -69,6 +94,8 @@ def test_what_is_no_parquet_file_is_refused(tmp_path):
         with pytest.raises(FileError, match="regard predict") as caught:
             read_prediction(tmp_path / f"{name}.parquet")
         assert caught.value.where == str(tmp_path / f"{name}.parquet")
+    with pytest.raises(FileError, match="found:  no such file\n"):
+        read_prediction(tmp_path / "missing.parquet")
     with pytest.raises(FileError):
         read_prediction(tmp_path)
 

@@ -14,17 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float64, Shaped
 
 from regard.errors import FileError
 from regard.io.files import writing
-from regard.prediction import PIECE, Prediction, joined, peaks, told_of
+from regard.prediction import LOGITS, PIECE, TIMES, Prediction, columns_of, joined, told_of
 from regard.types import FilePrint
-
-TIMES = ("start_s", "time_s", "seen_until_s")
-LOGITS = "logits/"
 
 
 @contextmanager
@@ -148,6 +146,10 @@ class PredictionFile:
             raise _unreadable(self.path, error) from error
         return self._piece(slice(first, max(first, end)), values)
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an answer, as of one in memory; no maps."""
+        return pd.concat([piece.to_pandas() for piece in self.pieces()] or [self.load().to_pandas()], ignore_index=True)
+
     def load(self) -> Prediction:
         """All answers in memory."""
         parts = list(self.pieces())
@@ -216,26 +218,8 @@ def read_prediction(path: Path | str) -> Prediction:
 
 
 def _columns(piece: Prediction) -> dict[str, pa.Array]:
-    columns = {name: pa.array(value) for name in TIMES if (value := getattr(piece, name)) is not None}
-    if piece.who is not None:
-        columns["who"] = pa.array(piece.who, pa.string())
-    if "log_density" in piece.values:
-        x, y = peaks(piece.values["log_density"]).T
-        columns |= {"x": pa.array(x), "y": pa.array(y)}
-    for name, logits in piece.values.items():
-        if name.startswith(LOGITS):
-            columns |= _likeliest(name.removeprefix(LOGITS), logits, piece.class_names)
-    return columns | {name: _lists(value) for name, value in piece.values.items()}
-
-
-def _likeliest(label: str, logits: np.ndarray, names: Mapping[str, tuple[str, ...]]) -> dict[str, pa.Array]:
-    best, above = logits.argmax(axis=1), logits.max(axis=1, keepdims=True)
-    columns = {label: pa.array(best), f"{label}_probability": pa.array(1 / np.exp(logits - above).sum(axis=1))}
-    if label in names:
-        known = names[label]
-        told = [known[k] if k < len(known) else f"{label} {k}" for k in best]
-        columns[f"{label}_name"] = pa.array(told, pa.string())
-    return columns
+    told = {name: pa.array(c, pa.string() if isinstance(c, list) else None) for name, c in columns_of(piece).items()}
+    return told | {name: _lists(value) for name, value in piece.values.items()}
 
 
 def _for_people(columns: Sequence[str]) -> set[str]:
@@ -284,9 +268,10 @@ def _times(table: pa.Table, name: str) -> Float64[np.ndarray, "n"]:
 
 
 def _unreadable(path: Path, error: Exception) -> FileError:
+    why = str(error).splitlines()[0] if str(error) else type(error).__name__
     return FileError(
         path,
-        found=f"no readable prediction ({str(error).splitlines()[0] if str(error) else type(error).__name__})",
+        found="no such file" if isinstance(error, FileNotFoundError) else f"no readable prediction ({why})",
         wanted="a parquet file with time_s, seen_until_s, an array of answers, and recording and model in its metadata",
         do="write one with `regard predict RECORDING --out DIR`",
     )
