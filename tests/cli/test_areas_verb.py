@@ -110,7 +110,7 @@ def test_a_recording_is_done_again_when_its_areas_have_changed(say, study: Path,
     (study.parent / "wrong.csv").write_text(f"{HEAD}cup,,0.2,0.2,0.9,0.9\n")
     said = say(*words)
     assert said.code == 0
-    assert "1 were done before" in said.out
+    assert "1 was done before" in said.out
     assert "mug" in pd.read_csv("out/areas.csv")["area"].tolist()
 
 

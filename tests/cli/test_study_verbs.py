@@ -85,7 +85,9 @@ def test_show_makes_the_same_pages_as_of_one_recording(say, study: Path):
 
 def test_predict_and_evaluate_take_a_study(say, study: Path):
     study.write_text("path,participant\nann,00\nbob,01")
-    assert say("predict", study, "--model", "centre-prior", "--jobs", 1, "--out", "out").code == 0
+    said = say("predict", study, "--model", "centre-prior", "--jobs", 1, "--out", "out")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == f"next: regard evaluate {study} --model centre-prior"
     answers = pd.read_parquet("out/predict.parquet")
     assert {"participant", "recording", "time_s", "x", "y"} <= set(answers)
     assert "log_density" not in answers

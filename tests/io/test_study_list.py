@@ -65,6 +65,12 @@ def test_a_list_that_cannot_be_used_names_its_line(listed, text: str, found: str
         listed(text)
 
 
+def test_a_list_of_another_form_is_told_from_a_recording(place: Path):
+    (place / "list.XLSX").touch()
+    with pytest.raises(RegardError, match="(?s)found: *a .XLSX table.*do: *save it as csv"):
+        read_study([place / "list.XLSX"])
+
+
 def test_a_folder_is_a_study_of_all_recordings_below_it_and_names_what_is_none(place: Path):
     (place / "notes").mkdir()
     (place / "notes" / "plan.txt").touch()

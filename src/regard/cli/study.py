@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from regard.cli.console import heading, out, plain, remarks, table, wrote
-from regard.cli.options import OUT, command
+from regard.cli.options import OUT, command, model_words
 from regard.cli.results import marked
 from regard.engine.study.kept import Told
 from regard.errors import FileError, RecipeError
@@ -94,7 +94,8 @@ def many(
     )
     done = run_study(study, job, engine=options.engine, jobs=_jobs(options), say=_say)
     if done.already:
-        out.print(f"{len(done.already)} were done before, and nothing has changed since")
+        number = len(done.already)
+        out.print(f"{number} {'was' if number == 1 else 'were'} done before, and nothing has changed since")
     recordings = recordings_table(study, done)
     rows = rows_table(study, done, folder, verb)
     conditions = None if by is None else conditions_table(study, done, by)
@@ -115,7 +116,9 @@ def many(
         remarks([hint])
     _tell_failed(done)
     has_video = any(note.facts.get("width", 0) > 0 for note in done.notes.values())
-    wrote([page, *files], then=_next(verb, options, has_video=has_video or not done.notes))
+    has_gaze = any(note.facts.get("gaze_rate_hz", 0) > 0 for note in done.notes.values())
+    is_scored = verb == "predict" and has_gaze and rows is not None and "x" in rows
+    wrote([page, *files], then=_next(verb, options, has_video=has_video or not done.notes, is_scored=is_scored))
     is_whole = not done.failed and all(note.is_usable for note in done.notes.values())
     return 0 if is_whole else EXIT_SOME_FAILED
 
@@ -151,13 +154,13 @@ def _tell_failed(done: "Done") -> None:
         _say(f"    do: {error.do}")
 
 
-def _next(verb: str, options: Namespace, *, has_video: bool) -> str:
+def _next(verb: str, options: Namespace, *, has_video: bool, is_scored: bool) -> str:
     follows = {
         "check": ["events"],
         "events": ["predict", "--model", "saliency"] if has_video else ["areas", "--areas", "FILE"],
         "show": ["events"],
         "areas": ["events"],
-        "predict": ["recipes"],
+        "predict": ["evaluate", *model_words(options)] if is_scored else ["recipes"],
         "evaluate": ["recipes"],
     }
     words = follows.get(verb, ["predict", "--model", "saliency"])

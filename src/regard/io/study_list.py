@@ -85,6 +85,8 @@ def read_study(paths: Sequence[Path | str]) -> StudyList | None:
     (place,) = places
     if place.suffix.lower() == ".csv" and (os.path.isfile(place) or not os.path.exists(place)):
         return read_list(place)
+    if place.suffix.lower() in (".tsv", ".xlsx", ".xls", ".ods") and os.path.isfile(place):
+        raise FileError(place, found=f"a {place.suffix} table", wanted=FORM, do="save it as csv, with commas")
     if not os.path.isdir(place) or is_recording(place):
         return None
     if of_bids := recordings_of(place):
