@@ -3,8 +3,10 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from regard.cli.console import out, table
 from regard.errors import FileError, printable
 
 
@@ -46,3 +48,9 @@ def test_two_recordings_of_one_name_get_two_folders(say, tiny_world: Path, tmp_p
     assert "regard-out/walk-" in second.out
     again = say("predict", str(tmp_path / "x/walk"), "--model", "centre-prior", "--no_film")
     assert "regard-out/walk/" in again.out
+
+
+def test_a_narrow_terminal_shows_all_of_a_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(out, "_width", 12)
+    table(pd.DataFrame({"recording": ["sub-P01_task-cooking_run-1"]}))
+    assert "".join(capsys.readouterr().out.split()) == "recordingsub-P01_task-cooking_run-1"

@@ -28,10 +28,11 @@ def heading(text: str) -> None:
 
 
 def table(frame: pd.DataFrame, *, digits: int = 3) -> None:
-    """A data frame as a small table; NaN prints as a dash."""
+    """A data frame as a small table; NaN prints as a dash, and what is too long goes on in the next line."""
     grid = Table(box=None, pad_edge=False, header_style="dim")
     for name in frame.columns:
-        grid.add_column(plain(str(name)), justify="right" if pd.api.types.is_numeric_dtype(frame[name]) else "left")
+        side = "right" if pd.api.types.is_numeric_dtype(frame[name]) else "left"
+        grid.add_column(plain(str(name)), justify=side, overflow="fold")
     for row in frame.itertuples(index=False):
         grid.add_row(*(_cell(value, digits) for value in row))
     out.print(grid)
