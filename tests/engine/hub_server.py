@@ -11,13 +11,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hub:
-    """What the server holds: repositories, and of each the files of every commit; `asked` are the requests so far."""
+    """What the server holds: repositories, and of each the files of every commit; `asked` are the requests so far.
+
+    With a `page`, that is all it answers; `sums` are of files whose SHA-256 it lists as another.
+    """
 
     def __init__(self) -> None:
         self.commits: dict[str, dict[str, dict[str, bytes]]] = {}
         self.heads: dict[str, str] = {}
         self.asked: list[str] = []
         self.token: str | None = None
+        self.page: bytes | None = None
+        self.sums: dict[str, str] = {}
         self.address = ""
 
     def commit(self, repository: str, files: dict[str, bytes]) -> str:
@@ -53,6 +58,11 @@ def hub_running() -> Iterator[Hub]:
         def missing(self, what: str, code: int = 404) -> None:
             self.answer(code, b"{}", X_Error_Code=what, X_Error_Message=what)
 
+        def listed(self, name: str, content: bytes) -> dict[str, object]:
+            sha256 = hub.sums.get(name, hashlib.sha256(content).hexdigest())
+            large = {"lfs": {"size": len(content), "sha256": sha256, "pointerSize": 134}}
+            return {"rfilename": name} | (large if name.endswith(".safetensors") else {})
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             hub.asked.append(f"POST {self.path}")
@@ -81,6 +91,9 @@ def hub_running() -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             hub.asked.append(f"{self.command} {self.path}")
+            if hub.page is not None:
+                self.answer(200, hub.page, Content_Type="text/html")
+                return
             api = re.fullmatch(r"/api/models/([^/]+/[^/?]+)(/revision/([^?]+))?(\?.*)?", self.path)
             file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/([^?]+)", self.path)
             repository = (api or file or [None, ""])[1]
@@ -93,8 +106,8 @@ def hub_running() -> Iterator[Hub]:
             if sha not in hub.commits[repository]:
                 self.missing("RevisionNotFound")
             elif api:
-                names = [{"rfilename": name} for name in hub.commits[repository][sha]]
-                self.say({"id": repository, "modelId": repository, "sha": sha, "siblings": names, "tags": []})
+                files = [self.listed(name, content) for name, content in hub.commits[repository][sha].items()]
+                self.say({"id": repository, "modelId": repository, "sha": sha, "siblings": files, "tags": []})
             elif file and (content := hub.commits[repository][sha].get(file[3])) is not None:
                 etag = f'"{hashlib.sha1(content).hexdigest()}"'
                 self.answer(200, content, ETag=etag, X_Repo_Commit=sha, Accept_Ranges="bytes")

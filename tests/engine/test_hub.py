@@ -131,12 +131,47 @@ def test_another_repository_is_refused_and_nothing_is_kept(hub: Hub, files: dict
 
 
 @pytest.mark.parametrize(
-    "address", ["hf://me", "hf://me/", "hf:///x", "hf://a/b/c", "hf://../b", "hf://a/..", "hf://a/b@"]
-)
+    "address",
+    [
+        "hf://me", "hf://me/", "hf:///x", "hf://a/b/c", "hf://../b", "hf://a/..", "hf://a/b@",
+        "hf://a/b@..", "hf://a/b@../x", "hf://a/b@/x",
+    ],
+)  # fmt: skip
 def test_an_address_of_another_form_is_refused(address: str, run: Path):
     for use in (locate, ask, lambda word: publish(run, word)):
         with pytest.raises(FetchError, match="another form"):
             use(address)
+
+
+@pytest.mark.parametrize("address", ["hf://me/a..b", "hf://me/--x", "hf://-me/x", "hf://ä/b", f"hf://me/{'x' * 200}"])
+def test_a_name_that_the_hub_does_not_allow_is_refused(hub: Hub, address: str):
+    with pytest.raises(FetchError, match="an address that the hub does not allow"):
+        locate(address)
+
+
+def test_tensors_of_another_hash_than_the_hub_lists_are_refused_and_nothing_is_kept(hub: Hub, tmp_path: Path):
+    hub.commit("me/other", {"recipe.yaml": b"a: 1", "model.safetensors": tensors(w=np.zeros(3, np.float32))})
+    hub.sums["model.safetensors"] = "0" * 64
+    with pytest.raises(FetchError, match="not the one that the hub lists"):
+        locate("hf://me/other")
+    assert not [p for p in (tmp_path / "cache").rglob("*") if p.is_file()]
+    hub.sums.clear()
+    assert locate("hf://me/other").is_file()
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html>Please log in</html>", b"[1]", b"null", b'{"sha": 12345678}', b'{"siblings": 1}']
+)
+def test_who_answers_in_the_hubs_place_is_told_of(hub: Hub, page: bytes):
+    hub.page = page
+    with pytest.raises(FetchError, match="none of the hub's"):
+        locate("hf://me/other")
+
+
+def test_a_token_that_no_header_can_hold_is_refused(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_TOKEN", "schlüssel")
+    with pytest.raises(FetchError, match="correct HF_TOKEN"):
+        locate("hf://me/other")
 
 
 def test_what_the_hub_refuses_is_one_clear_error(hub: Hub, run: Path, monkeypatch: pytest.MonkeyPatch):

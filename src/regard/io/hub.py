@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from regard.errors import MissingExtraError, RegardError
 from regard.io import first_sum
 from regard.io.cache import cache_folder
-from regard.io.fetch import FetchError
+from regard.io.fetch import FetchError, require_sha256
 from regard.io.files import writing
 
 RECIPE, TENSORS, CARD = "recipe.yaml", "model.safetensors", "README.md"
@@ -30,6 +30,9 @@ WEIGHTS = Path("checkpoints", "best.safetensors")
 
 ADDRESS = re.compile(r"hf:/{1,2}(?P<owner>[\w.-]+)/(?P<name>[\w.-]+?)(@(?P<revision>[\w./-]+))?")
 """A path's single slash too."""
+
+ANSWERS = dict.fromkeys((401, 403), "set HF_TOKEN to a token that may do that") | {404: "check address and HF_ENDPOINT"}
+"""What to do about each; else try later."""
 
 WANTED = "hf://owner/name, or hf://owner/name@revision"
 
@@ -59,7 +62,8 @@ def is_address(word: str | Path) -> bool:
 def place_of(word: str | Path) -> Place:
     """The repository. Raises FetchError for an address of another form."""
     found = ADDRESS.fullmatch(str(word))
-    if found is None or any(part in (".", "..") for part in (found["owner"], found["name"])):
+    parts = () if found is None else (found["owner"], found["name"], *(found["revision"] or "main").split("/"))
+    if found is None or any(part in ("", ".", "..") for part in parts):
         raise FetchError(str(word), found="an address of another form", wanted=WANTED, do="correct the address")
     return Place(found["owner"], found["name"], found["revision"] or "main")
 
@@ -71,7 +75,7 @@ def fetched(word: str | Path) -> Path:
     """
     place = place_of(word)
     with _hub(place, word) as hub:
-        commit = _commit(hub, place, word)
+        commit, sha256 = _commit(hub, place, word)
     folder = cache_folder("hub", place.owner, commit, place.name)
     if not folder.is_dir():
         with writing(folder) as part:
@@ -82,7 +86,7 @@ def fetched(word: str | Path) -> Path:
             (part / WEIGHTS).parent.mkdir()
             (part / TENSORS).replace(part / WEIGHTS)
             shutil.rmtree(part / ".cache", ignore_errors=True)
-            _require_tensors(part / WEIGHTS, word)
+            _require_tensors(part / WEIGHTS, word, sha256)
         first_sum.record(folder / WEIGHTS)
     if (difference := first_sum.difference(folder / WEIGHTS)) is not None:
         warnings.warn(f"{difference}; remove {folder} to fetch it again", HubWarning, stacklevel=2)
@@ -114,23 +118,32 @@ def _last(place: Place) -> Path:
     return cache_folder("hub", place.owner, f"{place.name}@{place.revision.replace('/', '--')}.commit")
 
 
-def _commit(hub: Any, place: Place, word: str | Path) -> str:
-    """The commit that the revision stands for now; where nobody can be asked, the one it stood for last."""
+def _commit(hub: Any, place: Place, word: str | Path) -> tuple[str, str | None]:
+    """The commit that the revision stands for now, and the tensors' SHA-256 where the hub knows it.
+
+    Where nobody can be asked, the commit that it stood for last.
+    """
     try:
-        told = hub.model_info(place.repository, revision=place.revision)
+        told = hub.model_info(place.repository, revision=place.revision, files_metadata=True)
     except Exception as error:
         if not _is_no_connection(error) or not _last(place).is_file():
             raise
         warnings.warn(f"{word}: the hub cannot be asked; what was fetched last is taken", HubWarning, stacklevel=4)
-        return _last(place).read_text(encoding="utf-8")
-    if not re.fullmatch(r"[0-9a-f]{7,64}", told.sha or ""):
+        return _last(place).read_text(encoding="utf-8"), None
+    if not re.fullmatch(r"[0-9a-f]{7,64}", str(told.sha)):
         raise FetchError(str(word), found=f"a commit {told.sha!r}", wanted="a commit's hash", do="check HF_ENDPOINT")
-    return str(told.sha)
+    large = {one.rfilename: one.lfs.sha256 for one in told.siblings or () if one.lfs is not None}
+    return str(told.sha), large.get(TENSORS)
 
 
-def _require_tensors(path: Path, word: str | Path) -> None:
+def _require_tensors(path: Path, word: str | Path, sha256: str | None) -> None:
     from safetensors import SafetensorError, safe_open
 
+    try:
+        require_sha256(path, sha256)
+    except FetchError as error:
+        found = f"a {TENSORS} of {error.found}, which is not the one that the hub lists"
+        raise FetchError(str(word), found=found, wanted=error.wanted, do=error.do) from error
     try:
         with safe_open(path, framework="np") as file:
             count = len(list(file.keys()))
@@ -174,15 +187,39 @@ def _hub(place: Place, word: str | Path) -> Iterator[Any]:
         raise FetchError(str(word), found=found, wanted="a model that regard trained", do=do) from error
     except errors.HfHubHTTPError as error:
         code = getattr(error.response, "status_code", None)
-        do = "set HF_TOKEN to a token that may do that" if code in (401, 403) else "try later"
+        do = ANSWERS.get(code, "try later")
         raise FetchError(str(word), found=f"the answer {code}", wanted="the hub's consent", do=do) from error
     except Exception as error:
+        if isinstance(error, errors.HFValidationError):
+            found = f"an address that the hub does not allow ({_first_line(error)})"
+            raise FetchError(str(word), found=found, wanted=WANTED, do="correct the address") from error
+        if isinstance(error, UnicodeEncodeError):
+            found = "a token or address of other letters than the hub's"
+            raise FetchError(
+                str(word), found=found, wanted="plain ASCII", do="correct HF_TOKEN or the address"
+            ) from error
+        if _is_nonsense(error):
+            found = f"an answer that is none of the hub's ({_first_line(error)})"
+            do = "check HF_ENDPOINT, and whether the network wants you to log in first; else try later"
+            raise FetchError(str(word), found=found, wanted="the hub's own answers", do=do) from error
         if not _is_no_connection(error):
             raise
-        found = f"no connection ({str(error).splitlines()[0][:150] if str(error) else type(error).__name__})"
+        found = f"no connection ({_first_line(error)})"
         raise FetchError(
             str(word), found=found, wanted="a network, or a model that was fetched before", do="try later, or a folder"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:150] if str(error) else type(error).__name__
+
+
+def _is_nonsense(error: Exception) -> bool:
+    """True for what its client raises where somebody else answers: another page, turns that never end, a file cut."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    of_file = isinstance(error, OSError) and error.errno is None and not _is_no_connection(error)
+    of_speech = kinds & {"TooManyRedirects", "DecodingError"}
+    return of_file or bool(of_speech) or isinstance(error, ValueError | TypeError | LookupError | AttributeError)
 
 
 def _is_no_connection(error: Exception) -> bool:
