@@ -86,13 +86,13 @@ def test_the_demo_answers_scores_and_shows_both_models(say, tiny_world):
     assert said.code == 0
     of_each = ("{}.parquet", "{}_scores.csv", "{}_items.parquet")
     expected = {name.format(model) for model in ("centre-prior", "saliency") for name in of_each}
-    assert {p.name for p in Path("shown").iterdir()} == {"film.mp4", "report.html", ".recording", *expected}
+    assert {p.name for p in Path("shown").iterdir()} == {"film.mp4", "demo.html", ".recording", *expected}
     assert [p.name for p in Path.cwd().iterdir()] == ["shown"]
     assert all(f"shown/{name}" in said.out for name in expected)
     saved = pd.read_csv("shown/saliency_scores.csv").set_index("score")["value"]
     rows = re.findall(r"^saliency +(\w+) +(-?\d+\.\d{3}) ", said.out, flags=re.MULTILINE)
     assert {name: float(value) for name, value in rows} == pytest.approx(saved.to_dict(), abs=6e-4)
-    page = Path("shown/report.html").read_text()
+    page = Path("shown/demo.html").read_text()
     assert f"regard demo {tiny_world}" in page
     assert "predicted by saliency" in page
     assert said.out.splitlines()[-1] == f"next: regard show {tiny_world}"
@@ -102,7 +102,7 @@ def test_the_demo_of_a_plain_video_predicts_and_scores_nothing(say, silent_video
     said = say("demo", silent_video)
     assert said.code == 0
     written = {p.name for p in Path("regard-out/walk").iterdir()}
-    assert written == {"centre-prior.parquet", "saliency.parquet", "film.mp4", "report.html", ".recording"}
+    assert written == {"centre-prior.parquet", "saliency.parquet", "film.mp4", "demo.html", ".recording"}
     assert "no scores: a recording without gaze" in said.out
     assert "nss" not in said.out
     assert said.out.splitlines()[-1] == f"next: regard predict {silent_video} --model centre-prior"

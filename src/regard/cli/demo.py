@@ -69,7 +69,7 @@ def _everything(options: Namespace, recording: Recording, found: RecordingCheck,
     movements = movements_of(recording)
     report(
         recording if movements is None else movements.recording,
-        folder / "report.html",
+        folder / "demo.html",
         prediction=shown,
         findings=findings_table(found),
         scores=scores,
@@ -78,7 +78,7 @@ def _everything(options: Namespace, recording: Recording, found: RecordingCheck,
         command=command("demo", options.path),
         look=look_at(options.path, options.out),
     )
-    return [folder / "film.mp4", folder / "report.html", *files]
+    return [folder / "film.mp4", folder / "demo.html", *files]
 
 
 def side_by_side(scores: dict[str, Scores]) -> pd.DataFrame:
