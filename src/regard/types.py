@@ -8,7 +8,7 @@ One frame of reference: a point is (x, y) with (0, 0) the top-left corner of the
 bottom-right corner, so pixel column c covers x in [c / width, (c + 1) / width].
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -32,9 +32,13 @@ __all__ = [
     "GazeTrack",
     "HandTrack",
     "MediaStream",
+    "Moments",
     "Recording",
     "Segment",
 ]
+
+Moments = Float[np.ndarray, "n"] | Sequence[float] | float
+"""Seconds: an array, a list, or one number."""
 
 BLINK = "blink"
 """Kind of the segments in which a device says that the eyes were closed."""
@@ -185,15 +189,15 @@ class Recording:
         return in_a_line(self)
 
     def frames(
-        self, times_s: Float[np.ndarray, "n"] | None = None, *, size: tuple[int, int] | None = None
+        self, times_s: Moments | None = None, *, size: tuple[int, int] | None = None
     ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
-        """Every shown frame, or the one shown at each of these moments: its time in seconds, and the picture in RGB.
+        """Every shown frame, or the one shown at each moment asked for: its time in seconds, and the picture in RGB.
 
         Pictures are scaled to (height, width) `size` where given. A few are decoded at a time. Raises FileError where
         the recording has no video, or a damaged one, and ClockError for moments outside it.
 
         Examples:
-            >>> for time_s, frame in regard.open("my_recording/").frames(np.array([0.0, 1.5])):
+            >>> for time_s, frame in regard.open("my_recording/").frames([0.0, 1.5]):
             ...     print(time_s, frame.shape)
             0.0 (96, 128, 3)
             1.5 (96, 128, 3)

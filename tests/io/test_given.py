@@ -67,6 +67,8 @@ def test_frames_come_one_after_the_other_with_their_times(folder: Path):
     ((at_s, small),) = recording.frames(np.array([times_s[7] + 0.001]), size=(24, 32))
     assert at_s == pytest.approx(times_s[7] + 0.001)
     assert small.shape == (24, 32, 3)
+    for asked in (0.5, [0.5]):
+        assert [at_s for at_s, _ in recording.frames(asked)] == [0.5]
 
 
 def test_gaze_becomes_a_table_with_states_in_words():

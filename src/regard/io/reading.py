@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from regard.errors import RegardError
 from regard.io.media.in_turn import in_turn
 from regard.io.recording import open_video
-from regard.types import Recording
+from regard.types import Moments, Recording
 
 
 def frames_of(
-    recording: Recording, times_s: Float[np.ndarray, "n"] | None, *, size: tuple[int, int] | None
+    recording: Recording, times_s: Moments | None, *, size: tuple[int, int] | None
 ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
     """Recording.frames."""
     return in_turn(open_video(recording.require_video()), times_s, size=size)

@@ -17,6 +17,7 @@ from regard.io.media.in_turn import in_turn
 from regard.io.media.looks import video_look
 from regard.io.media.upright import Turn, Upright
 from regard.io.media.video_look import VideoLook
+from regard.types import Moments
 
 DECODER_THREADS = 1
 
@@ -118,9 +119,9 @@ class Video:
         return any(self._look.turn)
 
     def frames(
-        self, times_s: Float[np.ndarray, "n"] | None = None, *, size: tuple[int, int] | None = None
+        self, times_s: Moments | None = None, *, size: tuple[int, int] | None = None
     ) -> Iterator[tuple[float, UInt8[np.ndarray, "h w 3"]]]:
-        """Every shown frame, or the one shown at each of these moments: its time in seconds, and the picture in RGB.
+        """Every shown frame, or the one shown at each moment asked for: its time in seconds, and the picture in RGB.
 
         Pictures are scaled to (height, width) `size` where given. A few are decoded at a time; raises as `frames_at`.
 
