@@ -48,6 +48,16 @@ def test_a_list_is_one_dataset_of_which_every_recording_and_column_is_told(say, 
     assert len(pd.read_csv("regard-out/set/check.csv")) == 3
 
 
+def test_a_list_comes_along_with_plain_tables(say, people: Path):
+    said = say("export", people, "--to", "csv", "--out", "tables", "--no-look")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == "next: regard check tables/list.csv"
+    before, after = regard.study(people), regard.study("tables/list.csv")
+    assert [one.id for one in after.recordings] == [one.id for one in before.recordings]
+    assert after.columns.equals(before.columns)
+    assert len(regard.study("tables")) == 3
+
+
 def test_the_same_recording_a_second_time_is_refused(say, tiny_world: Path):
     assert say("export", tiny_world, "--to", "bids", "--out", "set").code == 0
     before = {file: file.read_bytes() for file in Path("set").rglob("*") if file.is_file()}

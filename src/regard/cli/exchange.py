@@ -83,7 +83,7 @@ def _bids(options: Namespace, what: StudyList, folder: Path) -> int:
 
 
 def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
-    from regard.engine.exchange.folders import export_each
+    from regard.engine.exchange.folders import LIST, export_each
     from regard.engine.exchange.tables import write_tables
     from regard.io.recording import is_recording
 
@@ -92,7 +92,8 @@ def _csv(options: Namespace, what: StudyList, folder: Path) -> int:
 
     folders = export_each(what, folder, write, min_confidence=options.min_confidence, tell=_say)
     readable = all(map(is_recording, folders))
-    wrote(folders, then=command("check", folder) if readable else command("check", *options.what))
+    again = folder / LIST if len(folders) > 1 else folder
+    wrote(folders, then=command("check", again) if readable else command("check", *options.what))
     return 0
 
 

@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
+
 from regard.errors import FileError
 from regard.io.files import writing
 from regard.io.recording import open_recording
 from regard.io.study_list import StudyList
+from regard.io.tables import write_table
 from regard.types import Recording
+
+LIST = "list.csv"
+"""A study of what was written, with the columns of the one that was exported."""
 
 Write = Callable[[Recording, Path], object]
 """Puts a recording's files into a folder that is there and empty."""
@@ -29,6 +35,7 @@ def export_each(
 ) -> list[Path]:
     """Write each recording, and return the folders: of one `out` itself, of several those in it by their names.
 
+    Beside several lies LIST, with what the study's own list says of each.
     Raises FileError where something lies at `out`, and whatever `write` raises; nothing is left then.
     """
     require_new(out)
@@ -41,4 +48,7 @@ def export_each(
             recording = open_recording(one.path, min_confidence=min_confidence)
             tell(f"{recording.id} -> {out / name}")
             write(recording, folder)
+        if len(study) > 1:
+            told = pd.DataFrame({"path": names, "recording": [one.id for one in study.recordings]})
+            write_table(told.join(study.columns.drop(columns=list(told), errors="ignore")), part / LIST)
     return [out / name for name in names]
