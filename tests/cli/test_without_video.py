@@ -81,6 +81,30 @@ def test_frames_to_draw_on_need_a_video_and_areas_do_not(refused, one: Path):
     assert "--areas FILE" in error.do
 
 
+@pytest.mark.filterwarnings("ignore::regard.models.backbones.RandomWeightsWarning")
+def test_a_model_that_reads_gaze_alone_answers_and_is_scored(say, one: Path, dataset: Path):
+    for verb in ("predict", "evaluate"):
+        said = say(verb, one, "--model", "scanpath_gazecom_gaze_mixture", "--out", verb)
+        assert said.code == 0
+        assert "regard view" not in said.out
+        study = say(verb, dataset, "--model", "scanpath_gazecom_gaze_mixture", "--out", f"all-{verb}", "--jobs", 1)
+        assert study.code == 0
+    assert {f.suffix for f in Path("predict").iterdir()} == {".parquet", ""}
+    assert Path("evaluate/scanpath_gazecom_gaze_mixture_scores.csv").is_file()
+
+
+def test_areas_in_pixels_are_those_of_the_screen(say, refused, tmp_path: Path, tiny_world: Path):
+    seen = regard.open(tiny_world)
+    entry = Entry(name=Entities("ann", "read"), open=lambda: replace(seen, video=None, audio=None))
+    (one,) = write_bids(tmp_path / "set", [entry], name="x", version="1", tell=lambda _: None)
+    areas = tmp_path / "areas.json"
+    text = '{"areas": [{"name": "a", "keyframes": [{"box": [0, 0, 64, 96]}]}], "width_px": %s, "height_px": 96}'
+    areas.write_text(text % 640)
+    assert refused("areas", one, "--areas", areas).wanted == "the recording's own 128 x 96"
+    areas.write_text(text % 128)
+    assert say("areas", one, "--areas", areas).code == 0
+
+
 def test_tables_of_gaze_alone_say_that_no_recording_is_read_from_them(say, one: Path):
     said = say("export", one, "--to", "csv")
     assert said.code == 0

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,13 @@ def test_a_datasets_names_are_kept(theirs: Path, tmp_path: Path):
     ]
     (tmp_path / "list.csv").write_text(f"path,participant,session\n{file},ann,\n")
     assert names(regard.study(tmp_path / "list.csv")) == ["sub-ann_ses-b_task-look"]
+
+
+def test_recordings_of_one_name_in_two_datatypes_are_two(theirs: Path):
+    shutil.copytree(theirs / "sub-x" / "ses-a" / "eeg", theirs / "sub-x" / "ses-a" / "func")
+    listed = regard.study(theirs)
+    assert [one.id for one in listed.recordings] == [*STEMS, f"{STEMS[3]}-func"]
+    assert names(listed) == [*STEMS[:3], f"{STEMS[3]}_run-1", f"{STEMS[3]}_run-2"]
 
 
 def test_a_dataset_written_again_has_the_same_names_and_lists(theirs: Path, tmp_path: Path):

@@ -26,7 +26,7 @@ from regard.cli.options import (
     on_error_words,
     trust_words,
 )
-from regard.cli.predict import predicted
+from regard.cli.predict import made_of, predicted
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
 from regard.engine.compare import scoring_of
@@ -101,7 +101,7 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
 def _recording(options: Namespace) -> int:
     recording = open_recording(options.path, min_confidence=options.min_confidence)
     remarks(recording.notes)
-    look = look_at(options.path, options.out)
+    look = "" if recording.video is None else look_at(options.path, options.out)
     with results_folder(options, recording) as folder:
         scores, files = _scored(options, recording, folder, path=options.path, look=look)
     _tell(f"{options.model} on {recording.id}", scores)
@@ -111,7 +111,7 @@ def _recording(options: Namespace) -> int:
 
 def told(options: Namespace, recording: Recording, check: RecordingCheck, folder: Path) -> Told:
     """The same of a study's recording: its numbers are the scores, and its rows the items."""
-    scores, _ = _scored(options, recording, folder, path=str(recording.require_video().path))
+    scores, _ = _scored(options, recording, folder, path=made_of(recording))
     return Told(
         numbers=dict(zip(scores.summary["score"], map(float, scores.summary["value"]), strict=True)), table=scores.items
     )

@@ -60,14 +60,14 @@ def run(options: Namespace, overrides: Sequence[str]) -> int:
         options.overrides = overrides
         return many(study, options, told_of_one, verb="predict")
     recording = open_recording(options.path, min_confidence=options.min_confidence)
-    remarks(recording.notes)
+    remarks(recording.notes if recording.video is not None else [*recording.notes, "no video, so no film"])
     with results_folder(options, recording) as folder:
         files = [folder / f"{file_stem(options.model)}.parquet"]
         prediction = predicted(options, recording, files[0], overrides)
-        look = look_at(options.path, options.out)
+        look = "" if recording.video is None else look_at(options.path, options.out)
         more, _ = told(options, recording, prediction, files[0], path=options.path, look=look)
         files += more
-        if options.film is not False:
+        if options.film is not False and recording.video is not None:
             files.append(_film(recording, prediction, files[0]))
     wrote(files, look=look, then=_next(options, recording, prediction.names, told_more=bool(more)))
     return 0
@@ -77,8 +77,8 @@ def told_of_one(options: Namespace, recording: Recording, check: RecordingCheck,
     """The same of a study's recording: rows are its answers but for maps and other arrays, numbers those of tables."""
     file = folder / f"{file_stem(options.model)}.parquet"
     prediction = predicted(options, recording, file, options.overrides)
-    _, tables = told(options, recording, prediction, file, path=str(recording.require_video().path))
-    if options.film:
+    _, tables = told(options, recording, prediction, file, path=made_of(recording))
+    if options.film and recording.video is not None:
         _film(recording, prediction, file)
     numbers = {}
     for name, table in tables.items():
@@ -86,6 +86,11 @@ def told_of_one(options: Namespace, recording: Recording, check: RecordingCheck,
             numbers |= {f"{name}_count": float(len(table))}
             numbers |= {f"{name}_s": float((table["end_s"] - table["start_s"]).to_numpy().sum())}
     return Told(numbers=numbers, table=read_scalars(file))
+
+
+def made_of(recording: Recording) -> str:
+    """The path by which a page says what it was made of; a recording of gaze alone is told by its name."""
+    return recording.id if recording.video is None else str(recording.video.path)
 
 
 def _film(recording: Recording, prediction: PredictionFile, beside: Path) -> Path:

@@ -64,7 +64,7 @@ def require_size(where: str, size: tuple[int, int], picture: Picture) -> None:
         raise AreaError(
             where,
             found=f"areas drawn on a picture of {size[1]} x {size[0]} pixels",
-            wanted=f"the video's own {picture.size[1]} x {picture.size[0]}",
+            wanted=f"the recording's own {picture.size[1]} x {picture.size[0]}",
             do="draw them on whole frames of this recording: `regard areas RECORDING` writes some",
         )
 

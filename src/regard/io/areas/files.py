@@ -68,9 +68,10 @@ def write_areas(areas: Sequence[Area], path: Path | str) -> Path:
 
 def picture_of(recording: Recording) -> Picture:
     """What is known of the recording that areas are about."""
-    gaze = recording.gaze
+    gaze, camera = recording.gaze, recording.camera
     if recording.video is None:
-        return Picture(end_s=np.inf if gaze is None or not len(gaze) else span_of(gaze)[1])
+        end_s = np.inf if gaze is None or not len(gaze) else span_of(gaze)[1]
+        return Picture(size=None if camera is None else (camera.height, camera.width), end_s=end_s)
     with closing(open_video(recording.video)) as video:
         times_s, size = video.times_s, video.size
     usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0

@@ -68,8 +68,12 @@ def open_bids(path: Path) -> Recording:
 
 
 def recordings_of(folder: Path) -> dict[str, Path]:
-    """Each recording's name and table in a dataset or a folder of one."""
-    return {name_of(files[0]): files[0] for files in by_recording(eye_files(folder)).values()}
+    """Each recording's name and table in a dataset or a folder of one; the datatype too where two have one name."""
+    found: dict[str, Path] = {}
+    for first, *_ in by_recording(eye_files(folder)).values():
+        name = name_of(first)
+        found[name if name not in found else f"{name}-{first.parent.name}"] = first
+    return found
 
 
 def files_beside(file: Path) -> list[Path]:
