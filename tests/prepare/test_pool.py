@@ -43,7 +43,7 @@ def begun(path: Path) -> Path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_process_that_is_interrupted_begins_nothing_more(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
-    paths = [tmp_path / str(number) for number in range(8)]
+    paths = [tmp_path / str(number) for number in range(12)]
     with pytest.raises(KeyboardInterrupt):
         dict(finished(begun, paths, ended=lambda path: path, workers=2))
     begun_by = [path.read_text() for path in paths if path.exists()]

@@ -107,8 +107,9 @@ def _interrupts(how: Literal["SIG_BLOCK", "SIG_UNBLOCK"]) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT})  # raises what has waited
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
