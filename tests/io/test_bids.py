@@ -216,6 +216,7 @@ def test_another_recording_is_added_and_the_same_one_refused(everything: Recordi
     write(root, everything, names=(Entities("02", "walk"),), condition="lit", group="b")
     assert all(file.read_bytes() == content for file, content in before.items())
     assert broken_rules(root) == []
+    assert regard.study(root).columns["condition"].tolist() == ["dim", "lit", "lit"]
     people = read_tsv(root / "participants.tsv")
     assert people["participant_id"].tolist() == ["sub-01", "sub-02"]
     assert people["age"].tolist() == ["30", "n/a"]

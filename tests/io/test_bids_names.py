@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import regard
-from regard.errors import FileError
+from regard.errors import FileError, TableError
 from regard.io.bids.naming import entries_of
 from regard.io.bids.write import write_bids
 from regard.io.study_list import Listed, StudyList
@@ -95,6 +95,29 @@ def listed(**columns: list[str]) -> StudyList:
     count = len(next(iter(columns.values())))
     places = tuple(Listed(f"r{n}", Path(f"r{n}")) for n in range(count))
     return StudyList(name="x", where=Path("x.csv"), recordings=places, columns=pd.DataFrame(columns))
+
+
+def test_lists_of_a_dataset_keep_their_lines_and_what_is_said_of_them(theirs: Path):
+    lists = {
+        theirs / "participants.tsv": 'age\tparticipant_id\tnote\n31\tsub-07\t"a" b \n44\tsub-x\tn/a\n45\tsub-x\tn/a\n',
+        theirs / "participants.json": '{"age": {"Units": "years"}, "height": {"Units": "m"}}',
+    }
+    for file, text in lists.items():
+        file.write_text(text)
+    (entry, *_) = entries_of(regard.study(theirs), GIVEN, min_confidence=0.0)
+    told = replace(entry, name=entry.name._replace(task="cook"), columns={"note": "later", "eye": 'the "good" one\t'})
+    write_bids(theirs, [told], name="x", version="1", tell=lambda _: None)
+    lines = (theirs / "participants.tsv").read_text().splitlines()
+    assert lines == [
+        "age\tparticipant_id\tnote\teye", '31\tsub-07\t"a" b \t"the \\"good\\" one\\t"',
+        "44\tsub-x\tn/a\tn/a", "45\tsub-x\tn/a\tn/a",
+    ]  # fmt: skip
+    about = json.loads((theirs / "participants.json").read_text())
+    assert about["age"] == {"Units": "years"}
+    assert list(about) == ["age", "height", "note", "eye"]
+    (theirs / "participants.tsv").write_text("subject\tage\n07\t31\n")
+    with pytest.raises(TableError, match="one of them 'participant_id'"):
+        write_bids(theirs, [replace(told, name=told.name._replace(task="eat"))], name="x", version="1", tell=print)
 
 
 def test_words_that_would_be_one_label_are_told_apart_and_kept():

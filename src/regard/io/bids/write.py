@@ -15,9 +15,10 @@ import numpy as np
 from jaxtyping import Float64
 
 from regard.errors import FileError
-from regard.io.bids.cells import Values, read_tsv, write_json, write_tsv
+from regard.io.bids.cells import Values, write_json, write_tsv
 from regard.io.bids.events import write_movements, write_segments
 from regard.io.bids.kept import STATES, write_kept
+from regard.io.bids.lists import Listed, write_lists
 from regard.io.bids.names import DESCRIPTION, EVENTS, EYETRACK, PHYSIO, Entities, entities_of
 from regard.io.files import one_at_a_time, temporary_name, writing
 from regard.io.recording import open_video
@@ -67,16 +68,16 @@ def write_bids(
     go into participants.tsv, others into the subject's _scans.tsv. Raises FileError for a folder of something else, a
     recording that is there already, and one without gaze.
     """
-    is_new = not out.is_dir() or not any(out.iterdir())
-    if not is_new and not (out / DESCRIPTION).is_file():
-        raise FileError(
-            out,
-            found="a folder that holds something else than a BIDS dataset",
-            wanted="a new folder, or a BIDS dataset to add to",
-            do="name another folder with --out",
-        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(out):
+        is_new = not out.is_dir() or not any(out.iterdir())
+        if not is_new and not (out / DESCRIPTION).is_file():
+            raise FileError(
+                out,
+                found="a folder that holds something else than a BIDS dataset",
+                wanted="a new folder, or a BIDS dataset to add to",
+                do="name another folder with --out",
+            )
         for entry in entries:
             _require_new(out, entry.name)
         if is_new:
@@ -99,7 +100,7 @@ def _write_all(part: Path, out: Path, entries: Sequence[Entry], tell: Callable[[
         recording = entry.open()
         tell(f"{recording.id} -> {entry.name}")
         write_one(part, entry.name, recording)
-    _write_lists(part, out, entries)
+    write_lists(part, out, [Listed(entry.name, entry.columns) for entry in entries])
 
 
 def write_one(root: Path, name: Entities, recording: Recording) -> None:
@@ -233,50 +234,6 @@ def _write_dataset(part: Path, name: str, version: str) -> None:
     }
     write_json(part / DESCRIPTION, about)
     (part / "README.md").write_text(README.format(name=name), encoding="utf-8")
-
-
-def _write_lists(part: Path, out: Path, entries: Sequence[Entry]) -> None:
-    """participants.tsv and each subject's _scans.tsv, after what the dataset has in them already."""
-    names = list(dict.fromkeys(column for entry in entries for column in entry.columns))
-    by_subject: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_subject.setdefault(entry.name.subject, []).append(entry)
-    ours = [n for n in names if all(len({str(e.columns.get(n)) for e in some}) == 1 for some in by_subject.values())]
-    people = {
-        f"sub-{subject}": {n: some[0].columns.get(n) for n in ours} for subject, some in sorted(by_subject.items())
-    }
-    _extend(part, out, Path("participants.tsv"), "participant_id", people)
-    for subject, some in by_subject.items():
-        rest = {
-            e.name.eye_file.relative_to(f"sub-{subject}").as_posix(): {
-                n: e.columns.get(n) for n in names if n not in ours
-            }
-            for e in some
-        }
-        for session in dict.fromkeys(e.name.session for e in some) if len(ours) < len(names) else ():
-            folder = Entities(subject, "", session).folder
-            below = f"ses-{session}/" if session else ""
-            scans = {f.removeprefix(below): v for f, v in rest.items() if f.startswith(below)}
-            name = "_".join(folder.parts)
-            _extend(part, out, folder / f"{name}_scans.tsv", "filename", scans)
-
-
-def _extend(part: Path, out: Path, file: Path, key: str, rows: Mapping[str, Mapping[str, object]]) -> None:
-    """The table there is, with new lines, and values for those that have none yet."""
-    lines: dict[str, dict[str, object]] = {}
-    if (out / file).is_file():
-        table = read_tsv(out / file)
-        lines = {
-            str(row[key]): {n: None if c == "n/a" else c for n, c in row.items()} for row in table.to_dict("records")
-        }
-    for name, values in rows.items():
-        known = lines.setdefault(name, {key: name})
-        known |= {n: v for n, v in values.items() if known.get(n) is None}
-    columns = list(dict.fromkeys([key, *(n for line in lines.values() for n in line)]))
-    write_tsv(part / file, {n: [line.get(n) for line in lines.values()] for n in columns})
-    about = {n: {"Description": f"{n}, as the study's list has it."} for n in columns if n != key}
-    if about:
-        write_json((part / file).with_suffix(".json"), about)
 
 
 def _move_into(part: Path, out: Path) -> None:
