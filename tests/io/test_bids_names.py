@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from bids_rules import broken_rules
 
 import regard
 from regard.errors import FileError, TableError
@@ -80,6 +81,7 @@ def test_a_dataset_written_again_has_the_same_names_and_lists(theirs: Path, tmp_
     for source, out in ((theirs, first), (first, second)):
         entries = entries_of(regard.study(source), GIVEN, min_confidence=0.0)
         write_bids(out, entries, name="x", version="1", tell=lambda _: None)
+        assert broken_rules(out) == []
     before, after = regard.study(theirs), regard.study(second)
     assert [one.id for one in after.recordings] == [one.id for one in before.recordings] == STEMS
     assert after.columns.to_dict("records") == before.columns.to_dict("records")
