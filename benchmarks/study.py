@@ -3,7 +3,7 @@
 The recordings are copies of a few synthetic minutes under names of their own, each read from its own files. CPU time is
 that of the commands and all processes that they start.
 
-    python benchmarks/study.py [--recordings 40] [--worlds 2] [--rows 1000000]     # about 10 minutes of two free cores
+    python benchmarks/study.py [--recordings 40] [--worlds 2] [--rows 1000000]     # about 8 minutes of two free cores
 """
 
 import argparse
