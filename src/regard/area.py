@@ -186,3 +186,16 @@ def _fault_of_times(time_s: Float64[np.ndarray, "k"], num_shapes: int) -> Fault 
     if (np.diff(time_s) <= 0).any():
         return Fault("times that repeat or go back", "times that strictly increase", "sort the shapes by time")
     return None
+
+
+def require_names(areas: Sequence[Area]) -> None:
+    """Raise AreaError for no areas, and for two of one name."""
+    names = [area.name for area in areas]
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None or not names:
+        raise AreaError(
+            "areas",
+            found="no areas" if twice is None else f"two areas called {twice!r}",
+            wanted="areas, each with a name of its own",
+            do="draw some" if twice is None else "rename one, or make one area with several keyframes of them",
+        )

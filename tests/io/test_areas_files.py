@@ -211,3 +211,11 @@ def test_a_damaged_file_is_read_or_refused_by_name(tiny_world: Path, tmp_path: P
                 refused.append((name, error.where))
     assert len(refused) > 20
     assert all(name in where for name, where in refused)
+
+
+@pytest.mark.parametrize("areas", [[], [regard.Area.box("a", 0.0, 0.0, 1.0, 1.0)] * 2])
+def test_what_could_not_be_read_again_is_not_written(areas: list, tmp_path: Path):
+    for name in ("a.csv", "a.json"):
+        with pytest.raises(RegardError, match=r"no areas|two areas called 'a'"):
+            regard.write_areas(areas, tmp_path / name)
+    assert not [*tmp_path.iterdir()]

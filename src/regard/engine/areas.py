@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float64
 
-from regard.area import ELSEWHERE, Area
+from regard.area import ELSEWHERE, Area, require_names
 from regard.engine.events import DIGITS, LEAST_MEASUREMENTS, MIN_RATE_HZ, eye_movements
-from regard.errors import AreaError, NothingToScoreError
+from regard.errors import NothingToScoreError
 from regard.io.areas.files import picture_of, read_areas
 from regard.io.given import recording_of
 from regard.ops.areas import MAX_GAP_S, inside_area, lasts_s, rests_on, there_s, transitions_of, visits_of
@@ -125,7 +125,7 @@ def areas(
     """
     recording = recording_of(recording)
     named = read_areas(areas, recording) if isinstance(areas, str | Path) else tuple(areas)
-    _require_names(named)
+    require_names(named)
     gaze = _gaze_of(recording)
     stretches = _stretches(recording, segments)
     if gaze.interval_s <= 1 / MIN_RATE_HZ:
@@ -258,18 +258,6 @@ def _fullest_s(areas: Sequence[Area], times_s: Float64[np.ndarray, "n"]) -> floa
     full = np.flatnonzero(there == there.max())
     run = full[: int(np.argmax(np.append(np.diff(full) > 1, True))) + 1]
     return float(asked[run[len(run) // 2]])
-
-
-def _require_names(areas: Sequence[Area]) -> None:
-    names = [area.name for area in areas]
-    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
-    if twice is not None or not names:
-        raise AreaError(
-            "areas",
-            found="no areas" if twice is None else f"two areas called {twice!r}",
-            wanted="areas, each with a name of its own",
-            do="draw some" if twice is None else "rename one, or make one area with several keyframes of them",
-        )
 
 
 def _gaze_of(recording: Recording) -> GazeTrack:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from regard.area import Area
+from regard.area import Area, require_names
 from regard.errors import FileError, TableError
 from regard.io.areas.cvat import read_cvat
 from regard.io.areas.drawn import Picture, areas_of
@@ -51,11 +51,14 @@ def read_areas(path: Path | str, recording: Recording | Path | str | None = None
 def write_areas(areas: Sequence[Area], path: Path | str) -> Path:
     """Write areas that `read_areas` reads again as they are, as .csv or .json by name; returns the path.
 
+    Raises AreaError for no areas, and for two of one name.
+
     Examples:
         >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
         >>> regard.write_areas([half], "areas.csv").name
         'areas.csv'
     """
+    require_names(areas)
     path = Path(path)
     if path.suffix == ".csv":
         write_areas_table(areas, path)
