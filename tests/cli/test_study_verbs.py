@@ -1,5 +1,6 @@
 """check, show, events, predict and evaluate of many recordings at once."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -152,12 +153,29 @@ def test_the_page_keeps_the_summary_of_each_verb_while_its_recordings_are_the_sa
     study.write_text("path,participant,condition\nann,1,dim\nbob,2,dim\neve,1,lit\n")
     assert say("events", study, "--no_look", "--jobs", 1).code == 0
     assert say("predict", study, "--model", "centre-prior", "--jobs", 1).code == 0
-    page = Path("regard-out/list/study.html").read_text()
-    assert "<h2>Predict by condition: medians (95 % interval), n participants</h2>" in page
-    events = page.split("<h2>Events by condition: medians (95 % interval), n participants</h2>")[1]
-    assert "<th>dim, n 2</th><th>lit, n 1</th>" in events
+    events = Path("regard-out/list/study.html").read_text().split("<h2>Events by condition</h2>")[1]
+    assert "dim<br><small>n 2</small></th>" in events
+    assert "lit<br><small>n 1</small></th>" in events
     gaze = study.parent / "bob" / "gaze.csv"
     gaze.write_text("\n".join(gaze.read_text().splitlines()[:200]))
     assert say("check", study, "--jobs", 1).code == 0
-    events = Path("regard-out/list/study.html").read_text().split("<h2>Events by condition")[1]
-    assert "<th>dim, n 1</th><th>lit, n 1</th>" in events  # bob's gaze is another one by now
+    events = Path("regard-out/list/study.html").read_text().split("<summary>Events by condition</summary>")[1]
+    assert "dim<br><small>n 1</small></th>" in events  # bob's gaze is another one by now
+
+
+def test_the_page_links_the_tables_and_says_the_command_as_it_was(say, study: Path):
+    study.write_text("path,participant,condition\nann,1,dim\neve,1,lit\n")
+    assert say("evaluate", study, "--model", "centre-prior", "--jobs", 1, "--out", "out").code == 0
+    page = Path("out/study.html").read_text()
+    assert f"with <code>regard evaluate {study} --model centre-prior --jobs 1 --out out</code>" in page
+    for name in ("evaluate.csv", "evaluate_scores.csv", "evaluate_by_condition.csv", "evaluate.html"):
+        assert f'<a href="{name}">{name}</a>' in page
+
+
+def test_medians_of_many_measures_are_folded_beyond_the_first_few(say, study: Path):
+    study.write_text("path,participant,condition\nann,1,dim\nbob,2,dim\neve,1,lit\n")
+    assert say("events", study, "--no_look", "--jobs", 1).code == 0
+    first, rest = Path("regard-out/list/study.html").read_text().split("<details>")
+    assert first.count("<tr><td>") == 5
+    assert f"<summary>{rest.count('<tr><td>')} more measures</summary>" in rest
+    assert re.search(r'<td class="number">[\d.]+<br><small class="dim">\[[\d.]+, [\d.]+\]</small></td>', first)

@@ -6,6 +6,7 @@ block and exits with 2; `--debug` shows the traceback instead. `regard check` ex
 
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -111,6 +112,7 @@ def _answer(words: list[str]) -> int:
         room.add_arguments(parser)
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
         options, overrides = parser.parse_known_args(words)
+        options.said = shlex.join(["regard", verb, *words])  # for pages, which say how they were made
         takes_overrides = getattr(room, "TAKES_OVERRIDES", False)
         _refuse_misspelt(parser, overrides, takes_overrides=takes_overrides)
         return room.run(options, overrides) if takes_overrides else room.run(options)

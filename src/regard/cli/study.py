@@ -25,7 +25,7 @@ COLUMNS = {"length_s": "duration_s", "gaze_hz": "gaze_rate_hz", "gaze_valid": "g
 
 EXIT_SOME_FAILED = 1
 
-NOT_SETTINGS = ("paths", "path", "out", "jobs", "engine", "by", "debug")
+NOT_SETTINGS = ("paths", "path", "out", "jobs", "engine", "by", "debug", "said")
 """Options that change nothing of what is made of a recording."""
 
 MOST_SHOWN = 20
@@ -105,9 +105,8 @@ def many(
     files = write_tables(tables, folder)
     files += finish(rows, folder) if finish is not None and rows is not None else []
     hint = hint_of(study, conditions)
-    words = command(verb, *options.paths)
     notes = [note for note in (hint, *study.notes) if note]
-    page = write_page(study, done, folder, verb=verb, conditions=conditions, notes=notes, command=words)
+    page = write_page(study, done, folder, verb=verb, by=by, conditions=conditions, notes=notes, command=options.said)
     _tell(study, done)
     if conditions is not None:
         heading(f"by {by}: {MEDIANS}")

@@ -18,7 +18,8 @@ from regard.io import writing
 from regard.io.recording import open_video
 from regard.types import GazeTrack, Recording
 from regard.viz.density import density
-from regard.viz.page import html_table, section, write_page
+from regard.viz.page import folded, links_html, section, write_page
+from regard.viz.score_tables import conditions_html
 from regard.viz.spread import spread_s
 
 if TYPE_CHECKING:
@@ -98,18 +99,27 @@ def contact_page(
     *,
     title: str,
     lead: str,
-    tables: "Mapping[str, pd.DataFrame] | None" = None,
+    conditions: "Mapping[str, pd.DataFrame] | None" = None,
+    files: Sequence[Path] = (),
     notes: Sequence[str] = (),
     command: str = "",
 ) -> Path:
-    """Write the page of all tiles, in their order, below a sentence that leads in and tables by their headings."""
-    parts = [section(name, html_table(table)) for name, table in (tables or {}).items()]
+    """Write the page of all tiles, in their order, below a sentence that leads in and medians by condition.
+
+    `conditions` are tables as `by_condition` makes them, by their headings; all but the first are folded. `files` are
+    linked.
+    """
+    parts = [
+        folded(name, conditions_html(table, first=len(table))) if k else section(name, conditions_html(table))
+        for k, (name, table) in enumerate((conditions or {}).items())
+    ]
     if any(tile.picture for tile in tiles):
         notes = ["Each picture is a frame of the recording's middle; the glow is where gaze was all through.", *notes]
     told = "".join(f'<p class="dim">{escape(note)}</p>\n' for note in notes)
     body = (
         f"<p>{escape(lead)}</p>\n{''.join(parts)}"
         f'<h2>Recordings</h2>\n<div class="tiles">\n{"".join(map(_tile, tiles))}</div>\n{told}'
+        f"{section('Tables of all recordings', links_html(files, path))}"
     )
     return write_page(path, title=title, body=body, command=command, style=TILES)
 

@@ -62,6 +62,11 @@ def section(name: str, inside: str) -> str:
     return f"<h2>{escape(name)}</h2>\n{inside}\n" if inside else ""
 
 
+def folded(name: str, inside: str) -> str:
+    """What opens on a click on its name."""
+    return f"<details><summary>{escape(name)}</summary>{inside}</details>\n"
+
+
 def picture_html(picture: UInt8[np.ndarray, "h w 3"], alt: str) -> str:
     """A picture in the page itself, as JPEG; `alt` says in words what it shows."""
     code = io.BytesIO()

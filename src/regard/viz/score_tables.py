@@ -1,13 +1,13 @@
 """Scores as tables of a page: unit, direction, interval, number of items, how they were measured, and longer tables."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regard.viz.in_words import Scored, hint_in_words, result_in_words
-from regard.viz.page import html_table, section
+from regard.viz.page import folded, html_table, section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,9 @@ BRACKETS = (
     "was drawn again 1,000 times, with repetition, and 95 % of the means lay there. Where the brackets of two models "
     "overlap widely, these items do not tell which is better. Items: of how many the number is."
 )
+FEW_ROWS = 5
+"""Measures that are shown of each condition; the others are folded."""
+MEDIANS = "Medians over participants, their 95 % intervals in brackets; n: how many participants."
 LONG = 20
 """Rows from which on a table is folded."""
 SUMMARY = ("score", "value", "low", "high", "num_items", "policy", "better")
@@ -101,6 +104,53 @@ def by_recording_html(scores: Scored, averaged: Mapping[str, str]) -> str:
     return section(f"By recording, the worst {first} first", _folded(table))
 
 
+def conditions_html(conditions: "pd.DataFrame", *, first: int = FEW_ROWS) -> str:
+    """What is usual under each condition: a row a measure, a column a condition; all but the first few are folded.
+
+    `conditions` is a table as `by_condition` makes it.
+    """
+    measures = list(conditions["measure"].unique())
+    under = conditions.groupby(conditions.columns[0], sort=False)
+    usual = {name: int(part["participants"].to_numpy().max()) for name, part in under}
+    shown, rest = (
+        _conditions(conditions.loc[conditions["measure"].isin(some)], usual)
+        for some in (measures[:first], measures[first:])
+    )
+    more = folded(f"{len(measures) - first} more measures", rest) if len(measures) > first else ""
+    return f'{shown}{more}<p class="dim">{MEDIANS}</p>'
+
+
+def _conditions(rows: "pd.DataFrame", usual: Mapping[Hashable, int]) -> str:
+    heads = "".join(
+        f'<th class="number">{_breaking(str(name))}<br><small>n {number}</small></th>' for name, number in usual.items()
+    )
+    lines = []
+    for measure, part in rows.groupby("measure", sort=False):
+        cells = part.set_index(part.columns[0])
+        said = "".join(_condition_cell(cells, name, number) for name, number in usual.items())
+        lines.append(f"<tr><td>{_breaking(str(measure))}</td>{said}</tr>")
+    return (
+        f'<div class="scroll"><table class="scores"><thead><tr><th>measure</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _condition_cell(cells: "pd.DataFrame", name: Hashable, usual: int) -> str:
+    """A median with its interval below it; how many participants where it is fewer than usual."""
+    if name not in cells.index:
+        return '<td class="number">-</td>'
+    median, low, high, number = cells.loc[name, ["median", "low", "high", "participants"]]
+    below = [] if np.isnan(low) else [f"[{_digits(low, 3)}, {_digits(high, 3)}]"]
+    below += [] if number == usual else [f"n {number:.0f}"]
+    small = f'<br><small class="dim">{" ".join(below)}</small>' if below else ""
+    return f'<td class="number">{_digits(median, 4)}{small}</td>'
+
+
+def _digits(value: float, number: int) -> str:
+    """So many significant digits, and all of those before the point."""
+    return f"{value:,.0f}" if abs(value) >= 10 ** (number - 1) else f"{value:.{number}g}"
+
+
 def wide(frame: "pd.DataFrame") -> "pd.DataFrame":
     """A table of scores for each value of something, with a column a score; any other as it is."""
     if "score" not in frame:
@@ -111,7 +161,7 @@ def wide(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 def _folded(frame: "pd.DataFrame") -> str:
     table = html_table(wide(frame).rename_axis(None, axis=1))
-    return table if len(frame) <= LONG else f"<details><summary>{len(frame)} rows</summary>{table}</details>"
+    return table if len(frame) <= LONG else folded(f"{len(frame)} rows", table)
 
 
 def unit_of(score: str) -> str:

@@ -21,11 +21,11 @@ svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px
 .key i { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; }
 .key i.line { width: 1.3em; height: .2em; border-radius: 0; vertical-align: .25em; }
 .lead { font-size: 1.1rem; margin: .9rem 0; max-width: 46rem; } small { font-size: .85em; }
-.scores td, .scores th { padding-right: .7rem; }
+.scores td, .scores th { padding-right: .5rem; } .scores tr > :last-child { padding-right: 0; }
 .scores th.number { overflow-wrap: anywhere; white-space: normal; max-width: 7rem; }
 .scores td:first-child { max-width: 9.5rem; min-width: 6.5rem; overflow-wrap: break-word; line-height: 1.3; }
 @media (min-width: 46rem) {
-  .scores td:first-child, .scores th.number { max-width: 18rem; } .scores td, .scores th { padding-right: 1.6rem; }
+  .scores td:first-child, .scores th.number { max-width: 18rem; } .scores tr > * + * { padding-left: 1.1rem; }
 }
 .scroll > table:not(.scores) td:first-child { white-space: nowrap; }
 ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } a { color: inherit; }

@@ -7,13 +7,15 @@ import pandas as pd
 
 from regard.engine.study.kept import Note
 from regard.engine.study.run import Done
-from regard.engine.study.tables import MEDIANS, kept_by_others, problems_of, side_by_side
+from regard.engine.study.tables import kept_by_others, problems_of
 from regard.io.study_list import Listed, StudyList
 from regard.viz.contact import PICTURE, Tile, contact_page
 
 PAGE = "study.html"
 
 LINKED = (".html", ".mp4", ".svg")
+TABLES = (".csv", ".html")
+"""Of the whole study."""
 
 
 def write_page(
@@ -22,23 +24,30 @@ def write_page(
     out: Path,
     *,
     verb: str,
+    by: str | None,
     conditions: pd.DataFrame | None,
     notes: list[str],
     command: str,
 ) -> Path:
-    """Write it, with the summary by condition where there is one, and those that other verbs left there."""
+    """Write it, with the summary by condition where there is one, and what other verbs left there."""
     tiles = [_tile(one, number, study, done, out) for number, one in enumerate(study.recordings)]
     long_s = sum(note.facts.get("duration_s", 0.0) for note in done.notes.values())
     odd = sum(bool(tile.problems) and not tile.is_broken for tile in tiles)
     broken = sum(tile.is_broken for tile in tiles)
     many = f"{len(study)} recording{'s' * (len(study) != 1)}"
     lead = f"{many}, {long_s / 60:.1f} minutes in all; {odd} to be looked at, {broken} broken."
-    tables = {}
-    if conditions is not None:
-        by = str(conditions.columns[0])
-        summaries = {verb: conditions, **dict(kept_by_others(study, out, by, verb))}
-        tables = {f"{name.capitalize()} by {by}: {MEDIANS}": side_by_side(t) for name, t in summaries.items()}
-    return contact_page(tiles, out / PAGE, title=study.name, lead=lead, tables=tables, notes=notes, command=command)
+    summaries = {} if conditions is None else {verb: conditions}
+    summaries |= {} if by is None else dict(kept_by_others(study, out, by, verb))
+    return contact_page(
+        tiles,
+        out / PAGE,
+        title=study.name,
+        lead=lead,
+        conditions={f"{name.capitalize()} by {by}": table for name, table in summaries.items()},
+        files=sorted(file for file in out.iterdir() if file.suffix in TABLES and file.name != PAGE),
+        notes=notes,
+        command=command,
+    )
 
 
 def _tile(one: Listed, number: int, study: StudyList, done: Done, out: Path) -> Tile:
