@@ -163,6 +163,15 @@ def test_the_page_keeps_the_summary_of_each_verb_while_its_recordings_are_the_sa
     assert "dim<br><small>n 1</small></th>" in events  # bob's gaze is another one by now
 
 
+def test_a_verb_without_numbers_of_its_own_has_no_medians_by_condition(say, study: Path):
+    study.write_text("path,participant,condition\nann,1,dim\neve,1,lit\n")
+    said = say("predict", study, "--model", "centre-prior", "--jobs", 1)
+    assert said.code == 0
+    assert "by condition" not in said.out
+    assert not Path("regard-out/list/predict_by_condition.csv").exists()
+    assert "gaze_rate_hz" not in Path("regard-out/list/study.html").read_text()
+
+
 def test_the_page_links_the_tables_and_says_the_command_as_it_was(say, study: Path):
     study.write_text("path,participant,condition\nann,1,dim\neve,1,lit\n")
     assert say("evaluate", study, "--model", "centre-prior", "--jobs", 1, "--out", "out").code == 0

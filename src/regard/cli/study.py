@@ -98,7 +98,7 @@ def many(
         out.print(f"{number} {'was' if number == 1 else 'were'} done before, and nothing has changed since")
     recordings = recordings_table(study, done)
     rows = rows_table(study, done, folder, verb)
-    conditions = None if by is None else conditions_table(study, done, by)
+    conditions = None if by is None else conditions_table(study, done, by, of_facts=rows is None)
     tables = {verb: recordings} if rows is None else {verb: rows, f"{verb}_recordings": recordings}
     tables |= {name: t for name in more if (t := rows_table(study, done, folder, verb, name)) is not None}
     tables |= {} if conditions is None else {f"{verb}_by_{by}": conditions}

@@ -86,16 +86,16 @@ def condition_column(study: StudyList, by: str | None) -> str | None:
     )
 
 
-def conditions_table(study: StudyList, done: Done, by: str) -> pd.DataFrame | None:
+def conditions_table(study: StudyList, done: Done, by: str, *, of_facts: bool = False) -> pd.DataFrame | None:
     """What is usual under each condition, which the list's column `by` says: see `by_condition`.
 
-    Of the verb's own numbers, and where it has none, of what is known of each recording. None where nothing is done.
+    Of the verb's own numbers, or of what is known of each recording. None where there are none.
     """
     rows = {one.id: done.notes[one.id] for one in study.recordings if one.id in done.notes}
-    if not rows:
+    said = [note.facts if of_facts else note.numbers for note in rows.values()]
+    if not any(said):
         return None
-    has_numbers = any(note.numbers for note in rows.values())
-    numbers = pd.DataFrame([note.numbers if has_numbers else note.facts for note in rows.values()], index=list(rows))
+    numbers = pd.DataFrame(said, index=list(rows))
     numbers = numbers.drop(columns=["num_frames", "width", "height"], errors="ignore")
     own = study.columns.set_axis([one.id for one in study.recordings]).loc[list(rows)]
     who = own[PARTICIPANT] if PARTICIPANT in own else pd.Series(list(rows), index=list(rows))
