@@ -97,15 +97,30 @@ def test_what_cannot_be_learnt_from_is_refused(recordings: tuple[Recording, Reco
     one, _ = recordings
     assert one.gaze is not None
     late = replace(one, gaze=replace(one.gaze, time_s=one.gaze.time_s + 99))
-    for wrong in (replace(one, gaze=None), late):
+    between = (one.gaze.time_s > 0.3) & (one.gaze.time_s < 0.6)
+    short = replace(one.gaze, **{n: getattr(one.gaze, n)[between] for n in ("time_s", "point", "state")})
+    for wrong in (replace(one, gaze=None), late, replace(one, gaze=short)):
         with pytest.raises(FileError, match="no valid gaze"):
-            write_lerobot([wrong], tmp_path / "set", task="a")
+            write_lerobot([wrong], tmp_path / "set", task="a", fps=1)
     with pytest.raises(FileError, match="without video"):
         write_lerobot([replace(one, video=None)], tmp_path / "set", task="a")
     with pytest.raises(RecipeError, match="no rate"):
         write_lerobot([one], tmp_path / "set", task="a", fps=0)
     with pytest.raises(FileError, match="pictures of 64 x 64 after such of 128 x 96"):
         write_lerobot([one, replace(one, video=regard.open(square).video)], tmp_path / "other", task="a")
+
+
+def test_gaze_that_no_float32_holds_is_not_valid(recordings: tuple[Recording, Recording], tmp_path: Path):
+    one, _ = recordings
+    assert one.gaze is not None
+    point = one.gaze.point.copy()
+    point[:100, 1] = 1e300
+    write_lerobot([replace(one, gaze=replace(one.gaze, point=point))], tmp_path / "set", task="a")
+    (file,) = (tmp_path / "set" / "data").rglob("*.parquet")
+    rows = pq.read_table(file).to_pylist()
+    assert not rows[1]["observation.gaze_valid"]
+    assert np.isnan(rows[1][GAZE]).all()
+    assert rows[-1]["observation.gaze_valid"]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from regard.errors import FileError, RecipeError
 from regard.io.media.writer import FilmWriter
 from regard.io.recording import open_video
-from regard.types import Recording
+from regard.types import GazeTrack, Recording
 
 SCENE, GAZE, VALID = "observation.images.scene", "observation.gaze", "observation.gaze_valid"
 FILE = "chunk-{chunk:03d}/file-{file:03d}"
@@ -85,13 +85,6 @@ def _video_of(recording: Recording) -> tuple[np.ndarray, tuple[int, int]]:
     source = open_video(recording.require_video())
     found = source.times_s, source.size
     source.close()
-    if recording.gaze is None or not recording.gaze.at(found[0]).valid.any():
-        raise FileError(
-            recording.id,
-            found="no valid gaze while the video lasts",
-            wanted="gaze, without which there is nothing to learn of it",
-            do="see what `regard check` says about the gaze, or take the recording out",
-        )
     return found
 
 
@@ -106,11 +99,21 @@ def _require_shape(recording: Recording, own: tuple[int, int], size: tuple[int, 
 
 
 def _rows(recording: Recording, times_s: np.ndarray, episode: int, start: int) -> dict[str, np.ndarray]:
-    assert recording.gaze is not None
-    seen, count = recording.gaze.at(times_s), len(times_s)
+    count = len(times_s)
+    seen = GazeTrack.lost(times_s) if recording.gaze is None else recording.gaze.at(times_s)
+    with np.errstate(over="ignore"):
+        point = seen.point.astype(np.float32)
+    valid = seen.valid & np.isfinite(point).all(axis=1)
+    if not valid.any():
+        raise FileError(
+            recording.id,
+            found="no valid gaze at the moments of the dataset's frames",
+            wanted="gaze, without which there is nothing to learn of it",
+            do="see what `regard check` says about the gaze, give more --fps, or take the recording out",
+        )
     return {
-        GAZE: seen.point.astype(np.float32),
-        VALID: seen.valid,
+        GAZE: np.where(valid[:, None], point, np.float32(np.nan)),
+        VALID: valid,
         "timestamp": times_s.astype(np.float32),
         "frame_index": np.arange(count),
         "episode_index": np.full(count, episode),
