@@ -106,6 +106,12 @@ def test_an_error_of_the_disk_becomes_a_file_error(code: int, tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_is_full_while_copying_is_not_the_copied_files_fault(tmp_path: Path):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "video.mp4"))
+    with pytest.raises(FileError, match="(?s)scores.csv.*No space left"):
+        fail_halfway(tmp_path / "scores.csv", error)
+
+
 def test_an_error_about_another_file_stays_itself(tmp_path: Path):
     with pytest.raises(FileNotFoundError), writing(tmp_path / "scores.csv") as part:
         part.write_text((tmp_path / "absent.csv").read_text())

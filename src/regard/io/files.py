@@ -1,5 +1,6 @@
 """Writing files so that nothing half-written ever carries its final name."""
 
+import errno
 import hashlib
 import os
 import platform
@@ -22,6 +23,8 @@ LEFT = re.compile(r"(?P<stem>.+?)(\.part-(?P<host>[0-9a-f]{4})-(?P<process>\d+)-
 
 MAX_STEM = 180
 """Characters of the final name in the temporary one: file systems allow 255 bytes."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 MAX_AGE_S = 7 * 86400
 """Nobody writes a file for longer."""
@@ -152,8 +155,11 @@ def _remove_quietly(path: Path) -> None:
 
 
 def _is_about_another_file(error: OSError, part: Path, path: Path) -> bool:
-    """True for an error that names a file which is neither of ours, nor above or inside them."""
-    if not isinstance(error.filename, str | Path):
+    """True for an error that names a file which is neither of ours, nor above or inside them.
+
+    A full disk is never another file's: copying names the one that is read.
+    """
+    if error.errno in FULL or not isinstance(error.filename, str | Path):
         return False
     named = Path(error.filename)
     ours = {part, path, *part.parents}
