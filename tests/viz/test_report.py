@@ -82,6 +82,15 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(recording, tmp_p
     assert not {"script", "link", "iframe", "object"} & set(page.tags)
 
 
+def test_the_page_begins_with_what_it_is_about(recording, tmp_path):
+    table = pd.DataFrame({"movement": ["fixation"], "count": [3], "per_minute": [9.0], "duration_s": [0.3]})
+    page = report(recording, tmp_path / "r.html", movements=table, film=tmp_path / "f.mp4").read_text()
+    assert page.index("<h2>Eye movements</h2>") < page.index("<video") < page.index("<h2>Recording</h2>")
+    scores = evaluate(recording, answers())
+    page = report(recording, tmp_path / "r.html", movements=table, prediction=answers(), scores=scores).read_text()
+    assert page.index("<h2>Scores</h2>") < page.index("<h2>Recording</h2>") < page.index("<h2>Eye movements</h2>")
+
+
 def test_every_text_from_outside_is_escaped(recording, tmp_path):
     table = pd.DataFrame({EVIL: [EVIL, "b"], "n": [1.0, float("nan")]})
     rec = replace(recording, id=EVIL, subject=EVIL, notes=(EVIL,))

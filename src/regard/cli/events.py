@@ -120,6 +120,7 @@ def _written(
         scores=found.scores,
         film=folder / "events.mp4" if with_film else None,
         findings=findings_table(check),
+        files=files[:1],
         command=made_by,
         look=look,
     )

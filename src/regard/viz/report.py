@@ -55,7 +55,8 @@ def report(
     Of gaze without a video, the page has no pictures.
 
     `scores` are what `regard.evaluate` returned, or several of these by the model's name: the page reads them in a
-    sentence, and says unit, direction, interval and protocol. `movements` is the summary of `regard.eye_movements`.
+    sentence, and says unit, direction, interval and protocol. `movements` is the summary of `regard.eye_movements`;
+    without such scores the page begins with it.
     `findings`, and any other table as `scores`, are shown as they are. `film` is played in the page, which names it
     from its own folder; `files` are linked. `command` is what made the page, `look` what shows the recording frame by
     frame. `progress` is told the share done. Nothing is left under `path` when writing fails, which raises FileError.
@@ -70,8 +71,10 @@ def report(
     sheet, mean = ("", None) if source is None else _sheet(recording, source, prediction, progress)
     scored = _by_model(scores, prediction)
     start_s, end_s = _span_s(recording, source)
+    moved = section("Eye movements", _moved(recording, movements, start_s=start_s, end_s=end_s))
     parts = [
         lead_html(scored),
+        "" if scored else moved + section("Scores", _as_it_is(scores)),
         "" if film is None else _film(Path(film), path),
         section("Scores", scores_html(scored) if scored else ""),
         details_html(scored),
@@ -79,10 +82,9 @@ def report(
         section("Check", "" if findings is None else html_table(findings)),
         section("Gaze over time", _gaze_over_time(recording, prediction, end_s=end_s)),
         *(section(*t.section(end_s=end_s)) for t in tellings_of(recording, prediction)),
-        section("Eye movements", _moved(recording, movements, start_s=start_s, end_s=end_s)),
+        moved if scored else "",
         section("At a glance", sheet),
         section("Where gaze rested", _rested(recording, mean)),
-        section("Scores", _as_it_is(scores)),
         section("Files", links_html([Path(file) for file in files], path)),
         section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]

@@ -29,7 +29,7 @@ svg, img { display: block; width: 100%; height: auto; } img { border-radius: 6px
 }
 .scroll > table:not(.scores) td:first-child { white-space: nowrap; }
 ul { margin: .3rem 0; padding-left: 1.2rem; overflow-wrap: anywhere; } a { color: inherit; }
-summary { cursor: pointer; }
+summary { cursor: pointer; } video { margin: 1.2rem 0 .3rem; }
 video { display: block; max-width: 44rem; width: 100%; border-radius: 6px; background: #15181c; }
 code { font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 footer { margin-top: 2.2rem; padding-top: .6rem; border-top: 1px solid var(--line); color: var(--dim); }
