@@ -101,3 +101,12 @@ def test_coefficients_of_no_lens_in_an_export_are_refused(cloud, coefficients):
     (cloud / "scene_camera.json").write_text(json.dumps(about))
     with pytest.raises(FileError, match=r"scene_camera\.json"):
         open_pupil_cloud(cloud)
+
+
+@pytest.mark.parametrize(
+    ("about", "who"),
+    [({"wearer_id": "5"}, "5"), ({"wearer_id": "00000000-0000-0000-0000-000000000000"}, "unknown"), ({}, "unknown")],
+)
+def test_a_blanked_wearer_is_unknown(cloud, about, who):
+    (cloud / "info.json").write_text(json.dumps(about))
+    assert open_pupil_cloud(cloud).subject == who

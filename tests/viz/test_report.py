@@ -91,6 +91,12 @@ def test_the_page_begins_with_what_it_is_about(recording, tmp_path):
     assert page.index("<h2>Scores</h2>") < page.index("<h2>Recording</h2>") < page.index("<h2>Eye movements</h2>")
 
 
+@pytest.mark.parametrize(("subject", "said"), [("s1", True), ("unknown", False), ("", False)])
+def test_the_page_says_who_wore_the_glasses_only_where_that_is_known(recording, tmp_path, subject, said):
+    page = report(replace(recording, subject=subject), tmp_path / "r.html").read_text()
+    assert ("worn by" in page) == said
+
+
 def test_every_text_from_outside_is_escaped(recording, tmp_path):
     table = pd.DataFrame({EVIL: [EVIL, "b"], "n": [1.0, float("nan")]})
     rec = replace(recording, id=EVIL, subject=EVIL, notes=(EVIL,))

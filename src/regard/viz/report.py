@@ -88,7 +88,8 @@ def report(
         section("Files", links_html([Path(file) for file in files], path)),
         section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
-    under = f"{'gaze of' if source is None else 'worn by'} {recording.subject}"
+    whose = "gaze of" if source is None else "worn by"
+    under = "" if recording.subject in ("", "unknown") else f"{whose} {recording.subject}"
     return write_page(path, title=recording.id, under=under, look=look, command=command, body="".join(parts))
 
 

@@ -26,7 +26,7 @@ from regard.errors import ClockError, FileError
 from regard.io.clock import onto_video_clock, require_length, require_overlap
 from regard.io.devices.device import Device
 from regard.io.devices.lens import WITHOUT
-from regard.io.devices.name import recording_id
+from regard.io.devices.name import recording_id, wearer_in
 from regard.io.devices.scene_size import require_shape
 from regard.io.devices.track import measured
 from regard.io.devices.unread import not_read
@@ -159,7 +159,7 @@ def _require_told_length(video: Path, frame_s: Float64[np.ndarray, "k"], about: 
 def _wearer(folder: Path, about: dict[str, Any]) -> str:
     file = folder / "wearer.json"
     wearer = read_json(file, wanted="the wearer's name", do=COPY_AGAIN) if file.is_file() else {}
-    return str(about.get("wearer_name") or wearer.get("name") or about.get("wearer_id") or "unknown")
+    return wearer_in(about, wearer.get("name"))
 
 
 def _offset(about: dict[str, Any]) -> list[str]:

@@ -1,13 +1,18 @@
-"""What a recording is called: its folder's name, with those above where the name alone says nothing."""
+"""What a recording is called, by its folder's name and those above where that says nothing; and who wore the glasses."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 FOLDERS = re.compile(r"\d{1,6}|raw|exports?|data|recordings?|session|segments?|out(put)?", re.IGNORECASE)
 FILES = re.compile(r"\d{1,6}|world|videos?|recording|scene(video)?|fullstream|preview(_rgb)?", re.IGNORECASE)
 """Names that many files and folders bear, such as Neon's A/raw and B/raw or Core's exports/000."""
 
 MOST = 4
+
+BLANKED = "00000000-0000-0000-0000-000000000000"
+"""Of an id that was taken out."""
 
 
 def recording_id(path: Path) -> str:
@@ -20,3 +25,9 @@ def recording_id(path: Path) -> str:
         names.insert(0, parent.name)
         says_nothing = FOLDERS
     return "-".join(names)
+
+
+def wearer_in(about: Mapping[str, Any], name: object = None) -> str:
+    """Who wore Pupil Labs' glasses, by name or id, as info.json or else this name says; "unknown" where nothing does."""
+    wearer = str(about.get("wearer_name") or name or about.get("wearer_id") or BLANKED)
+    return "unknown" if wearer == BLANKED else wearer

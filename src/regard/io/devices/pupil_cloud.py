@@ -27,7 +27,7 @@ from regard.io.clock import onto_video_clock, require_increasing, require_overla
 from regard.io.devices.device import Device
 from regard.io.devices.folder import video_files
 from regard.io.devices.lens import WITHOUT, lens_told, require_lens
-from regard.io.devices.name import recording_id
+from regard.io.devices.name import recording_id, wearer_in
 from regard.io.devices.scene_size import scene_size
 from regard.io.json_text import read_json
 from regard.io.media.looks import media_streams
@@ -160,7 +160,7 @@ def _blinks(table: pd.DataFrame, time_s: Float64[np.ndarray, "n"]) -> tuple[Segm
 
 def _wearer(path: Path) -> str:
     about = read_json(path, wanted="info.json of the export", do=EXPORT_AGAIN) if path.exists() else {}
-    return str(about.get("wearer_name") or about.get("wearer_id") or "unknown")
+    return wearer_in(about)
 
 
 DEVICE = Device(
