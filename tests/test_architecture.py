@@ -1,5 +1,6 @@
 """The house keeps its floors: imports only go down, files stay short, and importing the package costs nothing."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -28,6 +29,18 @@ def test_no_file_is_longer_than_three_hundred_lines():
 def test_no_room_is_a_lumber_room():
     forbidden = {"utils", "util", "common", "helpers", "misc"}
     assert not [f for f in SOURCE.rglob("*.py") if f.stem in forbidden or f.parent.name in forbidden]
+
+
+def test_a_dataclass_of_arrays_is_not_compared_by_its_values():
+    """Numpy says neither true nor false of two arrays, and hashes none: `==`, `in` and `hash` would raise."""
+    wrong = []
+    for file in SOURCE.rglob("*.py"):
+        for kind in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)):
+            made = " ".join(ast.unparse(decorator) for decorator in kind.decorator_list)
+            fields = " ".join(ast.unparse(line.annotation) for line in kind.body if isinstance(line, ast.AnnAssign))
+            if made.startswith("dataclass") and re.search(r"ndarray|Tensor|DataFrame", fields):
+                wrong += [] if "eq=False" in made else [f"{file.name} {kind.name}"]
+    assert not wrong
 
 
 def test_importing_regard_loads_no_heavy_library():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from regard.errors import FileError
-from regard.types import MIN_GAP_S, Clip, FaceTrack, GazeState, GazeTrack, HandTrack, Recording
+from regard.types import MIN_GAP_S, Camera, Clip, FaceTrack, GazeState, GazeTrack, HandTrack, Recording, Segment
 
 LOST, TRACKED, FIXATION, SACCADE = GazeState.LOST, GazeState.TRACKED, GazeState.FIXATION, GazeState.SACCADE
 
@@ -180,7 +180,8 @@ def test_a_light_recording_has_no_tracks_but_those_that_are_kept():
     gaze = GazeTrack.lost(np.zeros(1))
     hands = HandTrack(time_s=np.zeros(1), point=np.full((1, 2, 2), 0.5))
     recording = Recording(id="r", subject="s", gaze=gaze, faces=(face([0.0]),), hands=hands, others={"o": gaze})
-    assert recording.light() == Recording(id="r", subject="s")
+    light = recording.light()
+    assert (light.gaze, light.segments, light.faces, light.hands, light.others) == (None, (), None, None, {})
     assert recording.light("hands").hands is hands
     assert recording.light("faces").faces == recording.faces
 
@@ -201,3 +202,22 @@ def test_hands_are_found_by_the_nearest_row_and_unknown_far_from_all():
 def test_hands_refuse_what_cannot_be_a_track():
     with pytest.raises(ValueError, match="strictly increasing"):
         HandTrack(time_s=np.zeros(2), point=np.zeros((2, 2, 2)))
+
+
+def test_what_holds_arrays_equals_itself_alone_and_can_be_looked_up():
+    def opened() -> tuple[object, ...]:
+        gaze = GazeTrack(time_s=np.arange(3.0), point=np.full((3, 2), 0.5), state=np.ones(3, np.int8))
+        recording = Recording(id="ann", subject="ann", gaze=gaze, others={"ben": gaze})
+        clip = Clip(recording=recording, frame_s=np.arange(2.0), gaze_s=np.arange(2.0), labels={"verb": 1})
+        return gaze, recording, clip, Camera(height=96, width=128, matrix=np.eye(3))
+
+    for one, again in zip(opened(), opened(), strict=True):
+        assert one != again
+        assert one in [again, one]
+        assert again not in {one}
+
+
+def test_segments_are_compared_by_their_values():
+    one, again = (Segment(start_s=0.0, end_s=1.0, kind="action", labels={"verb": 1}) for _ in range(2))
+    assert one in {again}
+    assert one != Segment(start_s=0.0, end_s=1.0, kind="action", labels={"verb": 2})

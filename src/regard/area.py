@@ -30,7 +30,7 @@ class Fault(NamedTuple):
     do: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Area:
     """A polygon over time: its corners at k keyframes, normalised, (0, 0) the top-left corner of the upright picture.
 

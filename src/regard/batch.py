@@ -94,7 +94,7 @@ def _is(spec: FieldSpec) -> Any:
     return field(default=None, metadata={"spec": spec})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
     """One example: t shown frames, f moments of flow (the shown frames if `Clip.flow_s` is None), u asked moments.
 
@@ -161,7 +161,7 @@ FIELDS: Mapping[str, FieldSpec] = {f.name: f.metadata["spec"] for f in fields(Sa
 """Every field that a Batch has of its Samples."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Batch:
     """b examples, padded at the end to the longest. `frame_valid` and `asked_valid` are False on padding.
 

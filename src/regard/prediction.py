@@ -32,7 +32,7 @@ PIECE = 256
 """Answers in a piece: a few megabytes of maps."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
     """n answers about one recording, in time order; each has a row in every array of `values`.
 

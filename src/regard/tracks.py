@@ -36,7 +36,7 @@ PHASES = ("noise", "fixation", "saccade", "pursuit")
 """What the four scores of a predicted "phase" are of, as GazeCom's labels have it; noise is LOST."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GazeTrack:
     """Where somebody looked over time: n measurements in time order.
 
@@ -181,7 +181,7 @@ def _nearest(
     return nearest, np.abs(time_s[nearest] - asked_s) <= max_gap_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FaceTrack:
     """A face that was followed over n moments: boxes (x0, y0, x1, y1) in normalised image coordinates.
 
@@ -262,7 +262,7 @@ class FaceTrack:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HandTrack:
     """Where the wearer's hands were seen in the picture over n moments: the left one, then the right one.
 

@@ -1,7 +1,8 @@
 """The nouns: what was recorded, where somebody looked and what we cut from it.
 
 Everything here is numpy or plain Python, cheap to import and to build; pixels and sound stay in their files
-until somebody asks. `regard.batch` holds the two nouns that carry tensors, `regard.prediction` what models answer.
+until somebody asks. What holds arrays equals itself alone; streams and segments are compared by their values.
+`regard.batch` holds the two nouns that carry tensors, `regard.prediction` what models answer.
 
 One clock: every `..._s` is in seconds from the presentation time of the recording's first video frame.
 One frame of reference: a point is (x, y) with (0, 0) the top-left corner of the upright image and (1, 1) its
@@ -48,7 +49,7 @@ TRAINED = "trained"
 outside the recording's own video, where that is a piece cut out of a longer one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Camera:
     """How the scene camera maps directions to pixels of the upright image.
 
@@ -133,7 +134,7 @@ class Segment:
     end_s: float
     kind: str
     name: str = ""
-    labels: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 class FaceFilm(NamedTuple):
@@ -148,7 +149,7 @@ class FaceFilm(NamedTuple):
     size: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Recording:
     """One session of one person: paths and small tables; no picture or sound is decoded until asked.
 
@@ -235,7 +236,7 @@ class Recording:
         return self.video
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Clip:
     """Which moments make one example; no pixels.
 

@@ -31,7 +31,7 @@ OF_FIXATIONS = COLUMNS[8:15]
 COUNTS = ["fixations", "visits"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AreaScores:
     """How gaze went over areas.
 

@@ -21,7 +21,7 @@ SCORING = "scoring"
 """The note of a table of items that says which class made it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
     """`items`: one row per moment, from which everything else can be recomputed. `summary`: one row per score.
 

@@ -37,7 +37,7 @@ class NoEventsError(RegardError):
     """Gaze in which eye movements cannot be told from each other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EyeMovements:
     """What the eye was doing in a recording.
 

@@ -85,7 +85,7 @@ class PredictionWriter:
         self._parquet.write_table(table.cast(self._parquet.schema))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PredictionFile:
     """A saved prediction of any length: the times are in memory, the arrays stay in the file until asked for."""
 

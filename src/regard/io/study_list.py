@@ -53,7 +53,7 @@ class Listed:
         return re.sub(r"[^\w.-]+", "_", self.id).strip("._") or "recording"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StudyList:
     """The recordings of a study, in order, and the list's own columns, a row a recording.
 

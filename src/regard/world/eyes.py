@@ -28,7 +28,7 @@ BLINK_S = (0.10, 0.22)
 PURSUIT_LAG_S = 0.03
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scanpath:
     """The eyes' true way over the counter at RATE_HZ: tangents (x, y), movement, and the thing aimed at (-1: none)."""
 

@@ -14,7 +14,7 @@ MEAN_GAZE_Y = 0.12
 """Height on the counter at which the head is level: the middle of the working area."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Path:
     """A thing's way through d numbers: it rests at each keyframe and moves between two with minimum jerk.
 
@@ -48,7 +48,7 @@ class Path:
         return values[before] + eased * (values[after] - values[before])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Head:
     """Yaw, pitch and roll of the scene camera, sampled at `rate_hz` from time 0."""
 

@@ -34,7 +34,7 @@ class Part:
     paint: Paint | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trace:
     """A solid without its colours, so that one trace serves many worlds."""
 

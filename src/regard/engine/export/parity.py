@@ -38,7 +38,7 @@ class Difference:
     same_top: float = np.nan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Said:
     """Answers about the same clips: arrays in a user's terms, and the task's scores where gaze or labels are known."""
 

@@ -10,7 +10,7 @@ ANSWERED = "answered_s"
 """The array of a live prediction that says when each answer was there, on the source's clock."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
     """What one model said, one row for each moment that it had not said before."""
 

@@ -28,7 +28,7 @@ Stamp = list[list[Any]]
 """Of each file: name, length, and when it was changed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Told:
     """What a verb says of one recording: `numbers`, one each, to compare recordings by; `table` in long form.
 

@@ -35,7 +35,7 @@ class Run:
     scores: ScoresView | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Found:
     """What was found about one recording. `notes` name what lies there and is not shown."""
 

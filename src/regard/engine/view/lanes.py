@@ -14,7 +14,7 @@ GAP = 3
 """A line is broken where there is nothing for so many of its usual intervals."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Line:
     """A number over time; NaN where it is not known. Times do not decrease.
 
@@ -58,7 +58,7 @@ def line(name: str, colour: str, time_s: Float64[np.ndarray, "n"], value: Shaped
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Band:
     """Stretches [start, end) in order of their starts, each of a code; `codes` are name and colour of each.
 

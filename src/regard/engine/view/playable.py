@@ -34,7 +34,7 @@ TICK_S = 1e-4
 """A copy keeps times to a ninety-thousandth of a second."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Playable:
     """A file, and of its n frames when the file shows each from its first one on, and when the recording does.
 

@@ -15,7 +15,7 @@ AFTER_S = 1e-3
 """A keyframe may stand this late after the end, as rounded times do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture:
     """What is known of the recording that areas are about: the picture's (height, width), its frames' times, its end.
 
@@ -27,7 +27,7 @@ class Picture:
     end_s: float = np.inf
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
     """One shape of a file: `where` it stands there, of which area, from when on, and its corners, none: not there.
 

@@ -128,7 +128,7 @@ def _participant(path: Path) -> str:
     return str((info.get("Name") if isinstance(info, dict) else None) or "unknown")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Segment:
     """Gaze at seconds from the segment's first frame, which was taken at `zero_us` on the device's clock."""
 
@@ -215,7 +215,7 @@ def _starts(segments: list[_Segment]) -> tuple[list[float], list[str]]:
     return starts_s, notes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Live:
     time_us: Int64[np.ndarray, "n"]
     point: Float64[np.ndarray, "n 2"]

@@ -25,7 +25,7 @@ from regard.errors import FileError
 from regard.io.media.container import S, open_media, packets_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PacketTable:
     """n packets of one stream in the order they are stored and decoded. Times are in ticks of `tick_s`.
 

@@ -25,7 +25,7 @@ SEAM_S = 0.005
 """Stamps that leave less than this between two packets are rounding (Matroska: 1 ms) or jitter, not a pause."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SoundLook(Facts):
     """What the first look finds out. `state` is that of the file then."""
 

@@ -12,7 +12,7 @@ TIME_TOLERANCE_S = 1e-6
 microseconds, far shorter than any frame."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TimeIndex:
     """The n shown frames of a video in the order they are shown."""
 

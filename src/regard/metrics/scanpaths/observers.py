@@ -23,7 +23,7 @@ SIGMA_S = 0.02625
 """Standard deviations of the blur, over space and over time: Dorr et al., 2010."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Blur:
     """What a gaze point becomes: a Gaussian over frames, rows and columns; what leaves the video is mirrored back in.
 

@@ -61,7 +61,7 @@ class Rules:
     """Measurements farther apart are not compared, unless the track has no shorter intervals."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Movements:
     """A track whose states were told, the way and the speed they were told from, by which rules and threshold.
 

@@ -25,7 +25,7 @@ SAME_TIME_S = 1e-6
 """Rounding of times that are meant to lie exactly half a window apart."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeadTurns:
     """How the head, and so the scene camera, turned: `turn_rad` from each of m moments to the next.
 
@@ -37,7 +37,7 @@ class HeadTurns:
     turn_rad: Float64[np.ndarray, "m-1 3"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GazePath:
     """The gaze's way over the world: position in degrees (x right, y down), continuous within a stretch.
 

@@ -21,7 +21,7 @@ __all__ = ["ActionLoss", "GazeTargets", "LabelLoss", "Targets"]
 Labels = Mapping[str, Int64[Tensor, "b"]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GazeTargets:
     """Where the wearer looked at the t shown frames, as far as it supervises: NaN where it is not known or not seen."""
 
@@ -34,7 +34,7 @@ class GazeTargets:
         return torch.where(torch.isin(self.state.long(), wanted)[..., None], self.point, torch.nan)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Targets:
     """What the answer about b clips is compared with. `gaze` None: gaze does not supervise.
 
