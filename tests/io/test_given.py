@@ -7,7 +7,7 @@ import pytest
 
 import regard
 from regard.io import Video, write_prediction
-from regard.io.given import answers_of, recording_of
+from regard.io.given import answers_of, path_of, recording_of
 from regard.world import write_world
 
 
@@ -37,6 +37,24 @@ def test_another_kind_of_argument_is_refused_by_its_name():
     assert refused.value.do == "open it first: regard.open(path)"
     with pytest.raises(regard.RegardError, match=r"list \[1, 2\]"):
         answers_of([1, 2])
+
+
+def test_a_wrong_call_is_answered_with_the_right_one(folder: Path, tmp_path: Path):
+    recording = regard.open(folder)
+    with pytest.raises(regard.RegardError, match="too many positional arguments") as refused:
+        regard.report(recording, None, tmp_path / "page.html")  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert refused.value.wanted == "regard.report(recording, path, prediction=prediction)"
+    with pytest.raises(regard.RegardError, match=r"regard\.film\(recording, prediction, path\)"):
+        regard.film(recording, tmp_path / "film.mp4")  # pyright: ignore[reportCallIssue]
+    with pytest.raises(regard.RegardError, match=r"wanted: the path of the \.html file"):
+        path_of(recording, ".html")
+
+
+def test_a_film_and_a_page_are_refused_by_their_suffix_before_anything_is_done(tmp_path: Path):
+    for write in (lambda path: regard.film("nowhere", None, path), lambda path: regard.report("nowhere", path)):
+        with pytest.raises(regard.RegardError, match=r"found:  the suffix '\.txt'"):
+            write(tmp_path / "x.txt")
+    assert path_of("FILM.MP4", ".mp4") == Path("FILM.MP4")
 
 
 def test_each_noun_says_in_a_line_what_it_is(folder: Path):

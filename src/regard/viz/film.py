@@ -5,7 +5,7 @@ from pathlib import Path
 
 from regard.area import Area
 from regard.io import FilmWriter
-from regard.io.given import answers_of, recording_of
+from regard.io.given import answers_of, called_as, path_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_sound, open_video
 from regard.sources import FrameSource, PlanarSource
@@ -18,6 +18,7 @@ CHUNK_BYTES = 4 * 2**20
 """Decoded frames held at a time: few, so that they are drawn on while they lie in the processor's cache."""
 
 
+@called_as("regard.film(recording, prediction, path), where prediction may be None")
 def film(
     recording: Recording | Path | str,
     prediction: Answers | Path | str | None,
@@ -36,17 +37,18 @@ def film(
 
     Frames keep their times, so variable frame rate stays, and the sound stays in step. `max_height` shrinks larger
     pictures to that many lines; None keeps them. `progress` is told the frames done, and of how many. Returns the path.
-    Nothing is left under it when writing fails, which raises FileError.
+    Nothing is left under it when writing fails, which raises FileError; so does, before anything is
+    done, a path that does not end in .mp4.
 
     Examples:
         >>> regard.film("my_recording/", None, "film.mp4").stat().st_size > 10_000
         True
     """
+    path = path_of(path, ".mp4")
     recording, prediction = recording_of(recording), None if prediction is None else answers_of(prediction)
     drawing = drawing_of(recording.gaze, prediction, trail_s=trail_s)
     drawn_areas = AreasDrawn(areas, recording.gaze) if areas else None
     hands = None if recording.hands is None else Hands(recording.hands)
-    path = Path(path)
     source = open_video(recording.require_video())
     sound = None if recording.audio is None else open_sound(recording.audio)
     size, times_s = film_size(source, max_height=max_height), source.times_s

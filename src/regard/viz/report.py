@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from regard.io.following import has_points_in
-from regard.io.given import answers_of, recording_of
+from regard.io.given import answers_of, called_as, path_of, recording_of
 from regard.io.predictions import Answers
 from regard.io.recording import open_video
 from regard.ops.states import lost_share, off_screen_share, runs, span_of
@@ -36,6 +36,7 @@ STRIP = (21, 24, 28)
 """Ground of the contact sheet, a film strip on light and dark pages alike."""
 
 
+@called_as("regard.report(recording, path, prediction=prediction)")
 def report(
     recording: Recording | Path | str,
     path: Path | str,
@@ -65,7 +66,7 @@ def report(
         >>> regard.report("my_recording/", "report.html").name
         'report.html'
     """
-    path, recording = Path(path), recording_of(recording)
+    path, recording = path_of(path, ".html"), recording_of(recording)
     prediction = None if prediction is None else answers_of(prediction)
     source = open_video(recording.require_video()) if recording.gaze is None or recording.video else None
     sheet, mean = ("", None) if source is None else _sheet(recording, source, prediction, progress)
