@@ -31,6 +31,14 @@ def test_paths_answer_as_what_lies_there_does(folder: Path, tmp_path: Path):
         assert regard.evaluate(said, recording).items.equals(scores.items)
 
 
+def test_a_model_is_asked_before_it_is_scored(folder: Path):
+    said = regard.predict(folder, model="centre-prior")
+    assert regard.evaluate(folder, model="centre-prior").items.equals(regard.evaluate(folder, said).items)
+    for given in ({}, {"prediction": said, "model": "centre-prior"}):
+        with pytest.raises(regard.RegardError, match=r"regard\.evaluate\(recording, model=name\)"):
+            regard.evaluate(folder, **given)
+
+
 def test_another_kind_of_argument_is_refused_by_its_name():
     with pytest.raises(regard.RegardError, match="int 3") as refused:
         recording_of(3)

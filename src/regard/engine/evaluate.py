@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from regard import tasks
+from regard.engine.predict import predict
 from regard.errors import NothingToScoreError
 from regard.io.fingerprint import fingerprint
-from regard.io.given import answers_of, recording_of
+from regard.io.given import ArgumentError, answers_of, recording_of
 from regard.io.predictions import Answers
 from regard.tasks.base import Scoring
 from regard.types import Recording
@@ -57,14 +58,16 @@ class Scores:
 
 def evaluate(
     recording: Recording | Path | str | Answers,
-    prediction: Answers | Path | str | Recording,
+    prediction: Answers | Path | str | Recording | None = None,
     *,
+    model: str | Path | None = None,
     scoring: Scoring | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Scores:
     """Compare a prediction, in memory or in a file, with what was recorded at the same moments.
 
-    Either may be given by its path. Without `scoring`, the one that reads the prediction's arrays, with its defaults.
+    Either may be given by its path. A `model` in place of a prediction is asked first, as `regard.predict` asks it with
+    its defaults. Without `scoring`, the one that reads the prediction's arrays, with its defaults.
     `progress` is told the share done. Raises NothingToScoreError where the recording lacks what is compared, the two
     never meet, or the prediction is about another recording, also one of the same name.
 
@@ -74,11 +77,21 @@ def evaluate(
         f1                    ↑ ...
         auc                   ↑ ...
         angle_deg             ↓ ...
+        >>> len(regard.evaluate(recording, model="centre-prior").items)
+        46
     """
+    if (prediction is None) == (model is None):
+        raise ArgumentError(
+            "regard.evaluate",
+            found="neither a prediction nor a model" if model is None else "a prediction and a model",
+            wanted="one of them",
+            do="regard.evaluate(recording, prediction), or regard.evaluate(recording, model=name)",
+        )
     if isinstance(prediction, Recording):
         warnings.warn("regard.evaluate takes the recording first, then the prediction", FutureWarning, stacklevel=2)
         recording, prediction = prediction, recording
-    recording, prediction = recording_of(recording), answers_of(prediction)
+    recording = recording_of(recording)
+    prediction = answers_of(prediction) if model is None else predict(recording, model=model)
     require_about(prediction, recording)
     scoring = _scoring_of(prediction) if scoring is None else scoring
     items = scoring.items(prediction, recording, progress=progress or (lambda _: None))
