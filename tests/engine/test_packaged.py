@@ -37,10 +37,20 @@ def test_an_unknown_name_is_answered_with_the_nearest(tmp_path: Path):
         find("estimation_synthetic_casual")
     with pytest.raises(RecipeError, match="regard recipes"):
         find("zzz.yaml")
-    with pytest.raises(RecipeError, match="a folder without a run"):
-        find(tmp_path)
     assert not is_recipe("video.mp4")
     assert not is_recipe(tmp_path)
+
+
+def test_a_folder_says_what_it_lacks_and_guesses_no_name(tmp_path: Path):
+    folder = tmp_path / NAME
+    (folder / "first").mkdir(parents=True)
+    with pytest.raises(RecipeError, match=r"a folder without a run: no recipe\.yaml") as refused:
+        find(folder)
+    assert NAME not in refused.value.do
+    (folder / "first" / "recipe.yaml").write_text("{}")
+    with pytest.raises(RecipeError) as refused:
+        find(folder)
+    assert refused.value.do == f"take {folder / 'first'}"
 
 
 def test_finding_a_recipe_imports_nothing_heavy():

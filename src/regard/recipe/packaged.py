@@ -42,7 +42,8 @@ def local(word: str | Path) -> str | Path:
 def find(word: str | Path) -> Path:
     """The file of a recipe: a path of one, the folder of a run, an address of the hub, or a packaged recipe's name.
 
-    What lies at an address (hf://owner/name) is fetched. Raises RecipeError that lists the nearest names; FetchError.
+    What lies at an address (hf://owner/name) is fetched. Raises RecipeError that lists the nearest names
+    or says what a folder lacks; FetchError.
     """
     word = local(word)
     path, known = Path(word), packaged()
@@ -53,11 +54,19 @@ def find(word: str | Path) -> Path:
         return known[name]
     if path.exists() and not path.is_dir():
         return path
+    if path.exists():
+        inside = [str(file.parent) for file in sorted(path.glob(f"*/{RECIPE_FILE}"))[:3]]
+        raise RecipeError(
+            path,
+            found=f"a folder without a run: no {RECIPE_FILE} lies in it",
+            wanted=f"a folder that `regard train` wrote, with its {RECIPE_FILE} and checkpoints",
+            do=f"take {' or '.join(inside)}" if inside else "give the folder that holds both, or a recipe's name",
+        )
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     models = ", ".join(n for n in known if "_" not in n)
     raise RecipeError(
-        str(word) or "no name",
-        found="a folder without a run" if path.exists() else "no such file, and no recipe of that name",
+        str(word),
+        found="no such file, and no recipe of that name",
         wanted="a recipe: a YAML file, a folder that `regard train` wrote, or a name that `regard recipes` lists; "
         f"those to ask about a recording are {models}",
         do=f"did you mean {' or '.join(near)}?" if near else "regard recipes",
