@@ -108,7 +108,7 @@ def test_an_error_of_the_disk_becomes_a_file_error(code: int, tmp_path: Path):
 
 def test_a_disk_that_is_full_while_copying_is_not_the_copied_files_fault(tmp_path: Path):
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "video.mp4"))
-    with pytest.raises(FileError, match="(?s)scores.csv.*No space left"):
+    with pytest.raises(FileError, match=r"(?s)scores\.csv.*No space left"):
         fail_halfway(tmp_path / "scores.csv", error)
 
 
