@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 
 def followed(say: Callable, *words: object) -> list[list[str]]:
     """Each command that is suggested after the one before, up to one that says nothing more, or trains for long."""
@@ -25,13 +23,24 @@ def followed(say: Callable, *words: object) -> list[list[str]]:
     raise AssertionError(f"a circle: {[*done, now]}")
 
 
-@pytest.mark.parametrize("first", [["check"], ["predict", "--model", "gaze-stays", "--horizon_s", "0.25"]])
-def test_what_is_suggested_for_a_recording_leads_to_training(say, tiny_world: Path, first: list[str]):
-    verb, *options = first
-    ways = followed(say, verb, tiny_world, *options)
-    verbs = [words[0] for words in ways]
-    assert verbs == ["check", "show", "predict", "evaluate", "recipes", "train"][-len(verbs) :]
-    assert ways[-3][2:] == (options or ["--model", "saliency"]), "the model is asked the same"
+def test_what_is_suggested_for_a_recording_leads_to_a_comparison_with_the_baseline(say, tiny_world: Path):
+    ways = followed(say, "check", tiny_world)
+    assert [words[0] for words in ways] == ["check", "show", "predict", "evaluate", "evaluate", "compare"]
+    assert [words[2:] for words in ways[3:5]] == [["--model", "saliency"], ["--model", "centre-prior"]]
+    assert [Path(file).name for file in ways[5][1:]] == ["centre-prior_items.parquet", "saliency_items.parquet"]
+
+
+def test_a_baseline_is_first_in_a_comparison_also_in_a_folder_of_ones_own(say, tiny_world: Path, tmp_path: Path):
+    ways = followed(say, "evaluate", tiny_world, "--model", "centre-prior", "--out", tmp_path / "own")
+    assert [words[0] for words in ways] == ["evaluate", "evaluate", "compare"]
+    assert ways[2][1:] == [str(tmp_path / "own" / f"{model}_items.parquet") for model in ("centre-prior", "saliency")]
+
+
+def test_what_is_suggested_after_a_look_ahead_leads_to_training(say, tiny_world: Path):
+    options = ["--model", "gaze-stays", "--horizon_s", "0.25"]
+    ways = followed(say, "predict", tiny_world, *options)
+    assert [words[0] for words in ways] == ["predict", "evaluate", "recipes", "train"]
+    assert ways[1][2:] == options, "the model is asked the same"
 
 
 def test_what_is_suggested_for_a_plain_video_leads_to_training(say, silent_video: Path):

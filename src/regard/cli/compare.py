@@ -3,10 +3,16 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import pandas as pd
+
 from regard.cli.console import heading, out, table
-from regard.cli.options import add_trust
+from regard.cli.options import DEFAULT_MODEL, add_trust, command, file_stem
 from regard.engine.compare import compare, mean_of, names, read_items
 from regard.metrics.by_condition import hint_of_few
+from regard.types import Recording
+
+BASELINE = "centre-prior"
+"""What a model of gaze has to beat."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -79,3 +85,17 @@ def _reading(run: Path) -> str:
     """How an interval may be read, which depends on how many recordings were drawn from."""
     hint = hint_of_few(len(set(read_items(run)["recording"])))
     return hint or "an interval that leaves out 0 is a difference that chance does not explain"
+
+
+def on_to(options: Namespace, recording: Recording, items: pd.DataFrame, folder: Path) -> str:
+    """The command after a recording's scores: the baseline's, or a comparison with them, where they answer the same."""
+    other = DEFAULT_MODEL if options.model == BASELINE else BASELINE
+    files = [folder / f"{file_stem(model)}_items.parquet" for model in (options.model, other)]
+    if recording.video is None or "nss" not in items or items["ahead_s"].to_numpy().any():
+        return command("recipes")
+    if not files[1].is_file():
+        into = [] if options.out is None else ["--out", options.out]
+        return command("evaluate", options.path, "--model", other, *into)
+    if set(items["time_s"]).isdisjoint(read_items(files[1])["time_s"]):
+        return command("recipes")
+    return command("compare", *(files if options.model == BASELINE else files[::-1]))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from regard.cli.compare import on_to
 from regard.cli.console import heading, out, plain, progress, remarks, table, wrote
 from regard.cli.options import (
     DEFAULT_MODEL,
@@ -105,7 +106,7 @@ def _recording(options: Namespace) -> int:
     with results_folder(options, recording) as folder:
         scores, files = _scored(options, recording, folder, path=options.path, look=look)
     _tell(f"{options.model} on {recording.id}", scores)
-    wrote(files, look=look, then=command("recipes"))
+    wrote(files, look=look, then=on_to(options, recording, scores.items, folder))
     return 0
 
 
