@@ -67,7 +67,7 @@ def test_a_list_that_cannot_be_used_names_its_line(listed, text: str, found: str
 
 def test_a_list_of_another_form_is_told_from_a_recording(place: Path):
     (place / "list.XLSX").touch()
-    with pytest.raises(RegardError, match="(?s)found: *a .XLSX table.*do: *save it as csv"):
+    with pytest.raises(RegardError, match=r"(?s)found: *a .XLSX table.*do: *save it as csv"):
         read_study([place / "list.XLSX"])
 
 

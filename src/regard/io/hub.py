@@ -186,7 +186,7 @@ def _hub(place: Place, word: str | Path) -> Iterator[Any]:
         found, do = next(said for kind, said in told.items() if isinstance(error, kind))
         raise FetchError(str(word), found=found, wanted="a model that regard trained", do=do) from error
     except errors.HfHubHTTPError as error:
-        code = getattr(error.response, "status_code", None)
+        code = error.response.status_code
         do = ANSWERS.get(code, "try later")
         raise FetchError(str(word), found=f"the answer {code}", wanted="the hub's consent", do=do) from error
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What a recording is called, by its folder's name and those above where that says nothing; and who wore the glasses."""
+"""What a recording is called, by its folder's name or those above; and who wore the glasses."""
 
 import re
 from collections.abc import Mapping
@@ -28,6 +28,6 @@ def recording_id(path: Path) -> str:
 
 
 def wearer_in(about: Mapping[str, Any], name: object = None) -> str:
-    """Who wore Pupil Labs' glasses, by name or id, as info.json or else this name says; "unknown" where nothing does."""
+    """Who wore Pupil Labs' glasses, by name or id: as info.json says, else this name; "unknown" without either."""
     wearer = str(about.get("wearer_name") or name or about.get("wearer_id") or BLANKED)
     return "unknown" if wearer == BLANKED else wearer
