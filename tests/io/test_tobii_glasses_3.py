@@ -168,7 +168,9 @@ def test_a_real_recording_has_the_numbers_that_are_known_of_it(real_data, tmp_pa
     assert "788 of 6135 gaze points are of one eye alone" in recording.notes
 
 
-@pytest.mark.parametrize("content", [b"", gzip.compress('{"type": "gaze"}\n'.encode("utf-16"))])
+@pytest.mark.parametrize(
+    "content", [b"", gzip.compress('{"type": "gaze"}\n'.encode("utf-16"))], ids=["empty", "utf-16"]
+)
 def test_a_gaze_file_that_was_emptied_or_says_nothing_of_gaze_is_refused(glasses, content):
     (glasses / "gazedata.gz").write_bytes(content)
     with pytest.raises(FileError, match=r"gazedata\.gz\n.*(an empty file|lines, none)"):
