@@ -44,10 +44,17 @@ def test_a_column_recording_names_them(listed):
     assert study.columns.empty
 
 
+def test_the_columns_that_regard_reads_may_be_written_in_any_case(listed, place: Path):
+    study = listed("Path,Participant,CONDITION,Age\np1/walk,01,cooking,24\n")
+    assert [one.path for one in study.recordings] == [place / "p1/walk"]
+    assert list(study.columns) == ["participant", "condition", "Age"]
+
+
 @pytest.mark.parametrize(
     ("text", "found", "where"),
     [
         ("file,participant\np1/walk,01\n", "the columns file, participant", "list.csv"),
+        ("Path,PATH\np1/walk,p1/cook\n", "the columns Path, PATH", "list.csv"),
         ("", "an empty file", "list.csv"),
         ("path,participant\n", "a list of no recordings", "list.csv"),
         ("path,,x\np1/walk,,1\n", "a column without a name", "list.csv"),

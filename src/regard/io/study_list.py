@@ -37,6 +37,9 @@ PLAIN_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 MOST = 5
 
+KNOWN = ("path", "recording", "participant", "condition", "areas")
+"""Columns of a list that regard reads itself, written small or not."""
+
 FORM = "a csv list with a column `path`, and as you like `participant`, `condition`, ..."
 
 
@@ -107,7 +110,6 @@ def study(path: Path | str, *more: Path | str) -> StudyList:
     """The study of a csv list, a folder of recordings, or several recordings: regard.study.
 
     One recording is a study of one. Raises FileError where there is none, and as `read_study` does.
-
     Examples:
         >>> study = regard.study("my_recording/", "my_recording/video.mp4")
         >>> [one.id for one in study.recordings]
@@ -135,11 +137,11 @@ def read_list(path: Path) -> StudyList:
     header = read_header(path)
     if "" in header:
         raise TableError(path, found="a column without a name", wanted="a name for each", do="name or remove it")
-    table = read_columns(
-        path,
-        [Column("path", "text"), *(Column(name, "text") for name in header if name != "path")],
-        do=f"write {FORM}",
-    )
+    small = [name.lower() for name in header]
+    known = {name: low for name, low in zip(header, small, strict=True) if low in KNOWN and small.count(low) == 1}
+    first = next((name for name, low in known.items() if low == "path"), "path")
+    columns = [Column(name, "text") for name in (first, *(name for name in header if name != first))]
+    table = read_columns(path, columns, do=f"write {FORM}").rename(columns=known)
     if table.empty:
         raise TableError(path, found="a list of no recordings", wanted="a line for each", do=f"write {FORM}")
     places = [path.parent / os.path.expanduser(cell) for cell in table["path"]]
@@ -150,12 +152,7 @@ def read_list(path: Path) -> StudyList:
     _require_there(places, lines)
     ids = list(table["recording"]) if "recording" in table else None
     own = table.drop(columns=["path", "recording"], errors="ignore").reset_index(drop=True)
-    return StudyList(
-        name=path.stem,
-        where=path,
-        recordings=_named(places, lines, ids),
-        columns=_typed(own),
-    )
+    return StudyList(name=path.stem, where=path, recordings=_named(places, lines, ids), columns=_typed(own))
 
 
 def _of_paths(places: Sequence[Path]) -> StudyList:
