@@ -66,8 +66,19 @@ def test_lost_gaze_is_a_share_of_the_samples_and_of_the_frames(checked):
 def test_gaze_outside_the_picture_asks_about_the_videos_size(checked):
     check = checked(gaze_lines([0.1, 0.2], x=1.5) + gaze_lines([0.3])[len(HEAD) :])
     assert (check["gaze off screen"].level, check["gaze off screen"].value) == ("warning", pytest.approx(2 / 3))
-    assert "size" in check["gaze off screen"].text
     assert check.verdict == "usable with warnings"
+
+
+def test_gaze_in_pixels_of_a_larger_copy_is_mended_as_the_check_says(checked):
+    x_px = [90, 100, 110]
+    table = "timestamp_s,x_px,y_px\n" + "".join(f"0.{k},{x},30\n" for k, x in enumerate(x_px))
+    finding = checked(table)["gaze off screen"]
+    assert finding.level == "unusable"
+    assert "of another size? Divide those of a gaze.csv by its width and height, and name the columns x and y" in (
+        finding.text
+    )
+    shares = "timestamp_s,x,y\n" + "".join(f"0.{k},{x / 128},{30 / 96}\n" for k, x in enumerate(x_px))
+    assert checked(shares)["gaze off screen"].value == 0
 
 
 def test_gaze_that_is_never_on_the_picture_is_not_usable(checked):

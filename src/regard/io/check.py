@@ -248,7 +248,8 @@ def _gaze(gaze: GazeTrack | None, times_s: Float64[np.ndarray, "n"] | None) -> I
         off_screen_share(gaze, start_s=start_s, end_s=end_s),
         "of the valid samples lie outside the picture",
         MUCH_OFF_SCREEN,
-        hint=f"; were the pixels measured {'on a screen' if times_s is None else 'in a video'} of this size?",
+        hint=f"; were the pixels measured {'on a screen' if times_s is None else 'in a video'} of another size? Divide "
+        "those of a gaze.csv by its width and height, and name the columns x and y",
         all_is_unusable=True,
     )
     at_zero = gaze.valid & (gaze.point == 0).all(axis=1)

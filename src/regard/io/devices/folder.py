@@ -24,7 +24,8 @@ gaze.csv, one line per measurement, in time order, no time twice:
 
     timestamp_s          seconds
     x_px,y_px   or  x,y  pixels of the upright video, or normalised; (0, 0) is the top-left corner of the image either
-                         way. Off-screen values are kept. Both empty (or NA, nan, null, "."): the gaze is lost there.
+                         way. Pixels of a copy of another size: divide by its width and height, and name them x,y.
+                         Off-screen values are kept. Both empty (or NA, nan, null, "."): the gaze is lost there.
     valid                optional, 1 or 0; 0 or empty: lost, whatever the point says
     confidence           optional, 0 to 1; below `min_confidence`: lost
     gaze_state           optional: lost (or empty), tracked, fixation, saccade or pursuit; without the column every
