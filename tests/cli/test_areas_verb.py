@@ -1,6 +1,7 @@
 """`regard areas` of one recording, of a study, and without areas."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -27,13 +28,19 @@ def test_areas_writes_tables_a_figure_a_film_and_the_areas_themselves(say, tiny_
     assert "note: areas: a fixation is on an area" in said.out
     assert "a hint, not a verdict" in said.out
     assert "next: regard events" in said.out
-    names = {"areas.csv", "transitions.csv", "area_fixations.csv", "areas.json", "areas.svg", "areas.mp4"}
+    names = {"areas.csv", "transitions.csv", "area_fixations.csv", "areas.json", "areas.svg", "areas.mp4", "areas.html"}
     assert {path.name for path in Path("out").iterdir()} >= names
     table = pd.read_csv("out/areas.csv")
     assert tuple(table.columns) == COLUMNS
     assert table["area"].tolist() == ["left", "right", "elsewhere"]
     assert table["dwell_s"].sum() == pytest.approx(table["measured_s"][0])
     assert len(pd.read_csv("out/transitions.csv")) == 6
+    page = Path("out/areas.html").read_text()
+    assert re.search(r'<p class="lead">Gaze was in (left|right) for \d+ % of the measured time', page)
+    assert "hint, not a verdict" in page
+    assert page.index("<h2>Areas</h2>") < page.index("data:image/svg+xml") < page.index("<video")
+    assert '<a href="areas.csv">areas.csv</a>' in page
+    assert f"regard areas {tiny_world} --areas {halves} --out out</code>" in page
     again = say("areas", tiny_world, "--areas", "out/areas.json", "--out", "again", "--no_film", "--no_look")
     assert again.code == 0
     assert Path("again/areas.json").read_text() == Path("out/areas.json").read_text()
@@ -100,7 +107,7 @@ def test_a_study_takes_areas_of_its_own_for_each_recording_and_goes_on_past_wron
     each = pd.read_csv("out/areas_recordings.csv").set_index("recording")
     assert each.loc["ann", "cup dwell_share"] == table["dwell_share"][0]
     assert "fewer than 8 participants" in said.out
-    assert 'href="bob/areas/areas.svg"' in Path("out/study.html").read_text()
+    assert 'href="bob/areas/areas.html"' in Path("out/study.html").read_text()
 
 
 def test_a_recording_is_done_again_when_its_areas_have_changed(say, study: Path, halves: Path):

@@ -8,7 +8,7 @@ import pytest
 
 import regard
 from regard.area import Area
-from regard.engine.areas import AreaScores
+from regard.engine.area_scores import AreaScores
 from regard.errors import RegardError
 from regard.types import GazeState, GazeTrack, Recording, Segment
 
@@ -171,3 +171,11 @@ def test_a_figure_of_more_bars_than_can_be_seen_shows_their_shares(tmp_path: Pat
     text = found.figure(tmp_path / "areas.svg").read_text()
     assert "\u676f\u5b50" in text
     assert text.count("<path") < 500
+
+
+def test_printed_they_are_a_short_table_and_how_it_was_counted():
+    said = str(regard.areas(gazed((LEFT, 0.3), (RIGHT, 0.4)), HALVES, look=False, recorded=True)).splitlines()
+    assert said[0].split() == ["area", "dwell_s", "dwell_share", "fixations", "first_fixation_s", "visits"]
+    assert said[2].split() == ["right", "0.450", "0.600", "1", "0.350", "1"]
+    assert said[3].split() == ["elsewhere", "0.000", "0.000", "0", "-", "0"]
+    assert said[4].startswith("areas: a fixation is on an area")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from regard.viz.in_words import hint_in_words, in_a_sentence, movements_in_words, result_in_words
+from regard.viz.in_words import areas_in_words, hint_in_words, in_a_sentence, movements_in_words, result_in_words
 from regard.viz.score_tables import by_recording_html, details_html, scores_html, unit_of
 
 
@@ -86,6 +86,14 @@ def test_fixations_and_lost_time_are_said_in_a_sentence():
         "than 2.3 degrees; no valid gaze in 3.3 % of the time."
     )
     assert movements_in_words(summary.iloc[:0], lost=float("nan")) == ""
+
+
+def test_areas_are_told_by_how_long_gaze_was_in_them():
+    table = pd.DataFrame({"area": ["a", "b", "c", "elsewhere"], "dwell_s": [1.0, 2.5, 0.0, 1.5], "measured_s": 5.0})
+    said = "Gaze was in b for 50 % of the measured time; elsewhere for 30 %; in a for 20 %. It never was in c."
+    assert areas_in_words(table) == said
+    assert areas_in_words(pd.concat([table, table])) == said
+    assert areas_in_words(table.assign(measured_s=0.0)) == "No gaze was measured."
 
 
 def test_the_table_of_scores_says_unit_direction_interval_and_protocol():

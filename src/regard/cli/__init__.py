@@ -27,7 +27,7 @@ VERBS = {
     "check": "can this recording be used? streams, clocks, gaps, lost gaze; or is this dataset whole?",
     "show": "film and report of the recorded gaze",
     "events": "fixations, saccades, pursuit and blinks: a table as csv, a film and a report",
-    "areas": "which areas of interest were looked at: dwell time, fixations, visits, transitions, a figure and a film",
+    "areas": "which areas of interest were looked at: dwell time, fixations, visits, transitions, a page and a film",
     "predict": "say where the wearer looks, or what they do: a table as parquet, and a film",
     "live": "answers about a camera, a stream or a recording as it happens, and how late they come",
     "view": "a page in the browser that goes through a recording with gaze, answers, events, faces and scores",

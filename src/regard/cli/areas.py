@@ -1,4 +1,4 @@
-"""`regard areas PATH --areas FILE`: which areas of interest were looked at, as tables, in a figure and a film."""
+"""`regard areas PATH --areas FILE`: which areas of interest were looked at: tables, a page, a figure, a film."""
 
 import os
 from argparse import ArgumentParser, Namespace
@@ -14,7 +14,8 @@ from regard.cli.console import frames_progress, heading, remarks, table, wrote
 from regard.cli.options import add_film, add_movements, add_out, add_recordings, command, look_at
 from regard.cli.results import results_folder
 from regard.cli.study import many, study_of
-from regard.engine.areas import AreaScores, areas
+from regard.engine.area_scores import AreaScores
+from regard.engine.areas import areas
 from regard.engine.study.kept import Told
 from regard.errors import FileError, RecipeError, RegardError
 from regard.io.areas.files import KINDS, read_areas, write_areas
@@ -25,12 +26,12 @@ from regard.io.study_list import StudyList
 from regard.io.tables import write_table
 from regard.metrics.by_condition import hint_of_few
 from regard.types import Recording
+from regard.viz.areas_page import areas_page
 from regard.viz.film import film
 
-TABLE, TRANSITIONS, FIXATIONS, USED, FIGURE, FILM = (
-    "areas.csv", "transitions.csv", "area_fixations.csv", "areas.json", "areas.svg", "areas.mp4",
+TABLE, TRANSITIONS, FIXATIONS, USED, FIGURE, FILM, PAGE = (
+    "areas.csv", "transitions.csv", "area_fixations.csv", "areas.json", "areas.svg", "areas.mp4", "areas.html",
 )  # fmt: skip
-SHOWN = ["segment", "area", "dwell_s", "dwell_share", "fixations", "first_fixation_s", "visits"]
 NUMBERS = ["dwell_share", "fixations", "mean_fixation_s", "first_fixation_s", "visits"]
 """Of each area and recording, by which conditions are compared."""
 COLUMN = "areas"
@@ -74,8 +75,8 @@ def run(options: Namespace) -> int:
         found = _scored(recording, options, options.areas)
         remarks([found.protocol])
         heading(f"areas of {recording.id}")
-        table(found.table.reindex(columns=SHOWN if options.segments else SHOWN[1:]))
-        files = _written(found, folder, with_film=options.film is not False)
+        table(found.shown)
+        files = _written(found, folder, with_film=options.film is not False, made_by=options.said, look=look)
     remarks([hint_of_few(1)])
     wrote(files, then=command("events", options.path), look=look)
     return 0
@@ -84,7 +85,9 @@ def run(options: Namespace) -> int:
 def told(own: Mapping[str, Path], options: Namespace, recording: Recording, _: RecordingCheck, folder: Path) -> Told:
     """The same of a study's recording; its numbers are the areas', such as `phone dwell_share`."""
     found = _scored(recording, options, own[recording.id])
-    _written(found, folder, with_film=bool(options.film))
+    path = recording.id if recording.video is None else recording.video.path
+    made_by = command("areas", path, "--areas", own[recording.id])
+    _written(found, folder, with_film=bool(options.film), made_by=made_by)
     numbers = {}
     for area, rows in found.table.groupby("area", sort=False):
         numbers |= {f"{area} {name}": _mean(rows[name].to_numpy(np.float64, na_value=np.nan)) for name in NUMBERS}
@@ -111,13 +114,26 @@ def _scored(recording: Recording, options: Namespace, file: Path) -> AreaScores:
         )
 
 
-def _written(found: AreaScores, folder: Path, *, with_film: bool) -> list[Path]:
+def _written(found: AreaScores, folder: Path, *, with_film: bool, made_by: str, look: str = "") -> list[Path]:
     files = [folder / name for name in (TABLE, TRANSITIONS, FIXATIONS, USED, FIGURE)]
     for frame, file in zip((found.table, found.transitions, found.fixations), files, strict=False):
         write_table(frame, file)
     write_areas(found.areas, folder / USED)
     found.figure(folder / FIGURE)
-    if with_film and found.recording.video is not None:
+    with_film = with_film and found.recording.video is not None
+    page = areas_page(
+        found.recording,
+        folder / PAGE,
+        table=found.table,
+        protocol=found.protocol,
+        figure=folder / FIGURE,
+        film=folder / FILM if with_film else None,
+        files=files,
+        command=made_by,
+        look=look,
+    )
+    files.insert(0, page)
+    if with_film:
         files.append(folder / FILM)
         with frames_progress("film") as bar:
             film(found.recording, None, files[-1], areas=found.areas, progress=bar)

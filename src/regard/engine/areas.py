@@ -1,7 +1,6 @@
 """How a recording's gaze went over areas of interest: a row an area, the ways between them, the rests on each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,13 +9,13 @@ import pandas as pd
 from jaxtyping import Bool, Float64
 
 from regard.area import ELSEWHERE, Area, require_names
+from regard.engine.area_scores import AreaScores
 from regard.engine.events import DIGITS, LEAST_MEASUREMENTS, MIN_RATE_HZ, eye_movements
 from regard.errors import NothingToScoreError
 from regard.io.areas.files import picture_of, read_areas
 from regard.io.given import recording_of
 from regard.ops.areas import MAX_GAP_S, inside_area, lasts_s, rests_on, there_s, transitions_of, visits_of
 from regard.types import GazeTrack, Recording
-from regard.viz.area_figure import areas_figure
 
 RESTS = ("fixation", "pursuit")
 """Eye movements that are rests on something; pursuit is one on what moves."""
@@ -25,60 +24,8 @@ COLUMNS = (
     "segment", "area", "start_s", "end_s", "there_s", "appears_s", "dwell_s", "dwell_share", "fixations", "fixation_s",
     "mean_fixation_s", "first_fixation_s", "visits", "mean_visit_s", "first_visit_s", "measured_s", "not_measured_s",
 )  # fmt: skip
-FRAMES_ASKED = 200
-"""Moments at which it is asked how many areas are there."""
 OF_FIXATIONS = COLUMNS[8:15]
 COUNTS = ["fixations", "visits"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AreaScores:
-    """How gaze went over areas.
-
-    `table` has a row for each stretch of time and area, and one for what is in no area (COLUMNS: docs/areas.md);
-    `transitions` one for each stretch and ordered pair, with `count` and `probability`; `fixations` one for each rest
-    and area that it is on. `recording` is the recording, its gaze with the states told, `protocol` what was done.
-
-    Examples:
-        >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
-        >>> scores = regard.areas("my_recording/", [half], look=False)
-        >>> scores.table[["area", "dwell_share"]].round(2)
-                area  dwell_share
-        0  left half         0.24
-        1  elsewhere         0.76
-    """
-
-    recording: Recording
-    areas: tuple[Area, ...]
-    table: pd.DataFrame
-    transitions: pd.DataFrame
-    fixations: pd.DataFrame
-    protocol: str
-
-    def figure(self, path: Path | str) -> Path:
-        """Write when each area was looked at, the areas on a frame, and the transitions, as .png or .svg.
-
-        Examples:
-            >>> half = regard.Area.box("left half", 0.0, 0.0, 0.5, 1.0)
-            >>> regard.areas("my_recording/", [half], look=False).figure("areas.png").name
-            'areas.png'
-        """
-        gaze, picture = self.recording.gaze, picture_of(self.recording)
-        assert gaze is not None
-        frame, frame_s = None, 0.0
-        if picture.times_s is not None:
-            frame_s = _fullest_s(self.areas, picture.times_s)
-            frame = next(self.recording.frames(np.array([frame_s])))[1]
-        return areas_figure(
-            path,
-            areas=self.areas,
-            fixations=self.fixations,
-            transitions=self.transitions,
-            gaze=gaze,
-            end_s=picture.end_s,
-            frame=frame,
-            frame_s=frame_s,
-        )
 
 
 class _Stretch(NamedTuple):
@@ -249,15 +196,6 @@ def _fixations(looks: _Looks, areas: Sequence[Area]) -> pd.DataFrame:
     rest, place = np.nonzero(places.T)
     names = np.array([*(area.name for area in areas), ELSEWHERE], object)
     return looks.rests.iloc[rest].assign(area=names[place]).reindex(columns=columns).reset_index(drop=True)
-
-
-def _fullest_s(areas: Sequence[Area], times_s: Float64[np.ndarray, "n"]) -> float:
-    """A moment at which as many areas are there as ever, in the middle of the first such stretch."""
-    asked = times_s[np.unique(np.linspace(0, len(times_s) - 1, FRAMES_ASKED).round().astype(int))]
-    there = np.array([sum(len(area.at(time_s)) > 0 for area in areas) for time_s in asked])
-    full = np.flatnonzero(there == there.max())
-    run = full[: int(np.argmax(np.append(np.diff(full) > 1, True))) + 1]
-    return float(asked[run[len(run) // 2]])
 
 
 def _gaze_of(recording: Recording) -> GazeTrack:

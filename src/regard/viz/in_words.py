@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from regard.area import ELSEWHERE
 from regard.metrics.by_condition import FEW, hint_of_few
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ NEAR_DEG = 5.0
 """Three fingers wide at arm's length: about what one glance sees well. By it answers are said to be near the gaze."""
 NEAR_SHARE = 0.1
 """The same where nobody knows the camera: a tenth of the picture's sides, which on most glasses is a little more."""
+MOST_AREAS = 4
+"""That are named in a sentence."""
 SAME_BITS = 0.005
 """Less than this beside a centre prior is said of none: the prior itself differs by it, in single precision."""
 
@@ -144,6 +147,24 @@ def movements_in_words(summary: "pd.DataFrame", *, lost: float) -> str:
         parts.append(f"no valid gaze in {_share(lost)} of the time")
     sentence = "; ".join(parts)
     return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else ""
+
+
+def areas_in_words(table: "pd.DataFrame") -> str:
+    """In which areas gaze was how much, and in which it never was, from the table that `regard.areas` made."""
+    shares = {}
+    for name, rows in table.groupby("area", sort=False):
+        dwell_s, measured_s = rows[["dwell_s", "measured_s"]].to_numpy(np.float64).sum(axis=0)
+        shares[str(name)] = dwell_s / measured_s if measured_s > 0 else np.nan
+    if np.isnan(list(shares.values())).all():
+        return "No gaze was measured."
+    ranked = sorted((name for name, share in shares.items() if share > 0), key=lambda name: -shares[name])
+    told = [f"{name if name == ELSEWHERE else f'in {name}'} for {_share(shares[name])}" for name in ranked[:MOST_AREAS]]
+    told[0] += " of the measured time"
+    told += [f"less in {len(ranked) - MOST_AREAS} more"] if len(ranked) > MOST_AREAS else []
+    never = [name for name, share in shares.items() if share == 0 and name != ELSEWHERE]
+    others = f" and {len(never) - MOST_AREAS} more" if len(never) > MOST_AREAS else ""
+    unseen = f" It never was in {', '.join(never[:MOST_AREAS])}{others}." if never else ""
+    return f"Gaze was {'; '.join(told)}.{unseen}"
 
 
 def _share(share: float) -> str:

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from regard.io import writing
+from regard.types import Recording
 from regard.viz.style import STYLE
 
 if TYPE_CHECKING:
@@ -91,6 +92,20 @@ def links_html(files: Sequence[Path], page: Path) -> str:
         if file.suffix == ".png"
     )
     return f"<ul>{items}</ul>{pictures}" if items else ""
+
+
+def film_html(film: Path, page: Path) -> str:
+    """A film that plays in the page, and a link to it for where it does not."""
+    at = address(film, page)
+    link = f'<a href="{at}">{escape(film.name)}</a>'
+    return f'<video controls preload="metadata" src="{at}"></video>\n<p class="dim">Film: {link}</p>\n'
+
+
+def whose(recording: Recording) -> str:
+    """Who wore the glasses, or whose gaze it is; empty where nobody knows."""
+    is_worn = recording.video is not None or recording.gaze is None
+    known = recording.subject not in ("", "unknown")
+    return f"{'worn by' if is_worn else 'gaze of'} {recording.subject}" if known else ""
 
 
 def facts_html(rows: Sequence[tuple[str, str]]) -> str:

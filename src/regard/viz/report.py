@@ -20,7 +20,7 @@ from regard.viz.drawing import drawing_of
 from regard.viz.heatmap import heatmap, looks
 from regard.viz.in_words import Scored, movements_in_words
 from regard.viz.ink import Colour
-from regard.viz.page import address, facts_html, html_table, links_html, picture_html, section, write_page
+from regard.viz.page import facts_html, film_html, html_table, links_html, picture_html, section, whose, write_page
 from regard.viz.score_tables import details_html, lead_html, scores_html
 from regard.viz.spread import spread_s
 from regard.viz.telling import tellings_of
@@ -76,7 +76,7 @@ def report(
     parts = [
         lead_html(scored),
         "" if scored else moved + section("Scores", _as_it_is(scores)),
-        "" if film is None else _film(Path(film), path),
+        "" if film is None else film_html(Path(film), path),
         section("Scores", scores_html(scored) if scored else ""),
         details_html(scored),
         section("Recording", facts_html(_facts(recording, source, start_s, end_s))),
@@ -89,9 +89,7 @@ def report(
         section("Files", links_html([Path(file) for file in files], path)),
         section("Notes", "".join(f"<p>{escape(note)}</p>" for note in recording.notes)),
     ]
-    whose = "gaze of" if source is None else "worn by"
-    under = "" if recording.subject in ("", "unknown") else f"{whose} {recording.subject}"
-    return write_page(path, title=recording.id, under=under, look=look, command=command, body="".join(parts))
+    return write_page(path, title=recording.id, under=whose(recording), look=look, command=command, body="".join(parts))
 
 
 def _span_s(recording: Recording, source: FrameSource | None) -> tuple[float, float]:
@@ -224,10 +222,3 @@ def _as_it_is(scores: object) -> str:
     import pandas as pd
 
     return html_table(scores) if isinstance(scores, pd.DataFrame) else ""
-
-
-def _film(film: Path, page: Path) -> str:
-    """A film that plays in the page, and a link to it for where it does not."""
-    at = address(film, page)
-    link = f'<a href="{at}">{escape(film.name)}</a>'
-    return f'<video controls preload="metadata" src="{at}"></video>\n<p class="dim">Film: {link}</p>\n'

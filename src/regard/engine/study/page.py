@@ -93,4 +93,6 @@ def _called(file: Path) -> str:
     verb = file.parent.name
     if file.suffix == ".mp4":
         return f"film ({verb})"
+    if file.stem == verb and file.suffix == ".svg":
+        return f"figure ({verb})"
     return verb if file.stem in (verb, "report") else f"{file.stem} ({verb})"
