@@ -113,15 +113,18 @@ def contact_page(
         folded(name, conditions_html(table, first=len(table))) if k else section(name, conditions_html(table))
         for k, (name, table) in enumerate((conditions or {}).items())
     ]
-    if any(tile.picture for tile in tiles):
-        notes = ["Each picture is a frame of the recording's middle; the glow is where gaze was all through.", *notes]
-    told = "".join(f'<p class="dim">{escape(note)}</p>\n' for note in notes)
+    glow = "Each picture is a frame of the recording's middle; the glow is where gaze was all through."
     body = (
-        f"<p>{escape(lead)}</p>\n{''.join(parts)}"
-        f'<h2>Recordings</h2>\n<div class="tiles">\n{"".join(map(_tile, tiles))}</div>\n{told}'
+        f"<p>{escape(lead)}</p>\n{_dim(notes)}{''.join(parts)}"
+        f'<h2>Recordings</h2>\n<div class="tiles">\n{"".join(map(_tile, tiles))}</div>\n'
+        f"{_dim([glow] if any(tile.picture for tile in tiles) else [])}"
         f"{section('Tables of all recordings', links_html(files, path))}"
     )
     return write_page(path, title=title, body=body, command=command, style=TILES)
+
+
+def _dim(sentences: Sequence[str]) -> str:
+    return "".join(f'<p class="dim">{escape(sentence)}</p>\n' for sentence in sentences)
 
 
 def _tile(tile: Tile) -> str:
