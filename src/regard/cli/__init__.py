@@ -132,6 +132,8 @@ def _refuse_misspelt(parser: ArgumentParser, words: Sequence[str], *, takes_over
     known = re.findall(r"--\w+", parser.format_help())
     for word in words:
         name = word.partition("=")[0]
+        if takes_overrides and "." in name:  # a recipe's key, which the recipe knows
+            continue
         near = get_close_matches(name, known, n=1, cutoff=NEAR) if name.startswith("--") else []
         if near or not takes_overrides:
             raise RecipeError(
