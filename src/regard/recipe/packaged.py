@@ -54,7 +54,7 @@ def find(word: str | Path) -> Path:
         return known[name]
     if path.exists() and not path.is_dir():
         return path
-    if path.exists():
+    if str(word) and path.exists():
         inside = [str(file.parent) for file in sorted(path.glob(f"*/{RECIPE_FILE}"))[:3]]
         raise RecipeError(
             path,
@@ -65,7 +65,7 @@ def find(word: str | Path) -> Path:
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     models = ", ".join(n for n in known if "_" not in n)
     raise RecipeError(
-        str(word),
+        str(word) or "no name",
         found="no such file, and no recipe of that name",
         wanted="a recipe: a YAML file, a folder that `regard train` wrote, or a name that `regard recipes` lists; "
         f"those to ask about a recording are {models}",
