@@ -208,3 +208,12 @@ def test_intervals_of_few_recordings_are_hints(tmp_path: Path, capsys: pytest.Ca
             items.to_parquet(run / "items.parquet")
         assert main(["compare", *map(str, runs)]) == 0
         assert said in capsys.readouterr().out
+
+
+def test_the_items_of_a_recordings_models_are_called_by_the_models(tmp_path: Path):
+    for model in ("saliency", "centre-prior"):
+        (tmp_path / f"{model}_items.parquet").touch()
+    assert names([tmp_path / "centre-prior_items.parquet", tmp_path / "saliency_items.parquet"]) == [
+        "centre-prior",
+        "saliency",
+    ]

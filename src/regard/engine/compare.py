@@ -79,9 +79,16 @@ def scoring_of(items: pd.DataFrame, run: Path, trust: Sequence[str]) -> type[Sco
 
 def names(runs: Sequence[Path]) -> list[str]:
     """What tells the runs apart: the ends of their paths, as long as need be."""
-    folders = [run.resolve().parent if run.is_file() and run.name == ITEMS_FILE else run.resolve() for run in runs]
+    folders = [_called(run.resolve()) for run in runs]
     length = 1
     while len({f.parts[-length:] for f in folders}) < len(set(folders)):
         length += 1
     ends = ["/".join(f.parts[-length:]) for f in folders]
     return [end if end not in ends[:i] else f"{end} ({ends[:i].count(end) + 1})" for i, end in enumerate(ends)]
+
+
+def _called(run: Path) -> Path:
+    """The folder of its items, and the name of the model in that of a recording's."""
+    if not run.is_file():
+        return run
+    return run.parent if run.name == ITEMS_FILE else run.with_name(run.name.removesuffix(f"_{ITEMS_FILE}"))
