@@ -1,7 +1,9 @@
 import random
 from dataclasses import dataclass, replace
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import torch
 from clip_films import film, grey_of
 
 from regard.batch import Batch, Sample
-from regard.clips import ClipDataset, EveryClip, FirstFrames, KapidisGazeFrames, RandomClip, SoundWindows, loader
+from regard.clips import ClipDataset, EveryClip, FirstFrames, KapidisGazeFrames, RandomClip, SoundWindows, load, loader
 from regard.errors import FileError, RecipeError
 from regard.transforms import HorizontalFlip, Transform
 from regard.types import MediaStream, Recording, Segment
@@ -270,3 +272,11 @@ def test_a_loader_balances_by_a_label_and_names_a_clip_that_has_none(recordings)
     assert 0.4 < np.mean(nouns) < 0.6
     with pytest.raises(RecipeError, match="'verb'"):
         loader(labelled, batch_size=4, shuffle=True, balance="verb", num_workers=0)
+
+
+def test_a_worker_whose_trainer_was_killed_before_it_began_ends(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(load, "parent_process", lambda: SimpleNamespace(pid=1))
+    worker = get_context("fork").Process(target=load._start_worker, args=(0,))
+    worker.start()
+    worker.join(60)
+    assert worker.exitcode == 1

@@ -1,8 +1,10 @@
 """Batches of clips for a training loop: worker processes, their seeds, and where an interrupted epoch goes on."""
 
+import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing import parent_process
 
 import torch
 from torch.utils.data import DataLoader, get_worker_info
@@ -117,3 +119,6 @@ def _assemble(items: list[Sample | Skipped | RegardError]) -> Batch | RegardErro
 def _start_worker(worker: int) -> None:
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the main one decides
+    parent = parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)  # it was killed just now: torch would watch over whoever took its place, and keep the run's lock
