@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regard.errors import ClockError, FileError, RegardError, TableError
+from regard.errors import ClockError, FileError, RecipeError, RegardError, TableError
 from regard.io import open_recording
 from regard.io.devices.annotations import LANDMARKS, read_faces, read_labels, write_faces
 from regard.io.devices.folder import open_folder, read_gaze
@@ -49,6 +49,12 @@ def test_doubtful_gaze_is_lost_and_counted_and_its_confidence_kept(walk):
     assert recording.gaze.confidence[:2].tolist() == [0.59, 0.6]
     assert any("1 of 3" in note and "0.6" in note for note in recording.notes)
     assert gaze_of(walk, (walk / "gaze.csv").read_text(), min_confidence=0.0).gaze.valid.all()
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 2.0, float("nan")])
+def test_a_confidence_that_is_none_is_refused(walk, confidence):
+    with pytest.raises(RecipeError, match="from 0 to 1"):
+        open_recording(walk, min_confidence=confidence)
 
 
 def test_named_states_are_kept(walk):

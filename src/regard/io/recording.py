@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from regard.errors import FileError, RegardError
+from regard.errors import FileError, RecipeError, RegardError
 from regard.io.bids.names import PHYSIO
 from regard.io.bids.read import open_bids, recordings_of
 from regard.io.clock import gaze_after_video
@@ -41,13 +41,17 @@ def open_recording(path: Path | str, *, min_confidence: float = MIN_CONFIDENCE) 
 
     `min_confidence` is for layouts whose gaze carries a confidence (Pupil Core, gaze.csv): gaze below it is LOST.
     Raises FileError where the path is none of the known layouts, and FileError, TableError, ClockError or
-    MissingExtraError where it is one but cannot be read.
+    MissingExtraError where it is one but cannot be read; RecipeError for a `min_confidence` that is none.
 
     Examples:
         >>> regard.open("my_recording/")
         Recording my_recording: 2.0 s, 128x96, gaze at 200 Hz, 7% of frames without, sound
     """
     path = Path(os.path.expanduser(path))
+    if not 0 <= min_confidence <= 1:
+        raise RecipeError(
+            "min_confidence", found=f"{min_confidence:g}", wanted="a confidence from 0 to 1", do="leave it out: 0.6"
+        )
     try:
         is_bids = path.name.endswith(PHYSIO) if path.is_file() else path.is_dir() and bool(recordings_of(path))
         recording = open_bids(path) if is_bids else _without_doubtful(_open(path), min_confidence)
